@@ -1,0 +1,89 @@
+"""Build of the compiled parts; what the package is otherwise stands in setup.cfg.
+
+Three things are compiled: the native core (plain C that any interpreter can load, so it is no extension module),
+the Cython module that is Python's way to it, and, only in place, the Cython part of examples/nogil.py.
+
+Environment: GILSCOPE_WERROR=1 makes the core's warnings errors, GILSCOPE_SANITIZE=address,undefined builds the
+core with these sanitizers, CC and CFLAGS mean what they always mean.
+"""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
+from setuptools.modified import newer_group
+
+CORE = "tracer.native.libgilscope"
+EXAMPLE = "examples._countdown"
+NATIVE = Path("tracer/native")
+
+# initial-exec: the hooks run where no allocation is allowed, and the first touch of a lazily made TLS block is one.
+# nodelete: a thread may be inside a hook at any time, so the core can't be unloaded. now: no lazy binding in a hook.
+CORE_FLAGS = shlex.split(
+    "-std=gnu11 -O2 -g1 -fPIC -fvisibility=hidden -ftls-model=initial-exec -Wall -Wextra -shared"
+    " -Wl,-z,nodelete -Wl,-z,now"
+)
+CORE_LIBRARIES = ["-lpthread", "-ldl"]
+
+
+class BuildExtensions(build_ext):
+    """build_ext that also makes the core, and keeps the example out of what is installed."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if not self.inplace:
+            self.extensions = [extension for extension in self.extensions if extension.name != EXAMPLE]
+
+    def get_ext_filename(self, fullname: str) -> str:
+        # Without the interpreter's suffix: it serves every interpreter. (Asked with and without the package.)
+        if fullname in (CORE, CORE.rpartition(".")[2]):
+            return fullname.replace(".", "/") + ".so"
+        return str(super().get_ext_filename(fullname))
+
+    def build_extension(self, ext: Extension) -> None:
+        if ext.name == CORE:
+            self.build_core(ext)
+        else:
+            super().build_extension(ext)
+
+    def build_core(self, ext: Extension) -> None:
+        target = Path(self.get_ext_fullpath(ext.name))
+        flags = CORE_FLAGS.copy()
+        if os.environ.get("GILSCOPE_WERROR") == "1":
+            flags.append("-Werror")
+        if sanitizers := os.environ.get("GILSCOPE_SANITIZE"):
+            flags += [f"-fsanitize={sanitizers}", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
+        flags += shlex.split(os.environ.get("CFLAGS", ""))
+        compiler = shlex.split(os.environ.get("CC", "cc"))
+        command = [*compiler, *flags, *ext.sources, "-o", str(target), *CORE_LIBRARIES]
+
+        # The command is part of what the result depends on: a build after a sanitizer build is a new one.
+        record = Path(self.build_temp, "libgilscope.command")
+        same_command = record.exists() and record.read_text() == shlex.join(command)
+        if same_command and not (self.force or newer_group([*ext.sources, *ext.depends], str(target))):
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.spawn(command)
+        except Exception as error:
+            raise CompileError(f"gilscope's native core does not compile: {error}") from error
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text(shlex.join(command))
+
+
+def extensions() -> list[Extension]:
+    headers = sorted(map(str, NATIVE.glob("*.h")))
+    return [
+        Extension(CORE, sorted(map(str, NATIVE.glob("*.c"))), depends=headers),
+        Extension("tracer._recorder", ["tracer/_recorder.pyx"], include_dirs=[str(NATIVE)], depends=headers),
+        Extension(EXAMPLE, ["examples/_countdown.pyx"]),
+    ]
+
+
+if not sys.platform.startswith("linux"):
+    raise SystemExit("gilscope works on Linux only: it reads the interpreter's ELF relocations.")
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExtensions})

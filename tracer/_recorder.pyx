@@ -1,0 +1,162 @@
+# cython: language_level=3, embedsignature=True
+"""Where Python meets the native core.
+
+The core is one shared object, opened here and by the bootstrap alike, so that a process has one recorder
+however many ways lead to it.
+"""
+import os
+
+from tracer.errors import RecordingError
+
+
+cdef extern from "<dlfcn.h>" nogil:
+    void *dlopen(const char *path, int flags)
+    void *dlsym(void *library, const char *name)
+    const char *dlerror()
+    int RTLD_NOW
+    int RTLD_LOCAL
+
+
+cdef extern from "native/gilscope.h":
+    enum gs_result:
+        GS_OK
+
+    struct gs_status:
+        int recording
+        int failure
+        unsigned long long discarded
+        unsigned int gils
+        unsigned int streams
+
+
+ctypedef int (*install_function)(char *message, size_t size)
+ctypedef int (*start_function)(const char *directory, const char *environment, int follow_forks, char *message, size_t size)
+ctypedef void (*plain_function)() noexcept nogil
+ctypedef void (*status_function)(gs_status *status) noexcept nogil
+ctypedef void (*name_function)(unsigned int tid, const char *text) noexcept nogil
+ctypedef const char *(*text_function)() noexcept nogil
+
+CORE_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "native", "libgilscope.so")
+
+cdef enum:
+    MESSAGE_SIZE = 8192
+
+cdef struct Core:
+    install_function install
+    start_function start
+    plain_function stop
+    plain_function uninstall
+    status_function get_status
+    name_function name_thread
+    text_function process_directory
+
+cdef Core core
+
+
+cdef void *symbol(void *library, bytes name) except NULL:
+    cdef void *address = dlsym(library, name)
+    if address == NULL:
+        raise RecordingError(f"{CORE_PATH} does not fit this gilscope ({name.decode()} is missing): build it again")
+    return address
+
+
+cdef int open_core() except -1:
+    cdef void *library = dlopen(os.fsencode(CORE_PATH), RTLD_NOW | RTLD_LOCAL)
+    if library == NULL:
+        raise RecordingError(f"the native recorder can't be loaded: {dlerror().decode()}")
+    core.install = <install_function>symbol(library, b"gs_install")
+    core.start = <start_function>symbol(library, b"gs_start")
+    core.stop = <plain_function>symbol(library, b"gs_stop")
+    core.uninstall = <plain_function>symbol(library, b"gs_uninstall")
+    core.get_status = <status_function>symbol(library, b"gs_get_status")
+    core.name_thread = <name_function>symbol(library, b"gs_name_thread")
+    core.process_directory = <text_function>symbol(library, b"gs_process_directory")
+    return 0
+
+
+open_core()
+
+
+def install():
+    """Find this interpreter's GIL and put the hooks in.
+
+    Raises
+    ------
+    RecordingError
+        If this build's GIL can't be seen, or is off.
+    """
+    cdef char message[MESSAGE_SIZE]
+    # The GIL stays held by Cython: the core releases and takes it once, to learn where it is.
+    if core.install(message, MESSAGE_SIZE) != GS_OK:
+        raise RecordingError(message.decode("utf-8", "replace"))
+
+
+def uninstall():
+    """Stop recording and take out every hook that is still ours."""
+    core.uninstall()
+
+
+def start(directory, str environment, bint follow_forks=True):
+    """Begin recording into `directory`, which exists.
+
+    Parameters
+    ----------
+    directory : path
+        The trace; this process gets a directory of its own in it.
+    environment : str
+        TSDL assignments for the metadata's ``env`` block.
+    follow_forks : bool
+        Whether a forked child goes on, in a directory of its own.
+
+    Returns
+    -------
+    str
+        The process's directory.
+
+    Raises
+    ------
+    RecordingError
+        If this process is recorded already, or the files can't be made.
+    """
+    cdef char message[MESSAGE_SIZE]
+    cdef bytes path = os.fsencode(os.path.abspath(directory))
+    cdef bytes text = environment.encode()
+    if core.start(path, text, follow_forks, message, MESSAGE_SIZE) != GS_OK:
+        raise RecordingError(message.decode("utf-8", "replace"))
+    return os.fsdecode(core.process_directory())
+
+
+def stop():
+    """End the recording; nothing happens when there is none."""
+    core.stop()
+
+
+def status():
+    """What the recorder is doing.
+
+    Returns
+    -------
+    dict
+        ``recording`` (bool), ``failure`` (errno that ended recording early, or 0), ``discarded`` (events lost
+        since), ``gils`` and ``streams`` (how many).
+    """
+    cdef gs_status now
+    core.get_status(&now)
+    return {
+        "recording": now.recording != 0,
+        "failure": now.failure,
+        "discarded": now.discarded,
+        "gils": now.gils,
+        "streams": now.streams,
+    }
+
+
+def name_thread(unsigned int tid, str name):
+    """Give the thread with this `tid` (of the OS) a name in the trace; a later call replaces it."""
+    cdef bytes text = name.encode("utf-8", "replace")
+    core.name_thread(tid, text)
+
+
+def process_directory():
+    """Where this process is recorded now, or ``""``."""
+    return os.fsdecode(core.process_directory())

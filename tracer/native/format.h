@@ -1,0 +1,88 @@
+/* The trace format: all that a reader and a writer share. analysis/format.py says the same to Python.
+ *
+ * Version history (GS_FORMAT_VERSION, "gilscope_format" in the metadata's env):
+ *   1  first: gil streams (class 0), names stream (class 1).
+ *
+ * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
+ * that is a CTF 1.8 trace: metadata, gil_<n>, names. A stream file is a row of packets of GS_PACKET_SIZE
+ * bytes. The clock is CLOCK_MONOTONIC in nanoseconds. Everything is little endian and naturally aligned.
+ */
+#ifndef GILSCOPE_FORMAT_H
+#define GILSCOPE_FORMAT_H
+
+#include <stdint.h>
+
+#define GS_FORMAT_VERSION 1
+
+/* 32 KiB, so that the packet in use and the one prepared ahead of it stay within 64 KiB a thread. */
+#define GS_PACKET_SIZE 32768u
+#define GS_HEADER_SIZE 128u
+#define GS_EVENT_SIZE 16u
+
+#define GS_CTF_MAGIC 0xC1FC1FC1u
+#define GS_STREAM_GIL 0u   /* fixed-size events of one thread after another */
+#define GS_STREAM_NAMES 1u /* text, referenced by number */
+
+/* A packet prepared ahead of its use is valid CTF: empty, and at the end of time. */
+#define GS_UNUSED_TIMESTAMP (UINT64_C(1) << 61)
+
+struct gs_packet_header {
+    uint32_t magic;
+    uint32_t stream_class;
+    uint64_t timestamp_begin;
+    uint64_t timestamp_end;
+    uint64_t content_size; /* bits; stored last after each event: this is the commit */
+    uint64_t packet_size;  /* bits */
+    uint64_t events_discarded;
+    uint32_t tid; /* the thread at the packet's start; a thread_start event inside changes it */
+    uint32_t pid;
+    uint64_t reserved[9];
+};
+
+struct gs_event {
+    uint64_t timestamp;
+    uint16_t id;
+    uint16_t gil; /* GS_NO_GIL when the event is about no GIL */
+    uint32_t arg;
+};
+
+/* A names record: this, then UTF-8 text with its NUL, then zeros up to a multiple of 8. */
+struct gs_name_record {
+    uint64_t timestamp;
+    uint16_t id;
+    uint16_t reserved;
+    uint32_t ref; /* what the text names: a tid, an errno */
+};
+
+#define GS_NO_GIL 0xFFFFu
+
+/* X(id, name): the events of a gil stream. Ranges end in start/exit, start/stop. */
+#define GS_EVENTS(X)                                                                               \
+    X(1, gil_wait)           /* asked and found it held; stamp of the ask */                       \
+    X(2, gil_timeout)        /* one switch interval passed without the GIL */                      \
+    X(3, gil_acquired)       /* holds it now; no gil_wait before it: it was free */                \
+    X(4, gil_released)       /* holds it no longer */                                              \
+    X(5, gil_drop_requested) /* the release just before, same stamp, answered a drop request */    \
+    X(6, gil_abandoned)      /* gave up waiting: the thread exits */                               \
+    X(16, thread_start)      /* arg: tid; first event of a thread in this stream */                \
+    X(17, thread_exit)       /* arg: tid */                                                        \
+    X(18, process_fork)      /* arg: the parent's pid; in the child's first stream */              \
+    X(19, recording_start)   /* arg: tid of the thread that started it; it holds its GIL */        \
+    X(20, recording_stop)    /* arg: tid */
+
+/* X(id, name): the records of the names stream. */
+#define GS_NAMES(X)                                                                                \
+    X(32, thread_name)      /* ref: tid; the Python name; a later one replaces it */               \
+    X(33, thread_alive)     /* ref: tid; lived when recording began; text: its name in the OS */   \
+    X(34, thread_comm)      /* ref: tid; its name in the OS */                                     \
+    X(35, recording_failed) /* ref: errno; recording ended early at this stamp; text: what failed */
+
+#define GS_ENUM(id, name) gs_##name = id,
+enum gs_event_id { GS_EVENTS(GS_ENUM) GS_NAMES(GS_ENUM) };
+#undef GS_ENUM
+
+_Static_assert(sizeof(struct gs_packet_header) == GS_HEADER_SIZE, "header");
+_Static_assert(sizeof(struct gs_event) == GS_EVENT_SIZE, "event");
+_Static_assert(sizeof(struct gs_name_record) == 16, "name record");
+
+#endif

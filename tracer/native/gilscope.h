@@ -1,0 +1,53 @@
+/* The native core's interface: what the Cython module and the ctypes bootstrap call.
+ *
+ * Plain C over libc, no Python.h: one build serves every interpreter. All calls are made from a thread that
+ * holds the GIL (ctypes: use PyDLL, not CDLL), one at a time.
+ */
+#ifndef GILSCOPE_H
+#define GILSCOPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GS_API __attribute__((visibility("default")))
+
+enum gs_result {
+    GS_OK = 0,
+    GS_NO_INTERPRETER = 1, /* no CPython in this process */
+    GS_NO_CALLS = 2,       /* the GIL's pthread calls can't be seen in this build */
+    GS_NO_GIL_FOUND = 3,   /* a release and a take made no call: the GIL is off */
+    GS_ALREADY = 4,        /* recording already */
+    GS_OS_ERROR = 5,       /* the trace could not be made */
+};
+
+struct gs_status {
+    int32_t recording;  /* 1: events are being written */
+    int32_t failure;    /* errno that ended recording early, or 0 */
+    uint64_t discarded; /* events lost since */
+    uint32_t gils;      /* GILs known */
+    uint32_t streams;   /* stream files made */
+};
+
+/* Find the GIL of this process and put the hooks in. Idempotent. message gets one line when the result is
+ * not GS_OK. */
+GS_API int gs_install(char *message, size_t size);
+
+/* Take out every hook that is still ours. */
+GS_API void gs_uninstall(void);
+
+/* Begin recording into directory/<pid>/ (directory exists, absolute path). environment: TSDL assignments for
+ * the metadata's env block ("  name = \"text\";\n"...), to which the core adds pid, ppid and the start. A
+ * forked child goes on in a directory of its own if follow_forks. process_directory, when not NULL, gets the
+ * path made. */
+GS_API int gs_start(const char *directory, const char *environment, int follow_forks, char *message, size_t size);
+
+GS_API void gs_stop(void);
+
+GS_API void gs_get_status(struct gs_status *status);
+
+/* Name a thread, now or again. text: UTF-8. Does nothing while not recording. */
+GS_API void gs_name_thread(uint32_t tid, const char *text);
+
+GS_API const char *gs_process_directory(void); /* "" while not recording */
+
+#endif

@@ -1,0 +1,15 @@
+/* Calls that leave one object, found and redirected in its global offset table. */
+#ifndef GILSCOPE_GOT_H
+#define GILSCOPE_GOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Redirect the calls of the object that contains code to the hooks of hooks.h. False: message says which call
+ * was not found, and nothing has changed. */
+bool gs_got_patch(const void *code, char *message, size_t size);
+
+/* Put back what was there, in each slot that still holds our hook. */
+void gs_got_restore(void);
+
+#endif

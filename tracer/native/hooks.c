@@ -1,0 +1,212 @@
+/* The hooks: what the interpreter calls in place of five libc functions. They run in every thread of a stranger's
+ * program, some with the GIL's mutex held: no allocation, no lock, no Python object, no errno change. Each
+ * does what it replaces and notes what that means.
+ *
+ *   take: lock(M) { timedwait(C, M) }* lock(S) signal(SC) unlock(S) unlock(M)
+ *   drop: lock(M) signal(C) unlock(M), then lock(S) if a drop request was pending
+ *
+ * Both stamps are made while M is held, so on one GIL they are in the order of the lock. */
+#define _GNU_SOURCE
+#include "hooks.h"
+
+#include <errno.h>
+
+#include "clock.h"
+#include "gil.h"
+#include "names.h"
+#include "session.h"
+#include "stream.h"
+
+__thread struct gs_thread gs_self __attribute__((tls_model("initial-exec")));
+
+#define DECLARE(name, needed, result, parameters, arguments) static result(*real_##name) parameters;
+GS_HOOKED(DECLARE)
+#undef DECLARE
+
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/* The calling thread's stream, made if need be; NULL: the event can't be written. */
+static struct gs_stream *stream_of(struct gs_thread *self, uint64_t timestamp, bool under_mutex)
+{
+    struct gs_stream *stream = self->stream;
+    uint32_t state = gs_state();
+    if (state == GS_RECORDING) {
+        if (stream == NULL || unlikely(stream->session != gs_session()))
+            stream = gs_stream_attach(self, timestamp ? timestamp : gs_now(), under_mutex);
+        return stream;
+    }
+    if (state == GS_DISCARDING && stream != NULL && stream->session == gs_session())
+        stream->packet->events_discarded++;
+    else if (state == GS_DISCARDING)
+        gs_names_count_discarded();
+    return NULL;
+}
+
+static void note(struct gs_thread *self, uint64_t timestamp, uint16_t id, const struct gs_gil *gil)
+{
+    struct gs_stream *stream = stream_of(self, timestamp, true);
+    if (stream != NULL)
+        gs_stream_write(stream, timestamp, id, gil->number, 0);
+}
+
+/* With no mutex held: the place for all that takes time. */
+static void do_slow_work(struct gs_thread *self)
+{
+    struct gs_stream *stream = self->stream;
+    if (stream == NULL || gs_state() != GS_RECORDING)
+        return;
+    if (unlikely(gs_stream_wants_packet(stream)))
+        gs_stream_prepare(stream);
+    if (unlikely(self->comm_pending))
+        self->comm_pending = !gs_names_comm(stream->tid);
+}
+
+static void enter_section(struct gs_thread *self, struct gs_gil *gil)
+{
+    uint32_t state = gs_state();
+    if (unlikely(state == GS_FORKED))
+        gs_session_resume();
+    if (unlikely(self->stream == NULL || self->stream->session != gs_session()) && gs_state() == GS_RECORDING)
+        gs_stream_attach(self, gs_now(), false);
+    self->released = NULL;
+    self->waiting_since = 0;
+    self->settled = false;
+    /* The ask is worth a clock read only if it will have to wait. */
+    struct gs_thread *holder = atomic_load_explicit(&gil->holder, memory_order_relaxed);
+    self->asked = holder != NULL && holder != self ? gs_now() : 0;
+}
+
+static int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    if (gs_state() == GS_OFF)
+        return real_pthread_mutex_lock(mutex);
+    struct gs_thread *self = &gs_self;
+    struct gs_gil *section = self->section;
+    if (section != NULL && atomic_load_explicit(&section->switch_mutex, memory_order_relaxed) == mutex)
+        return real_pthread_mutex_lock(mutex);
+    struct gs_gil *gil = gs_gil_of_mutex(self, mutex);
+    if (gil != NULL) {
+        enter_section(self, gil);
+        int result = real_pthread_mutex_lock(mutex);
+        self->section = gil;
+        return result;
+    }
+    if (self->released != NULL &&
+        atomic_load_explicit(&self->released->switch_mutex, memory_order_relaxed) == mutex) {
+        note(self, self->released_at, gs_gil_drop_requested, self->released);
+        self->released = NULL;
+        return real_pthread_mutex_lock(mutex);
+    }
+    int result = real_pthread_mutex_lock(mutex);
+    gs_candidate_lock(self, mutex);
+    return result;
+}
+
+static int hook_pthread_cond_signal(pthread_cond_t *cond)
+{
+    if (gs_state() == GS_OFF)
+        return real_pthread_cond_signal(cond);
+    struct gs_thread *self = &gs_self;
+    struct gs_gil *gil = self->section;
+    bool take = gil != NULL && atomic_load_explicit(&gil->switch_cond, memory_order_relaxed) == cond;
+    if (gil == NULL) { /* hooked in the middle of a take: only takes signal SC */
+        gil = gs_gil_of_switch_cond(cond);
+        take = gil != NULL;
+    }
+    if (take) {
+        note(self, gs_now(), gs_gil_acquired, gil);
+        atomic_store_explicit(&gil->holder, self, memory_order_relaxed);
+        self->settled = true;
+    } else if (gil != NULL && !self->settled) {
+        uint64_t now = gs_now();
+        note(self, now, gs_gil_released, gil);
+        atomic_store_explicit(&gil->holder, NULL, memory_order_relaxed);
+        self->settled = true;
+        self->released = gil;
+        self->released_at = now;
+    } else if (gil == NULL) {
+        gs_candidate_signal(self, cond);
+    }
+    return real_pthread_cond_signal(cond);
+}
+
+/* Waits may last for ever, with an event each interval, and M is held between them. A packet for these is
+ * made with M free, and the interpreter told that it woke for no reason: POSIX allows that, its loop looks
+ * again whether the GIL is free. */
+static int make_room_without_mutex(struct gs_thread *self, pthread_mutex_t *mutex)
+{
+    real_pthread_mutex_unlock(mutex);
+    do_slow_work(self);
+    return real_pthread_mutex_lock(mutex);
+}
+
+static int hook_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    struct gs_thread *self = &gs_self;
+    struct gs_gil *gil = self->section;
+    if (gs_state() == GS_OFF || gil == NULL ||
+        atomic_load_explicit(&gil->mutex, memory_order_relaxed) != (void *)mutex)
+        return real_pthread_cond_timedwait(cond, mutex, until);
+    if (self->waiting_since != gs_session()) {
+        note(self, self->asked ? self->asked : gs_now(), gs_gil_wait, gil);
+        self->waiting_since = gs_session();
+    }
+    if (unlikely(self->stream != NULL && gs_stream_wants_packet(self->stream) && gs_state() == GS_RECORDING))
+        return make_room_without_mutex(self, mutex);
+    int result = real_pthread_cond_timedwait(cond, mutex, until);
+    if (result == ETIMEDOUT && gs_state() != GS_OFF)
+        note(self, gs_now(), gs_gil_timeout, gil);
+    return result;
+}
+
+/* A further GIL (a subinterpreter's) has shown itself by a take; it is held by this thread now. */
+static void begin_with_hold(struct gs_thread *self, struct gs_gil *gil, uint64_t timestamp)
+{
+    if (gs_state() == GS_FORKED)
+        gs_session_resume();
+    struct gs_stream *stream = stream_of(self, timestamp, false);
+    if (stream != NULL)
+        gs_stream_write(stream, timestamp, gs_gil_acquired, gil->number, 0);
+    do_slow_work(self);
+}
+
+static int leave_section(struct gs_thread *self, struct gs_gil *gil, pthread_mutex_t *mutex)
+{
+    if (unlikely(self->waiting_since != 0 && !self->settled && self->waiting_since == gs_session()))
+        note(self, gs_now(), gs_gil_abandoned, gil);
+    self->waiting_since = 0;
+    self->section = NULL;
+    int result = real_pthread_mutex_unlock(mutex);
+    do_slow_work(self);
+    return result;
+}
+
+static int hook_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+    if (gs_state() == GS_OFF)
+        return real_pthread_mutex_unlock(mutex);
+    struct gs_thread *self = &gs_self;
+    struct gs_gil *section = self->section;
+    if (section != NULL && atomic_load_explicit(&section->mutex, memory_order_relaxed) == (void *)mutex)
+        return leave_section(self, section, mutex);
+    if (self->candidate.stage == 0)
+        return real_pthread_mutex_unlock(mutex);
+    uint64_t timestamp = self->candidate.timestamp;
+    struct gs_gil *learned = gs_candidate_unlock(self, mutex);
+    if (learned != NULL)
+        atomic_store_explicit(&learned->holder, self, memory_order_relaxed);
+    int result = real_pthread_mutex_unlock(mutex);
+    if (learned != NULL)
+        begin_with_hold(self, learned, timestamp);
+    return result;
+}
+
+static int hook_pthread_mutex_destroy(pthread_mutex_t *mutex)
+{
+    gs_gil_destroyed(mutex);
+    return real_pthread_mutex_destroy(mutex);
+}
+
+#define ENTRY(name, needed, result, parameters, arguments)                                           \
+    {#name, needed, (void *)hook_##name, (void **)&real_##name},
+const struct gs_hook gs_hooks[GS_HOOKS] = {GS_HOOKED(ENTRY)};

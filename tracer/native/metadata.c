@@ -1,0 +1,104 @@
+/* Written once a process, before its first event. In a forked child this runs in a hook, so the text is put
+ * together when the recording begins and only its numbers change. */
+#define _GNU_SOURCE
+#include "metadata.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "format.h"
+#include "session.h"
+
+#define NUMBER "                    " /* 20 places; padded with spaces, a leading 0 would make it octal */
+
+#define EVENT(event_id, event_name)                                                                  \
+    "event { name = \"" #event_name "\"; id = " #event_id "; stream_id = 0; fields := struct { uint32_t arg; }; };\n"
+#define NAME(event_id, event_name)                                                                   \
+    "event { name = \"" #event_name "\"; id = " #event_id                                            \
+    "; stream_id = 1; fields := struct { uint32_t ref; string text; }; };\n"
+
+#define TEXT_OF(number) #number
+#define VERSION(number) TEXT_OF(number)
+
+#define PACKET_CONTEXT                                                                               \
+    "  packet.context := struct {\n"                                                                 \
+    "    timestamp_t timestamp_begin; timestamp_t timestamp_end;\n"                                  \
+    "    uint64_t content_size; uint64_t packet_size; uint64_t events_discarded;\n"                  \
+    "    uint32_t tid; uint32_t pid; uint64_t reserved[9];\n"                                        \
+    "  };\n"                                                                                         \
+    "  event.header := struct { timestamp_t timestamp; uint16_t id; };\n"
+
+static const char before[] =
+    "/* CTF 1.8 */\n"
+    "typealias integer { size = 8; align = 8; signed = false; } := uint8_t;\n"
+    "typealias integer { size = 16; align = 16; signed = false; } := uint16_t;\n"
+    "typealias integer { size = 32; align = 32; signed = false; } := uint32_t;\n"
+    "typealias integer { size = 64; align = 64; signed = false; } := uint64_t;\n"
+    "trace { major = 1; minor = 8; byte_order = le;\n"
+    "  packet.header := struct { uint32_t magic; uint32_t stream_id; };\n};\n"
+    "env {\n  gilscope_format = " VERSION(GS_FORMAT_VERSION) ";\n"
+    "  pid = " NUMBER ";\n  ppid = " NUMBER ";\n  recording_start = " NUMBER ";\n";
+
+static const char after[] =
+    "};\n"
+    "clock { name = monotonic; description = \"CLOCK_MONOTONIC\"; freq = 1000000000; offset = " NUMBER "; };\n"
+    "typealias integer { size = 64; align = 64; signed = false; map = clock.monotonic.value; } := timestamp_t;\n"
+    "stream { id = 0;\n" PACKET_CONTEXT "  event.context := struct { uint16_t gil; };\n};\n" GS_EVENTS(EVENT)
+    "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME);
+
+static char *text;
+
+bool gs_metadata_prepare(const char *environment)
+{
+    free(text);
+    text = malloc(sizeof before + strlen(environment) + sizeof after);
+    if (text == NULL)
+        return false;
+    strcpy(stpcpy(stpcpy(text, before), environment), after);
+    return true;
+}
+
+static void put(const char *key, uint64_t number)
+{
+    char *at = strstr(text, key);
+    if (at == NULL)
+        return;
+    at += strlen(key);
+    const char *end = at + sizeof NUMBER - 1;
+    memset(at, ' ', sizeof NUMBER - 1);
+    gs_append_number(&at, end, number);
+}
+
+bool gs_metadata_write(const char *path, uint32_t pid, uint32_t parent, uint64_t start)
+{
+    put("  pid = ", pid);
+    put("  ppid = ", parent);
+    put("  recording_start = ", start);
+    /* The two clocks are read around each other: the offset is good to some ten nanoseconds. */
+    uint64_t first = gs_clock_read(CLOCK_MONOTONIC);
+    uint64_t utc = gs_clock_read(CLOCK_REALTIME);
+    uint64_t second = gs_clock_read(CLOCK_MONOTONIC);
+    put("freq = 1000000000; offset = ", utc - (first + (second - first) / 2));
+
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0)
+        return false;
+    size_t length = strlen(text), done = 0;
+    while (done < length) {
+        ssize_t n = write(fd, text + done, length - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+    int error = errno;
+    close(fd);
+    errno = done < length && error == 0 ? ENOSPC : error;
+    return done == length;
+}

@@ -1,0 +1,14 @@
+/* The trace's description of itself, in TSDL (CTF 1.8). */
+#ifndef GILSCOPE_METADATA_H
+#define GILSCOPE_METADATA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Keep the text for this recording, with room for what differs in a forked child. Allocates: not in a hook. */
+bool gs_metadata_prepare(const char *environment);
+
+/* Write it. Async-signal-safe: also from a forked child's first hook. */
+bool gs_metadata_write(const char *path, uint32_t pid, uint32_t parent, uint64_t start);
+
+#endif

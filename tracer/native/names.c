@@ -1,0 +1,140 @@
+/* Written by many threads, seldom: at a thread's start and end, and when Python names one. A writer tries for
+ * its turn a bounded number of times and gives up, so that nobody can wait here for a thread that was stopped
+ * or forked away. */
+#define _GNU_SOURCE
+#include "names.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "clock.h"
+#include "packet.h"
+#include "session.h"
+
+#define TEXT_MAX 1024u
+#define TRIES 200
+
+static struct {
+    _Atomic uint32_t busy;
+    struct gs_packet_header *_Atomic packet;
+    char *room; /* address space of two packets, used in turn */
+    uint64_t size;
+    uint32_t used;
+} names;
+
+static bool take_turn(void)
+{
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t idle = 0;
+        if (atomic_compare_exchange_strong(&names.busy, &idle, 1))
+            return true;
+        sched_yield();
+    }
+    return false;
+}
+
+static void end_turn(void)
+{
+    atomic_store_explicit(&names.busy, 0, memory_order_release);
+}
+
+static bool next_packet(uint64_t timestamp)
+{
+    char path[PATH_MAX];
+    struct gs_packet_header *old = atomic_load(&names.packet);
+    void *place = names.room + (names.size / GS_PACKET_SIZE % 2) * GS_PACKET_SIZE;
+    if (!gs_session_path(path, sizeof path, "names", -1) ||
+        !gs_packet_append(path, &names.size, place, GS_STREAM_NAMES))
+        return false;
+    gs_packet_open(place, timestamp, 0, old ? old->events_discarded : 0);
+    atomic_store(&names.packet, (struct gs_packet_header *)place);
+    names.used = GS_HEADER_SIZE;
+    return true;
+}
+
+/* The longest prefix of text that fits and ends between characters. */
+static uint32_t text_length(const char *text)
+{
+    size_t length = strnlen(text, TEXT_MAX);
+    if (length == TEXT_MAX)
+        while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
+            length--;
+    return (uint32_t)length;
+}
+
+static bool append(uint16_t id, uint32_t ref, const char *text, bool may_grow)
+{
+    uint32_t length = text_length(text);
+    uint32_t size = (uint32_t)((sizeof(struct gs_name_record) + length + 1 + 7) & ~(size_t)7);
+    struct gs_packet_header *packet = atomic_load(&names.packet);
+    uint64_t timestamp = gs_now();
+    if (packet == NULL)
+        return false;
+    if (names.used + size > GS_PACKET_SIZE) {
+        if (!may_grow || !next_packet(timestamp))
+            return false;
+        packet = atomic_load(&names.packet);
+    }
+    char *at = (char *)packet + names.used;
+    struct gs_name_record record = {.timestamp = timestamp, .id = id, .ref = ref};
+    memcpy(at, &record, sizeof record);
+    memcpy(at + sizeof record, text, length); /* the rest is zero already */
+    names.used += size;
+    gs_packet_commit(packet, timestamp, names.used);
+    return true;
+}
+
+bool gs_names_write(uint16_t id, uint32_t ref, const char *text)
+{
+    uint32_t state = gs_state();
+    /* What ended recording is written as long as there is room in the packet that we have. */
+    bool failure = id == gs_recording_failed;
+    if (!failure && state != GS_RECORDING && state != GS_STARTING)
+        return false;
+    if (!take_turn())
+        return false;
+    bool done = append(id, ref, text, !failure);
+    end_turn();
+    return done;
+}
+
+bool gs_names_comm(uint32_t tid)
+{
+    char comm[16 + 1] = "";
+    if (prctl(PR_GET_NAME, comm) != 0)
+        return true;
+    return gs_names_write(gs_thread_comm, tid, comm);
+}
+
+bool gs_names_begin(void)
+{
+    /* In a forked child another thread of the parent may have been in its turn: it does not exist here. */
+    atomic_store(&names.busy, 0);
+    atomic_store(&names.packet, NULL);
+    names.size = 0;
+    if (names.room == NULL && (names.room = gs_packet_reserve(2)) == NULL)
+        return false;
+    return next_packet(gs_now());
+}
+
+void gs_names_end(uint64_t timestamp)
+{
+    struct gs_packet_header *packet = atomic_load(&names.packet);
+    if (packet != NULL && packet->timestamp_end < timestamp)
+        packet->timestamp_end = timestamp;
+}
+
+void gs_names_count_discarded(void)
+{
+    struct gs_packet_header *packet = atomic_load(&names.packet);
+    if (packet != NULL)
+        __atomic_add_fetch(&packet->events_discarded, 1, __ATOMIC_RELAXED);
+}
+
+uint64_t gs_names_discarded(void)
+{
+    struct gs_packet_header *packet = atomic_load(&names.packet);
+    return packet ? packet->events_discarded : 0;
+}

@@ -1,0 +1,38 @@
+/* A packet: GS_PACKET_SIZE bytes of a stream file, mapped shared, so that what was written survives any death
+ * of the process. */
+#ifndef GILSCOPE_PACKET_H
+#define GILSCOPE_PACKET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "format.h"
+
+/* Append an empty packet to the file at path, whose size is *size, and map it at address (reserved by the
+ * caller). Space and page cache are had before this returns true, so a later store neither raises SIGBUS nor
+ * waits for the disk. No file descriptor outlives the call: programs that close all of theirs, or reuse their
+ * numbers, can't hurt the trace nor be hurt. Slow (some 30 us): never under the GIL's mutex. Keeps errno. */
+bool gs_packet_append(const char *path, uint64_t *size, void *address, uint32_t stream_class);
+
+/* The first store into a packet prepared ahead. */
+static inline void gs_packet_open(struct gs_packet_header *packet, uint64_t timestamp, uint32_t tid,
+                                  uint64_t events_discarded)
+{
+    packet->tid = tid;
+    packet->events_discarded = events_discarded;
+    packet->timestamp_begin = timestamp;
+    packet->timestamp_end = timestamp;
+}
+
+/* Stores to mapped packets are relaxed atomics where a dead writer's reader depends on their order. */
+static inline void gs_packet_commit(struct gs_packet_header *packet, uint64_t timestamp, uint32_t used)
+{
+    packet->timestamp_end = timestamp;
+    __atomic_store_n(&packet->content_size, (uint64_t)used * 8, __ATOMIC_RELEASE);
+}
+
+/* Reserve room for count packets in the address space. NULL on failure. */
+void *gs_packet_reserve(unsigned count);
+
+#endif

@@ -1,0 +1,55 @@
+/* What all threads share: whether events are wanted, and where they go. */
+#ifndef GILSCOPE_SESSION_H
+#define GILSCOPE_SESSION_H
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum gs_state {
+    GS_OFF = 0, /* also what a forked child reads first: the kernel wipes the page */
+    GS_RECORDING,
+    GS_DISCARDING, /* recording ended early; events are only counted */
+    GS_FORKED,     /* a child that begins its own directory at its first event */
+    GS_STARTING,
+    GS_LEARNING, /* gs_install looks for the GIL's addresses */
+};
+
+/* Lives on a page of its own that the kernel empties in a forked child (MADV_WIPEONFORK): so a child made by
+ * any kind of fork, seen by our handlers or not, never writes into its parent's packets. */
+struct gs_control {
+    _Atomic uint32_t state;
+    _Atomic uint32_t session; /* counts recordings; a thread's stream of an older one is not written to */
+};
+
+extern struct gs_control *gs_control;
+
+static inline uint32_t gs_state(void)
+{
+    return atomic_load_explicit(&gs_control->state, memory_order_acquire);
+}
+
+static inline uint32_t gs_session(void)
+{
+    return atomic_load_explicit(&gs_control->session, memory_order_relaxed);
+}
+
+/* End recording early. error: errno; what: the thing that could not be had. In hooks, any thread. */
+void gs_fail(int error, const char *what);
+
+/* Give a forked child its own directory, at its first event. In a hook; false: it will not record. */
+bool gs_session_resume(void);
+
+/* Writes "<process directory>/<name>[number]" into path. Returns false when it does not fit. */
+bool gs_session_path(char *path, size_t size, const char *name, long number);
+
+uint32_t gs_session_pid(void);
+uint32_t gs_session_parent(void); /* the parent's pid in a forked child, else 0 */
+
+/* Appends text or a number at *at, never beyond end; for code that may not call snprintf. */
+void gs_append(char **at, const char *end, const char *text);
+void gs_append_number(char **at, const char *end, uint64_t number);
+
+#endif

@@ -1,0 +1,36 @@
+/* What the recorder knows about the calling thread. */
+#ifndef GILSCOPE_THREAD_H
+#define GILSCOPE_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gs_stream;
+struct gs_gil;
+
+/* How far the calls on mutexes that belong to no known GIL have come towards a take:
+ * lock(M) lock(S) signal(SC) unlock(S) unlock(M). */
+struct gs_candidate {
+    void *mutex, *switch_mutex, *switch_cond;
+    uint64_t timestamp; /* of signal(SC) */
+    int stage;          /* calls of the sequence seen */
+};
+
+struct gs_thread {
+    struct gs_stream *stream;
+    struct gs_gil *last;     /* GIL of this thread's last call: the look-up's first guess */
+    struct gs_gil *section;  /* GIL whose mutex M this thread holds */
+    struct gs_gil *released; /* GIL this thread has just dropped */
+    uint64_t asked;          /* stamp of the ask, 0: not taken */
+    uint64_t released_at;
+    uint32_t waiting_since; /* session in which the wait began that is not over, or 0 */
+    bool settled;           /* this section has acquired or released */
+    bool comm_pending;      /* the thread's name in the OS is still to be written */
+    struct gs_candidate candidate;
+};
+
+/* initial-exec: no call, no allocation to reach it, also in a thread's first hook and its last destructor. */
+extern __thread struct gs_thread gs_self __attribute__((tls_model("initial-exec")));
+
+#endif

@@ -1,0 +1,34 @@
+"""The exceptions of gilscope: one family, so that a caller can catch all of it by one name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class GilscopeError(Exception):
+    """Anything that gilscope itself reports; the message is one line for people."""
+
+
+class TraceFormatError(GilscopeError):
+    """A trace can't be read as what it says it is.
+
+    Parameters
+    ----------
+    path : Path
+        The file or directory that is wrong.
+    found, expected : str
+        What is there, and what should be.
+    where : str, optional
+        The place inside the file ("packet 3").
+    """
+
+    def __init__(self, path: Path, found: str, expected: str, where: str = "") -> None:
+        self.path = path
+        self.found = found
+        self.expected = expected
+        self.where = where
+        place = f"{path}: {where}" if where else str(path)
+        super().__init__(f"{place}: found {found}, expected {expected}")
+
+    def __reduce__(self) -> tuple[type[TraceFormatError], tuple[Path, str, str, str]]:
+        return type(self), (self.path, self.found, self.expected, self.where)

@@ -1,0 +1,71 @@
+"""The trace format, in numpy's words: what tracer/native/format.h says in C (a test compares the two).
+
+A stream file is a row of packets of `PACKET_SIZE` bytes: one `PACKET_HEADER`, then fixed-size `EVENT_RECORD`s
+(gil streams), or `NAME_RECORD`s each followed by its text (the names stream). Little endian, naturally
+aligned, nanoseconds of CLOCK_MONOTONIC.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+FORMAT_VERSION: Final = 1
+
+PACKET_SIZE: Final = 32768
+HEADER_SIZE: Final = 128
+EVENT_SIZE: Final = 16
+EVENTS_PER_PACKET: Final = (PACKET_SIZE - HEADER_SIZE) // EVENT_SIZE
+
+CTF_MAGIC: Final = 0xC1FC1FC1
+STREAM_GIL: Final = 0
+STREAM_NAMES: Final = 1
+
+UNUSED_TIMESTAMP: Final = 1 << 61
+"""Both timestamps of a packet that was prepared ahead and not used yet."""
+
+NO_GIL: Final = 0xFFFF
+
+PACKET_HEADER: Final = np.dtype(
+    [
+        ("magic", "<u4"),
+        ("stream_class", "<u4"),
+        ("timestamp_begin", "<u8"),
+        ("timestamp_end", "<u8"),
+        ("content_size", "<u8"),  # bits
+        ("packet_size", "<u8"),  # bits
+        ("events_discarded", "<u8"),
+        ("tid", "<u4"),
+        ("pid", "<u4"),
+        ("reserved", "<u8", (9,)),
+    ]
+)
+EVENT_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("gil", "<u2"), ("arg", "<u4")])
+NAME_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("reserved", "<u2"), ("ref", "<u4")])
+
+
+class Event(IntEnum):
+    """Events of a gil stream. The names are those in the trace; `arg` is said where it means something."""
+
+    GIL_WAIT = 1  # asked and found it held; stamp of the ask
+    GIL_TIMEOUT = 2  # one switch interval passed without the GIL
+    GIL_ACQUIRED = 3  # holds it now; no GIL_WAIT before it: it was free
+    GIL_RELEASED = 4
+    GIL_DROP_REQUESTED = 5  # the release just before, same stamp, answered a drop request
+    GIL_ABANDONED = 6  # gave up waiting: the thread exits
+    THREAD_START = 16  # arg: tid; the first event of a thread in its stream
+    THREAD_EXIT = 17  # arg: tid
+    PROCESS_FORK = 18  # arg: the parent's pid; in the child's first stream
+    RECORDING_START = 19  # arg: tid of the thread that started it; it holds its GIL
+    RECORDING_STOP = 20  # arg: tid
+
+
+class Name(IntEnum):
+    """Records of the names stream; `ref` is what the text names."""
+
+    THREAD_NAME = 32  # ref: tid; Python's name; a later one replaces it
+    THREAD_ALIVE = 33  # ref: tid; lived when recording began; text: its name in the OS
+    THREAD_COMM = 34  # ref: tid; its name in the OS
+    RECORDING_FAILED = 35  # ref: errno; recording ended early at this stamp; text: what failed

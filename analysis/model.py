@@ -1,0 +1,130 @@
+"""What a trace is made of, once read: the entities, and the dtypes of its tables.
+
+All times are int64 nanoseconds of CLOCK_MONOTONIC. `thread` and `gil` columns are indices into
+`Trace.threads` and `Trace.gils`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Table = npt.NDArray[np.void]
+"""A structured array: one of the dtypes below."""
+
+
+class State(IntEnum):
+    """What a thread does about the GIL; numbers are those of the `state` column."""
+
+    UNKNOWN = 0  # nothing seen of it yet, or events were lost
+    RELEASED = 1  # runs, sleeps or blocks without the GIL
+    WAITING = 2
+    HOLDING = 3
+    # 4 RUNNING, 5 STALLED, 6 NATIVE, 7 BLOCKED: for traces with OS scheduling.
+
+
+class Outcome(IntEnum):
+    """How a wait ended; numbers are those of `WAIT`'s `outcome` column."""
+
+    UNFINISHED = 0  # still waiting when the recording ended
+    ACQUIRED = 1
+    ABANDONED = 2  # the thread exited instead
+
+
+def _table(*columns: tuple[str, str]) -> np.dtype[np.void]:
+    return np.dtype(list(columns), align=True)  # aligned: numpy works on unaligned columns through a buffer
+
+
+EVENT: Final = _table(
+    ("time", "<i8"),
+    ("thread", "<i4"),
+    ("gil", "<i4"),  # -1: about no GIL
+    ("kind", "<u2"),  # format.Event
+    ("arg", "<u4"),
+)
+"""Events, grouped by thread, in time order within a thread."""
+
+INTERVAL: Final = _table(
+    ("start", "<i8"),
+    ("duration", "<i8"),
+    ("thread", "<i4"),
+    ("gil", "<i4"),  # the GIL held or waited for; -1 in the other states
+    ("state", "u1"),  # State
+    ("unfinished", "?"),  # its end was not seen: cut by the end of the recording
+)
+"""Intervals, sorted by (thread, start); those of one thread tile its life."""
+
+HANDOFF: Final = _table(
+    ("released", "<i8"),
+    ("acquired", "<i8"),
+    ("gil", "<i4"),
+    ("from_thread", "<i4"),
+    ("to_thread", "<i4"),  # equal to from_thread: the same thread took it again
+    ("requested", "?"),  # the release answered a drop request
+    ("contended", "?"),  # somebody was waiting at the release
+)
+"""Release → next acquire, per GIL, in the order of the lock."""
+
+WAIT: Final = _table(
+    ("start", "<i8"),
+    ("duration", "<i8"),
+    ("thread", "<i4"),
+    ("gil", "<i4"),
+    ("timeouts", "<i4"),  # switch intervals that passed meanwhile
+    ("outcome", "u1"),  # Outcome
+)
+"""Waits, sorted by (thread, start)."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One recorded process."""
+
+    index: int
+    pid: int
+    ppid: int
+    argv: tuple[str, ...]
+    python_version: str
+    python_implementation: str
+    hostname: str
+    switch_interval: int
+    """ns; 0: not said in the trace."""
+    begin: int
+    end: int
+    ended: str
+    """"stopped", "killed" (no end was recorded) or "failed" (the trace could not be written on)."""
+    failure: str | None
+    """What ended the recording early."""
+    discarded: int
+    """Events lost."""
+    utc_offset: int
+    """ns to add to a time to get UTC since 1970."""
+    environment: Mapping[str, Any] = field(repr=False)
+    """Everything that the trace's metadata says of the process, also what this version doesn't know."""
+
+
+@dataclass(frozen=True)
+class Thread:
+    """One thread: a tid that the OS gave again makes two of them."""
+
+    index: int
+    process: int
+    tid: int
+    name: str
+    begin: int
+    end: int
+    main: bool
+
+
+@dataclass(frozen=True)
+class Gil:
+    """One GIL: a process has several when subinterpreters have their own."""
+
+    index: int
+    process: int
+    number: int

@@ -46,7 +46,8 @@ struct gs_event {
     uint32_t arg;
 };
 
-/* A names record: this, then UTF-8 text with its NUL, then zeros up to a multiple of 8. */
+/* A names record: this, then UTF-8 text with its NUL. Each starts at a multiple of 8; content_size ends with the
+ * last NUL, not with padding. */
 struct gs_name_record {
     uint64_t timestamp;
     uint16_t id;

@@ -26,13 +26,16 @@ GS_HOOKED(DECLARE)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /* The calling thread's stream, made if need be; NULL: the event can't be written. */
-static struct gs_stream *stream_of(struct gs_thread *self, uint64_t timestamp, bool under_mutex)
+static struct gs_stream *stream_of(struct gs_thread *self, uint64_t *timestamp, bool under_mutex)
 {
     struct gs_stream *stream = self->stream;
     uint32_t state = gs_state();
     if (state == GS_RECORDING) {
-        if (stream == NULL || unlikely(stream->session != gs_session()))
-            stream = gs_stream_attach(self, timestamp ? timestamp : gs_now(), under_mutex);
+        if (unlikely(stream == NULL || stream->session != gs_session())) {
+            stream = gs_stream_attach(self, *timestamp, under_mutex);
+            if (stream != NULL) /* whose start may have been stamped later */
+                *timestamp = stream->packet->timestamp_end;
+        }
         return stream;
     }
     if (state == GS_DISCARDING && stream != NULL && stream->session == gs_session())
@@ -44,7 +47,7 @@ static struct gs_stream *stream_of(struct gs_thread *self, uint64_t timestamp, b
 
 static void note(struct gs_thread *self, uint64_t timestamp, uint16_t id, const struct gs_gil *gil)
 {
-    struct gs_stream *stream = stream_of(self, timestamp, true);
+    struct gs_stream *stream = stream_of(self, &timestamp, true);
     if (stream != NULL)
         gs_stream_write(stream, timestamp, id, gil->number, 0);
 }
@@ -164,7 +167,7 @@ static void begin_with_hold(struct gs_thread *self, struct gs_gil *gil, uint64_t
 {
     if (gs_state() == GS_FORKED)
         gs_session_resume();
-    struct gs_stream *stream = stream_of(self, timestamp, false);
+    struct gs_stream *stream = stream_of(self, &timestamp, false);
     if (stream != NULL)
         gs_stream_write(stream, timestamp, gs_gil_acquired, gil->number, 0);
     do_slow_work(self);

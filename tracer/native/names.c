@@ -67,7 +67,8 @@ static uint32_t text_length(const char *text)
 static bool append(uint16_t id, uint32_t ref, const char *text, bool may_grow)
 {
     uint32_t length = text_length(text);
-    uint32_t size = (uint32_t)((sizeof(struct gs_name_record) + length + 1 + 7) & ~(size_t)7);
+    uint32_t exact = (uint32_t)sizeof(struct gs_name_record) + length + 1;
+    uint32_t size = (exact + 7u) & ~7u;
     struct gs_packet_header *packet = atomic_load(&names.packet);
     uint64_t timestamp = gs_now();
     if (packet == NULL)
@@ -81,8 +82,8 @@ static bool append(uint16_t id, uint32_t ref, const char *text, bool may_grow)
     struct gs_name_record record = {.timestamp = timestamp, .id = id, .ref = ref};
     memcpy(at, &record, sizeof record);
     memcpy(at + sizeof record, text, length); /* the rest is zero already */
+    gs_packet_commit(packet, timestamp, names.used + exact); /* padding belongs to the record that follows */
     names.used += size;
-    gs_packet_commit(packet, timestamp, names.used);
     return true;
 }
 

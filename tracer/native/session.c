@@ -35,6 +35,7 @@ static struct {
     char root[PATH_MAX];      /* the trace's directory */
     char directory[PATH_MAX]; /* this process's, in it */
     uint32_t pid, parent;
+    uint64_t begin;
     uint32_t sessions; /* survives a fork, unlike gs_control */
     bool follow_forks;
     bool was_recording; /* at the fork, for the child */
@@ -44,6 +45,11 @@ static struct {
 uint32_t gs_session_pid(void)
 {
     return session.pid;
+}
+
+uint64_t gs_session_begin(void)
+{
+    return session.begin;
 }
 
 uint32_t gs_session_parent(void)
@@ -130,8 +136,9 @@ static bool make_directory(void)
 static bool begin_directory(void)
 {
     char path[PATH_MAX];
+    session.begin = gs_now();
     return make_directory() && gs_session_path(path, sizeof path, "metadata", -1) &&
-           gs_metadata_write(path, session.pid, (uint32_t)getppid(), gs_now()) && gs_names_begin();
+           gs_metadata_write(path, session.pid, (uint32_t)getppid(), session.begin) && gs_names_begin();
 }
 
 bool gs_session_resume(void)

@@ -46,6 +46,7 @@ bool gs_session_resume(void);
 bool gs_session_path(char *path, size_t size, const char *name, long number);
 
 uint32_t gs_session_pid(void);
+uint64_t gs_session_begin(void);  /* nothing in a trace is earlier */
 uint32_t gs_session_parent(void); /* the parent's pid in a forked child, else 0 */
 
 /* Appends text or a number at *at, never beyond end; for code that may not call snprintf. */

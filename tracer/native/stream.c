@@ -124,15 +124,17 @@ struct gs_stream *gs_stream_attach(struct gs_thread *self, uint64_t timestamp, b
     struct gs_stream *stream = find_free(fast);
     if (stream != NULL) {
         stream->tid = (uint32_t)syscall(SYS_gettid);
-        /* The stamp was taken before this slot was claimed; its last owner may have ended since. */
-        uint64_t after = stream->used > GS_HEADER_SIZE ? stream->packet->timestamp_end : 0;
+        /* The stamp was taken before this slot was claimed, whose last owner may have ended since; a wait may
+         * have begun before the recording. */
+        uint64_t after = stream->used > GS_HEADER_SIZE ? stream->packet->timestamp_end : gs_session_begin();
         if (timestamp < after)
             timestamp = after;
         if (stream->used == GS_HEADER_SIZE)
             gs_packet_open(stream->packet, timestamp, stream->tid, stream->packet->events_discarded);
         gs_stream_write(stream, timestamp, gs_thread_start, GS_NO_GIL, stream->tid);
         self->stream = stream;
-        self->waiting_since = 0;
+        self->waiting_since = 0; /* what was noted of this wait belongs to an earlier recording */
+        self->asked = 0;
         self->comm_pending = true;
         /* glibc allocates for keys from the 33rd on: one more reason to attach before the lock is taken. */
         pthread_setspecific(exit_key, self);
@@ -215,8 +217,8 @@ void gs_streams_end(uint64_t timestamp)
             continue;
         struct gs_packet_header *prepared[2] = {stream->packet, stream->next}; /* its thread may end now */
         for (int k = 0; k < 2; k++)
-            if (prepared[k] != NULL && prepared[k]->timestamp_begin == GS_UNUSED_TIMESTAMP)
-                gs_packet_open(prepared[k], timestamp, 0, prepared[0] ? prepared[0]->events_discarded : 0);
+            if (prepared[k] != NULL)
+                gs_packet_close_unused(prepared[k], timestamp);
     }
 }
 

@@ -7,7 +7,7 @@
 
 struct fake_gil {
     atomic_int locked, drop_request;
-    struct fake_thread *last_holder;
+    struct fake_thread *_Atomic last_holder; /* as in CPython, where it is read under another mutex */
     unsigned long switch_number;
     long interval_us;
     pthread_mutex_t mutex, switch_mutex;

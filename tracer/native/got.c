@@ -262,7 +262,7 @@ bool gs_got_patch(const void *code, char *message, size_t size)
     /* All originals before the first hook can run. */
     for (int i = 0; i < GS_HOOKS; i++)
         if (slot_count[i] > 0 && !slots[i][0].patched)
-            *gs_hooks[i].original = slots[i][0].value;
+            __atomic_store_n(gs_hooks[i].original, slots[i][0].value, __ATOMIC_RELAXED);
     for (int i = 0; i < GS_HOOKS; i++)
         for (int k = 0; k < slot_count[i]; k++)
             if (!patch_slot(&slots[i][k], &gs_hooks[i])) {

@@ -19,7 +19,13 @@
 
 __thread struct gs_thread gs_self __attribute__((tls_model("initial-exec")));
 
-#define DECLARE(name, needed, result, parameters, arguments) static result(*real_##name) parameters;
+/* What the interpreter called before us. Atomic: a second gs_install may find another interposer below. */
+#define DECLARE(name, needed, result, parameters, arguments)                                         \
+    static result(*original_##name) parameters;                                                      \
+    static inline result real_##name parameters                                                      \
+    {                                                                                                \
+        return __atomic_load_n(&original_##name, __ATOMIC_RELAXED) arguments;                        \
+    }
 GS_HOOKED(DECLARE)
 #undef DECLARE
 
@@ -211,5 +217,5 @@ static int hook_pthread_mutex_destroy(pthread_mutex_t *mutex)
 }
 
 #define ENTRY(name, needed, result, parameters, arguments)                                           \
-    {#name, needed, (void *)hook_##name, (void **)&real_##name},
+    {#name, needed, (void *)hook_##name, (void **)&original_##name},
 const struct gs_hook gs_hooks[GS_HOOKS] = {GS_HOOKED(ENTRY)};

@@ -12,7 +12,7 @@
 
 #include "clock.h"
 #include "format.h"
-#include "session.h"
+#include "text.h"
 
 #define NUMBER "                    " /* 20 places; padded with spaces, a leading 0 would make it octal */
 

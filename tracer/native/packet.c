@@ -36,7 +36,7 @@ static bool write_empty(int fd, uint64_t offset, uint32_t stream_class)
         .timestamp_end = GS_UNUSED_TIMESTAMP,
         .content_size = GS_HEADER_SIZE * 8,
         .packet_size = (uint64_t)GS_PACKET_SIZE * 8,
-        .pid = gs_session_pid(),
+        .pid = gs_run.pid,
     };
     struct iovec parts[2] = {{&header, sizeof header}, {(void *)zeros, sizeof zeros}};
     ssize_t written = pwritev(fd, parts, 2, (off_t)offset);

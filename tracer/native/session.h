@@ -36,6 +36,11 @@ static inline uint32_t gs_session(void)
     return atomic_load_explicit(&gs_control->session, memory_order_relaxed);
 }
 
+static inline void gs_set_state(enum gs_state state)
+{
+    atomic_store(&gs_control->state, (uint32_t)state);
+}
+
 /* End recording early. error: errno; what: the thing that could not be had. In hooks, any thread. */
 void gs_fail(int error, const char *what);
 
@@ -45,12 +50,24 @@ bool gs_session_resume(void);
 /* Writes "<process directory>/<name>[number]" into path. Returns false when it does not fit. */
 bool gs_session_path(char *path, size_t size, const char *name, long number);
 
-uint32_t gs_session_pid(void);
-uint64_t gs_session_begin(void);  /* nothing in a trace is earlier */
-uint32_t gs_session_parent(void); /* the parent's pid in a forked child, else 0 */
+/* What this process's recording is about. Written by gs_start and in a forked child, while nobody records. */
+struct gs_run {
+    char root[PATH_MAX];      /* the trace's directory */
+    char directory[PATH_MAX]; /* this process's, in it */
+    uint32_t pid;
+    uint32_t parent; /* pid of the parent, in a forked child; else 0 */
+    uint64_t begin;  /* nothing in the trace is earlier */
+    uint32_t sessions; /* survives a fork, unlike gs_control */
+    bool follow_forks;
+    bool was_recording; /* at the fork, for the child */
+    _Atomic int failure; /* errno that ended recording early */
+};
 
-/* Appends text or a number at *at, never beyond end; for code that may not call snprintf. */
-void gs_append(char **at, const char *end, const char *text);
-void gs_append_number(char **at, const char *end, uint64_t number);
+extern struct gs_run gs_run;
+
+bool gs_session_initialise(void); /* once; false: errno says why */
+
+/* What a process needs before its first event. Async-signal-safe. */
+bool gs_session_begin_directory(void);
 
 #endif

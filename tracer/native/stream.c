@@ -126,7 +126,7 @@ struct gs_stream *gs_stream_attach(struct gs_thread *self, uint64_t timestamp, b
         stream->tid = (uint32_t)syscall(SYS_gettid);
         /* The stamp was taken before this slot was claimed, whose last owner may have ended since; a wait may
          * have begun before the recording. */
-        uint64_t after = stream->used > GS_HEADER_SIZE ? stream->packet->timestamp_end : gs_session_begin();
+        uint64_t after = stream->used > GS_HEADER_SIZE ? stream->packet->timestamp_end : gs_run.begin;
         if (timestamp < after)
             timestamp = after;
         if (stream->used == GS_HEADER_SIZE)

@@ -1,0 +1,153 @@
+/* The beginning and the end of a recording, and what it says of itself. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "gil.h"
+#include "gilscope.h"
+#include "metadata.h"
+#include "names.h"
+#include "session.h"
+#include "stream.h"
+
+/* Threads that live already: their lives begin with the recording, whenever their first event comes. */
+static unsigned note_living_threads(void)
+{
+    unsigned count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    if (tasks == NULL)
+        return 0;
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        char path[64], comm[32] = "";
+        if (task->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/self/task/%.16s/comm", task->d_name);
+        FILE *file = fopen(path, "re");
+        if (file != NULL) {
+            if (fgets(comm, sizeof comm, file) != NULL)
+                comm[strcspn(comm, "\n")] = '\0';
+            fclose(file);
+        }
+        gs_names_write(gs_thread_alive, (uint32_t)strtoul(task->d_name, NULL, 10), comm);
+        count++;
+    }
+    closedir(tasks);
+    return count;
+}
+
+/* Half-made directories are not left behind. */
+static void undo_directory(void)
+{
+    char path[PATH_MAX];
+    static const char *const files[] = {"metadata", "names"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (gs_session_path(path, sizeof path, files[i], -1))
+            unlink(path);
+    rmdir(gs_run.directory);
+    gs_run.directory[0] = '\0';
+}
+
+static int start_failed(char *message, size_t size, const char *directory)
+{
+    int error = gs_run.failure ? gs_run.failure : errno;
+    gs_set_state(GS_OFF);
+    if (gs_run.directory[0] != '\0')
+        undo_directory();
+    snprintf(message, size, "can't record into %s: %s", directory, strerror(error));
+    return GS_OS_ERROR;
+}
+
+static void begin_events(void)
+{
+    uint32_t tid = (uint32_t)syscall(SYS_gettid);
+    uint64_t now = gs_now();
+    struct gs_stream *stream = gs_stream_attach(&gs_self, now, false);
+    if (stream == NULL)
+        return;
+    now = stream->packet->timestamp_end;
+    gs_stream_write(stream, now, gs_recording_start, GS_NO_GIL, tid);
+    /* This thread holds its GIL: the one it took last. */
+    struct gs_gil *gil = gs_self.last;
+    if (gil == NULL || atomic_load(&gil->mutex) == NULL)
+        gil = &gs_gils[0];
+    atomic_store(&gil->holder, &gs_self);
+    gs_stream_write(stream, now, gs_gil_acquired, gil->number, 0);
+}
+
+int gs_start(const char *directory, const char *environment, int follow_forks, char *message, size_t size)
+{
+    if (gs_state() != GS_OFF) {
+        snprintf(message, size, "this process is recorded already, into %s", gs_run.directory);
+        return GS_ALREADY;
+    }
+    if (gs_gil_count() == 0) {
+        snprintf(message, size, "the hooks are not in");
+        return GS_NO_GIL_FOUND;
+    }
+    gs_run.failure = 0;
+    gs_run.parent = 0;
+    gs_run.follow_forks = follow_forks != 0;
+    gs_run.directory[0] = '\0';
+    errno = 0;
+    if (strlen(directory) >= sizeof gs_run.root) {
+        errno = ENAMETOOLONG;
+        return start_failed(message, size, directory);
+    }
+    strcpy(gs_run.root, directory);
+    gs_streams_begin();
+    atomic_store(&gs_control->session, ++gs_run.sessions);
+    gs_set_state(GS_STARTING);
+    if (!gs_metadata_prepare(environment) || !gs_session_begin_directory())
+        return start_failed(message, size, directory);
+    unsigned living = note_living_threads();
+    gs_set_state(GS_RECORDING);
+    begin_events();
+    if (living > 1) /* threads that wait for the GIL now need a stream when they get it, under its mutex */
+        gs_streams_make_ready(living - 1);
+    if (gs_run.failure != 0)
+        return start_failed(message, size, directory);
+    return GS_OK;
+}
+
+void gs_stop(void)
+{
+    uint32_t state = gs_state();
+    if (state != GS_RECORDING && state != GS_DISCARDING) {
+        gs_set_state(GS_OFF);
+        return;
+    }
+    struct gs_stream *stream = gs_self.stream;
+    if (state == GS_RECORDING && (stream == NULL || stream->session != gs_session()))
+        stream = gs_stream_attach(&gs_self, gs_now(), false);
+    uint64_t now = gs_now();
+    gs_set_state(GS_OFF);
+    if (state == GS_RECORDING && stream != NULL)
+        gs_stream_write(stream, now, gs_recording_stop, GS_NO_GIL, stream->tid);
+    gs_streams_end(now);
+    gs_names_end(now);
+}
+
+void gs_get_status(struct gs_status *status)
+{
+    status->recording = gs_state() == GS_RECORDING;
+    status->failure = gs_run.failure;
+    status->discarded = gs_streams_discarded() + gs_names_discarded();
+    status->gils = gs_gil_count();
+    status->streams = gs_streams_count();
+}
+
+void gs_name_thread(uint32_t tid, const char *text)
+{
+    gs_names_write(gs_thread_name, tid, text);
+}
+
+const char *gs_process_directory(void)
+{
+    return gs_state() == GS_OFF ? "" : gs_run.directory;
+}

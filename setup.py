@@ -1,10 +1,11 @@
 """Build of the compiled parts; what the package is otherwise stands in setup.cfg.
 
-Three things are compiled: the native core (plain C that any interpreter can load, so it is no extension module),
-the Cython module that is Python's way to it, and, only in place, the Cython part of examples/nogil.py.
+Three things are compiled: the native core (plain C that any interpreter can load, so it is no extension
+module), the Cython module that is Python's way to it, and, only in place, the Cython part of
+examples/nogil.py.
 
-Environment: GILSCOPE_WERROR=1 makes the core's warnings errors, GILSCOPE_SANITIZE=address,undefined builds the
-core with these sanitizers, CC and CFLAGS mean what they always mean.
+Environment: GILSCOPE_WERROR=1 makes the core's warnings errors, GILSCOPE_SANITIZE=address,undefined builds
+the core with these sanitizers, CC and CFLAGS mean what they always mean.
 """
 
 import os
@@ -21,8 +22,9 @@ CORE = "tracer.native.libgilscope"
 EXAMPLE = "examples._countdown"
 NATIVE = Path("tracer/native")
 
-# initial-exec: the hooks run where no allocation is allowed, and the first touch of a lazily made TLS block is one.
-# nodelete: a thread may be inside a hook at any time, so the core can't be unloaded. now: no lazy binding in a hook.
+# initial-exec: the hooks run where no allocation is allowed, and the first touch of a lazily made TLS block
+# is one. nodelete: a thread may be inside a hook at any time, so the core can't be unloaded. now: no lazy
+# binding inside a hook.
 CORE_FLAGS = shlex.split(
     "-std=gnu11 -O2 -g1 -fPIC -fvisibility=hidden -ftls-model=initial-exec -Wall -Wextra -shared"
     " -Wl,-z,nodelete -Wl,-z,now"
@@ -36,7 +38,7 @@ class BuildExtensions(build_ext):
     def finalize_options(self) -> None:
         super().finalize_options()
         if not self.inplace:
-            self.extensions = [extension for extension in self.extensions if extension.name != EXAMPLE]
+            self.extensions: list[Extension] = [ext for ext in self.extensions if ext.name != EXAMPLE]
 
     def get_ext_filename(self, fullname: str) -> str:
         # Without the interpreter's suffix: it serves every interpreter. (Asked with and without the package.)
@@ -79,7 +81,7 @@ def extensions() -> list[Extension]:
     headers = sorted(map(str, NATIVE.glob("*.h")))
     return [
         Extension(CORE, sorted(map(str, NATIVE.glob("*.c"))), depends=headers),
-        Extension("tracer._recorder", ["tracer/_recorder.pyx"], include_dirs=[str(NATIVE)], depends=headers),
+        Extension("tracer._recorder", ["tracer/_recorder.pyx"], depends=headers),
         Extension(EXAMPLE, ["examples/_countdown.pyx"]),
     ]
 

@@ -1,3 +1,217 @@
-"""What a recording needs of Python, shared by the bootstrap (any interpreter from 2.7 on) and by tracer's API."""
+"""What a recording needs of Python, whoever began it: the bootstrap of a traced program, or tracer's API.
+
+Any interpreter from 2.7 on reads this, so it keeps to what they all have, and it imports no more than it
+needs: what it imports, the traced program finds imported.
+"""
+
+import operator
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 VERSION = "0.1.0"
+
+# Options of the interpreter that take the next argument when their value is not joined to them.
+_WITH_VALUE = "WXQ"
+_LONG_WITH_VALUE = "--check-hash-based-pycs"
+
+
+def split_command_line(arguments):
+    # type: (list[str]) -> tuple[list[str], list[str]]
+    """Split what followed the interpreter's name: its own options, and from the script, -m or -c on the rest.
+
+    A cluster such as -um is split into -u and -m.
+    """
+    position = 0
+    while position < len(arguments):
+        argument = arguments[position]
+        if argument == _LONG_WITH_VALUE:
+            position += 2
+            continue
+        if argument.startswith("--") and len(argument) > 2:
+            position += 1
+            continue
+        if not argument.startswith("-") or argument in ("-", "--"):
+            break
+        for index, letter in enumerate(argument[1:], 1):
+            if letter in "cm":
+                flags = arguments[:position] + (["-" + argument[1:index]] if index > 1 else [])
+                value = [argument[index + 1 :]] if argument[index + 1 :] else []
+                return flags, ["-" + letter] + value + arguments[position + 1 :]
+            if letter in _WITH_VALUE:
+                position += not argument[index + 1 :]
+                break
+        position += 1
+    return arguments[:position], arguments[position:]
+
+
+def _json_string(text):
+    # type: (str) -> str
+    """JSON in ASCII; the json module would bring re and more into the traced program."""
+    characters = []
+    for character in text:
+        code = ord(character)
+        if character in '"\\':
+            characters.append("\\" + character)
+        elif 0x20 <= code < 0x7F:
+            characters.append(character)
+        elif code < 0x10000:
+            characters.append("\\u%04x" % code)
+        else:
+            code -= 0x10000
+            characters.append("\\u%04x\\u%04x" % (0xD800 + (code >> 10), 0xDC00 + (code & 0x3FF)))
+    return '"' + "".join(characters) + '"'
+
+
+def _tsdl_string(text):
+    # type: (str) -> str
+    """A string of the trace's metadata. Without control characters, which its grammar has no safe form of."""
+    printable = "".join(character if character >= " " and character != "\x7f" else " " for character in text)
+    return '"' + printable.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _arguments():
+    # type: () -> list[str]
+    """The program and its arguments, as far as the interpreter knows them by now."""
+    original = getattr(sys, "orig_argv", None)
+    if original:
+        program = split_command_line(list(original[1:]))[1]
+        if program:
+            return program
+    return list(getattr(sys, "argv", []))
+
+
+def environment_text():
+    # type: () -> str
+    """What the metadata says of this process: assignments for the env block, in TSDL."""
+    machine = os.uname()
+    try:
+        cpus = len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        cpus = os.sysconf("SC_NPROCESSORS_ONLN")
+    implementation = getattr(sys, "implementation", None)
+    interval = getattr(sys, "getswitchinterval", lambda: 0)()
+    entries = [
+        ("hostname", _tsdl_string(machine[1])),
+        ("argv", _tsdl_string("[" + ", ".join(map(_json_string, _arguments())) + "]")),
+        ("executable", _tsdl_string(sys.executable or "")),
+        ("python_implementation", _tsdl_string("PyPy" if hasattr(sys, "pypy_version_info") else "CPython")),
+        ("python_version", _tsdl_string("%d.%d.%d" % sys.version_info[:3])),
+        ("python_build", _tsdl_string(sys.version.replace("\n", " "))),
+        ("switch_interval_ns", "%.0f" % (interval * 1e9)),
+        ("cpus", str(cpus)),
+        ("kernel", _tsdl_string(machine[2])),
+        ("gilscope_version", _tsdl_string(VERSION)),
+    ]
+    if implementation is not None and implementation.name not in ("cpython", "pypy"):
+        entries.append(("implementation_name", _tsdl_string(implementation.name)))
+    return "".join("  %s = %s;\n" % entry for entry in entries)
+
+
+def follow_thread_names(name_thread):
+    # type: (Callable[[int, str], object]) -> Callable[[], None]
+    """Report the names of Python's threads: those that live, each new one's at its start, and every change.
+
+    Parameters
+    ----------
+    name_thread : callable
+        Called with a thread's id in the OS and its name, in the thread that holds the GIL.
+
+    Returns
+    -------
+    callable
+        Ends the reporting.
+    """
+    import threading
+
+    Thread = threading.Thread  # type: Any
+    set_native_id = getattr(Thread, "_set_native_id", None)  # type: Any
+    name_property = Thread.__dict__.get("name")  # type: Any
+    if set_native_id is None or not isinstance(name_property, property):
+        return lambda: None  # before 3.8 Python does not know its threads' ids
+    fset = name_property.fset  # type: Any
+    get_native_id, get_ident = threading.get_native_id, threading.get_ident
+
+    def report(thread):
+        # type: (Any) -> None
+        try:
+            # In a child of os.fork the thread object still has its parent's id.
+            tid = get_native_id() if thread._ident == get_ident() else thread._native_id
+            if tid is not None:
+                name_thread(tid, thread._name)
+        except Exception:
+            pass  # a name is never worth an exception in the traced program
+
+    def _set_native_id(self):
+        # type: (Any) -> None
+        set_native_id(self)
+        report(self)
+
+    def set_name(self, name):
+        # type: (Any, Any) -> None
+        fset(self, name)
+        report(self)
+
+    new_property = property(name_property.fget, set_name, name_property.fdel, name_property.__doc__)
+    Thread._set_native_id = _set_native_id
+    Thread.name = new_property
+    following = [True]
+
+    def after_fork_in_child():
+        # type: () -> None
+        if following:
+            report(threading.current_thread())
+
+    # After threading's own, which ran when it was imported.
+    os.register_at_fork(after_in_child=after_fork_in_child)
+    for thread in threading.enumerate():
+        report(thread)
+
+    def undo():
+        # type: () -> None
+        del following[:]
+        if Thread.__dict__.get("_set_native_id") is _set_native_id:
+            Thread._set_native_id = set_native_id
+        if Thread.__dict__.get("name") is new_property:
+            Thread.name = name_property
+
+    return undo
+
+
+def stop_before_exit(stop):
+    # type: (Callable[[], object]) -> Callable[[], None]
+    """Call `stop` when this process ends: after its other atexit hooks, and before os._exit.
+
+    Workers of multiprocessing that were forked end by os._exit; without this each would look killed.
+
+    Returns
+    -------
+    callable
+        Takes both hooks back.
+    """
+    import atexit
+
+    atexit.register(stop)
+    original = os._exit  # type: Any
+
+    def _exit(status):
+        # type: (Any) -> Any
+        operator.index(status)  # what makes the call fail must fail before the recording has ended
+        stop()
+        return original(status)
+
+    _exit.__doc__ = original.__doc__
+    os._exit = _exit
+
+    def undo():
+        # type: () -> None
+        if hasattr(atexit, "unregister"):
+            atexit.unregister(stop)
+        if os._exit is _exit:
+            os._exit = original
+
+    return undo

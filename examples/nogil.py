@@ -1,0 +1,32 @@
+"""A compiled countdown in two threads: with the GIL held they take turns, without it they run side by side.
+
+The countdown is in _countdown.pyx; the project's build compiles it.
+
+    python examples/nogil.py              the times
+    python -m tracer examples/nogil.py    what happened
+"""
+
+import sys
+import time
+from threading import Thread
+
+try:
+    from _countdown import countdown_nogil, countdown_with_gil
+except ImportError:
+    sys.exit("nogil.py needs its compiled part: run `python setup.py build_ext --inplace` (or `make build`)")
+
+COUNT = 1_000_000_000
+
+
+def in_two_threads(countdown):
+    threads = [Thread(target=countdown, args=(COUNT // 2,), name=f"{countdown.__name__} {n}") for n in (1, 2)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(f"{countdown.__name__:20} {time.perf_counter() - start:.2f} s")
+
+
+in_two_threads(countdown_with_gil)
+in_two_threads(countdown_nogil)

@@ -1,0 +1,15 @@
+"""Record what a program's threads do with the GIL: exactly, on a stock CPython.
+
+From the command line: ``python -m tracer script.py``. From inside a program::
+
+    import tracer
+
+    with tracer.trace("out.trace"):
+        work()
+"""
+
+from tracer.api import start, stop, trace
+from tracer.bootstrap.gilscope_recording import VERSION as __version__
+from tracer.errors import GilscopeError, RecordingError
+
+__all__ = ["GilscopeError", "RecordingError", "__version__", "start", "stop", "trace"]

@@ -1,0 +1,122 @@
+"""Recording from inside a program: `with trace(path):`, or `start` and `stop`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from pathlib import Path
+from types import TracebackType
+
+from tracer import directory
+from tracer.bootstrap import gilscope_recording
+from tracer.errors import RecordingError
+
+_undo: list[Callable[[], None]] = []
+
+
+def start(path: str | os.PathLike[str], *, switch_interval: float | None = None, force: bool = False) -> Path:
+    """Begin to record this process, and the processes that it forks.
+
+    Parameters
+    ----------
+    path : path
+        The trace's directory. It must not exist yet, or be empty.
+    switch_interval : float, optional
+        Set the interpreter's switch interval, in seconds, until `stop`.
+    force : bool
+        Replace a trace of ours that is there. Anything else is never replaced.
+
+    Returns
+    -------
+    Path
+        The trace's directory, absolute.
+
+    Raises
+    ------
+    RecordingError
+        If this process is recorded already, the GIL can't be seen in this build of Python or is off, or the
+        trace can't be made.
+    ValueError
+        If `switch_interval` is not positive.
+    """
+    from tracer import _recorder
+
+    trace = Path(path).absolute()
+    if _recorder.status()["recording"]:
+        raise RecordingError("this process is recorded already: stop() that recording first")
+    _recorder.install()
+    _take_back()  # a recording that failed, or was inherited by a fork, leaves its hooks
+    directory.make(trace, force=force)
+    if switch_interval is not None:
+        former = sys.getswitchinterval()
+        sys.setswitchinterval(switch_interval)
+        _undo.append(lambda: sys.setswitchinterval(former))
+    try:
+        _recorder.start(trace, gilscope_recording.environment_text())
+    except RecordingError:
+        _take_back()
+        raise
+    _undo.append(gilscope_recording.stop_before_exit(_recorder.stop))
+    _undo.append(gilscope_recording.follow_thread_names(_recorder.name_thread))
+    return trace
+
+
+def stop() -> None:
+    """End the recording that `start` began; nothing happens when there is none.
+
+    If recording had to end early (a full disk), one line on stderr says so.
+    """
+    from tracer import _recorder
+
+    status = _recorder.status()
+    _recorder.stop()
+    if _undo and status["failure"]:
+        reason = os.strerror(status["failure"])
+        print(
+            f"gilscope: recording ended early: {reason}; {status['discarded']} events lost", file=sys.stderr
+        )
+    _take_back()
+
+
+def _take_back() -> None:
+    while _undo:
+        _undo.pop()()
+
+
+class trace(ContextDecorator):
+    """Record a block, or each call of a function.
+
+    ::
+
+        with tracer.trace("out.trace"):
+            work()
+
+        @tracer.trace("out.trace", force=True)
+        def work(): ...
+
+    Parameters
+    ----------
+    path, switch_interval, force
+        As `start` takes them, and with its errors. Without `force` a decorated function runs only once: the
+        second call finds the trace of the first.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, switch_interval: float | None = None, force: bool = False
+    ) -> None:
+        self.path = Path(path)
+        self.switch_interval = switch_interval
+        self.force = force
+
+    def __enter__(self) -> Path:
+        return start(self.path, switch_interval=self.switch_interval, force=self.force)
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        stop()

@@ -1,0 +1,121 @@
+"""Begin the recording of this process, then step aside.
+
+The launcher puts this directory first on PYTHONPATH, so `site` of the target, and of every Python that the
+target starts, imports this module before the program. Whatever goes wrong here, the program runs on: the
+worst that it sees is one line on stderr. Any interpreter from 2.7 on must read this file; it records where
+there is a GIL that the core can see.
+"""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def say(line):
+    # type: (str) -> None
+    try:
+        os.write(2, ("gilscope: " + line + "\n").encode("utf-8", "replace"))
+    except Exception:
+        pass
+
+
+def leave_children_alone():
+    # type: () -> None
+    """Take what follows children out of the environment that they would inherit."""
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry != HERE]
+    if entries == [] or entries == [""]:
+        os.environ.pop("PYTHONPATH", None)
+    else:
+        os.environ["PYTHONPATH"] = os.pathsep.join(entries)
+    for name in [name for name in os.environ if name.startswith("GILSCOPE_")]:
+        del os.environ[name]
+
+
+def is_loaded(path):
+    # type: (str) -> bool
+    with open("/proc/self/maps", "rb") as maps:
+        return path.encode("utf-8", "surrogateescape" if sys.version_info[0] > 2 else "strict") in maps.read()
+
+
+def record():
+    # type: () -> None
+    settings = {
+        name[len("GILSCOPE_") :]: value for name, value in os.environ.items() if name.startswith("GILSCOPE_")
+    }
+    if "TRACE" not in settings or "CORE" not in settings:
+        return  # only the path was inherited
+    children = settings.get("CHILDREN", "1") != "0"
+    if not children:
+        leave_children_alone()
+    # With the core in memory already this is a subinterpreter of a recorded process.
+    subinterpreter = is_loaded(settings["CORE"])
+    try:
+        if "SWITCH_INTERVAL" in settings and hasattr(sys, "setswitchinterval"):
+            sys.setswitchinterval(float(settings["SWITCH_INTERVAL"]))
+        failure = begin(settings["TRACE"], settings["CORE"], children, subinterpreter)
+    except Exception:
+        error = sys.exc_info()[1]
+        failure = "" if subinterpreter else "%s: %s" % (type(error).__name__, error)
+    if failure and "SILENT" not in settings:
+        say("process %d is not recorded: %s" % (os.getpid(), failure))
+        if children:
+            os.environ["GILSCOPE_SILENT"] = "1"  # its children would say the same
+
+
+def begin(directory, core_path, children, subinterpreter):
+    # type: (str, str, bool, bool) -> str
+    """Start recording; returns what prevented it, in one line, or nothing."""
+    import ctypes
+
+    import gilscope_recording as recording
+
+    core = ctypes.PyDLL(core_path)  # PyDLL: the core is called with the GIL held
+    gs_name_thread = core.gs_name_thread
+    gs_name_thread.argtypes = [ctypes.c_uint32, ctypes.c_char_p]
+    gs_name_thread.restype = None
+
+    def name_thread(tid, name):
+        # type: (int, str) -> None
+        gs_name_thread(tid, name.encode("utf-8", "replace"))
+
+    if subinterpreter:
+        recording.follow_thread_names(name_thread)
+        return ""
+
+    stop = core.gs_stop
+    stop.argtypes = []
+    stop.restype = None
+    message = ctypes.create_string_buffer(8192)
+    core.gs_install.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+    core.gs_start.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_int,
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+    ]
+    path = directory if isinstance(directory, bytes) else os.fsencode(directory)
+    environment = recording.environment_text()
+    text = environment if isinstance(environment, bytes) else environment.encode("utf-8", "replace")
+    if core.gs_install(message, len(message)) != 0 or (
+        core.gs_start(path, text, children, message, len(message)) != 0
+    ):
+        return str(message.value.decode("utf-8", "replace")) or "the native core gave no reason"
+    recording.stop_before_exit(stop)
+    recording.follow_thread_names(name_thread)
+    return ""
+
+
+sys.path.insert(0, HERE)  # where the helper is found even if someone has changed the path
+try:
+    record()
+except Exception:
+    say("process %d is not recorded: %s" % (os.getpid(), sys.exc_info()[1]))
+sys.path[:] = [entry for entry in sys.path if entry != HERE]
+
+# Now the module that would have been imported without us, if there is one. Its errors, and the ImportError
+# when there is none, are site's to handle, as ever. (The name keeps this module alive meanwhile; 2.7 would
+# clear it.)
+this_module = sys.modules.pop("sitecustomize")
+import sitecustomize  # noqa: E402

@@ -1,0 +1,127 @@
+"""`gilscope` and `python -m tracer`: record a program, then say and draw what it did with the GIL."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracer import directory, launcher
+from tracer.errors import GilscopeError, UsageError
+from tracer.options import Options, parse
+
+if TYPE_CHECKING:
+    from analysis import Trace
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status: the program's, or 2 for an error of our own."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments[:1] == ["dump"]:
+            return _dump(arguments[1:])
+        options = parse(arguments)
+        status = _record(options)
+    except GilscopeError as error:
+        _say(str(error))
+        return 2
+    try:
+        _report(options)
+    except GilscopeError as error:
+        _say(str(error))
+    except KeyboardInterrupt:
+        _say(f"interrupted; the trace is in {options.trace}")
+    return launcher.exit_like(status)
+
+
+def _say(line: str) -> None:
+    print(f"gilscope: {line}", file=sys.stderr, flush=True)
+
+
+def _record(options: Options) -> int:
+    if not launcher.CORE.exists():
+        raise UsageError(f"the native core is not built: pip install . (or make build) makes {launcher.CORE}")
+    directory.make(options.trace, force=options.force)
+    environment = launcher.target_environment(
+        options.trace, switch_interval=options.switch_interval, children=options.children
+    )
+    try:
+        return launcher.run(options.target, environment)
+    except UsageError:
+        options.trace.rmdir()
+        raise
+
+
+def _report(options: Options) -> None:
+    if not options.trace.is_dir():
+        _say(f"{options.trace} has vanished: there is nothing to analyse")
+        return
+    if not directory.process_directories(options.trace):
+        options.trace.rmdir()
+        _say(f"nothing was recorded, so there is no {options.trace}")
+        return
+    directory.trim(options.trace)
+
+    # Only now: none of this is in memory while the program is measured.
+    import analysis
+
+    trace = analysis.load(options.trace)
+    if not options.quiet:
+        _summarise(trace)
+    for process in trace.processes:
+        if process.failure:
+            _say(f"the recording of process {process.pid} ended early: {process.failure}")
+    if discarded := sum(process.discarded for process in trace.processes):
+        _say(f"{discarded} events were lost; the trace ends early")
+    if options.json is not None:
+        _write_json(trace, options.json)
+    if options.picture is not None:
+        _draw(trace, options.picture)
+    if not options.quiet:
+        _say(f"trace {options.trace}" + (f", timeline {options.picture}" if options.picture else ""))
+        if alive := directory.running(options.trace):
+            _say(f"still running and recorded on: process {', '.join(map(str, alive))}")
+
+
+def _summarise(trace: Trace) -> None:
+    from analysis.terminal import print_summary
+    from rich.console import Console
+
+    print_summary(trace, Console(stderr=True))
+
+
+def _write_json(trace: Trace, where: str) -> None:
+    from analysis.summary import to_json
+
+    text = json.dumps(to_json(trace), indent=2)
+    if where == "-":
+        print(text, flush=True)
+        return
+    try:
+        Path(where).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        _say(f"{where} can't be written: {error.strerror}")
+
+
+def _draw(trace: Trace, path: Path) -> None:
+    import plots
+
+    try:
+        plots.save_timeline(trace, path)
+    except OSError as error:
+        _say(f"{path} can't be written: {error.strerror}")
+
+
+def _dump(arguments: list[str]) -> int:
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        raise UsageError("dump takes one trace: gilscope dump TRACE")
+    from analysis.dump import dump
+
+    import analysis
+
+    try:
+        dump(analysis.load(arguments[0]), sys.stdout)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader (head, less) has seen enough
+    return 0

@@ -1,0 +1,145 @@
+"""The directory of a trace: making it, replacing one of ours, trimming it after a death."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from tracer.errors import RecordingError
+
+_PROCESS = re.compile(r"[1-9][0-9]*(_[1-9][0-9]*)?")
+_FILE = re.compile(r"metadata|names|(gil|sched)_[0-9]+")
+_MARK = b"gilscope_format"
+
+# Of tracer/native/format.h. Not from analysis.format: that needs numpy, and the API runs in the traced
+# program.
+_PACKET_SIZE = 32768
+_HEADER = struct.Struct("<II5QII")
+_EMPTY_CONTENT = 128 * 8
+
+
+def is_trace(path: Path) -> bool:
+    """Whether `path` is a directory that holds a trace of ours and nothing else (so it may be replaced)."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    processes = list(path.iterdir())
+    return bool(processes) and all(map(_is_process, processes))
+
+
+def _is_process(path: Path) -> bool:
+    if path.is_symlink() or not path.is_dir() or not _PROCESS.fullmatch(path.name):
+        return False
+    files = list(path.iterdir())
+    if not files:
+        return True  # killed before it could write anything
+    metadata = path / "metadata"
+    plain = all(_FILE.fullmatch(file.name) and file.is_file() and not file.is_symlink() for file in files)
+    return plain and metadata in files and _MARK in metadata.read_bytes()
+
+
+def check_new(path: Path, *, force: bool) -> None:
+    """Raise RecordingError if a trace can't be made at `path`; nothing is changed.
+
+    An empty directory is as good as none. With `force` a trace of ours may be there.
+    """
+    if path.is_symlink() or path.exists():
+        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+            _check_writable(path)
+            return
+        if not is_trace(path):
+            raise RecordingError(f"{path} exists and is not a trace: choose another place (-o DIR)")
+        if not force:
+            raise RecordingError(f"{path} exists: --force replaces it, -o DIR writes elsewhere")
+    if not path.parent.is_dir():
+        raise RecordingError(f"{path} can't be made: there is no directory {path.parent}")
+    _check_writable(path.parent)
+
+
+def _check_writable(directory: Path) -> None:
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise RecordingError(f"{directory} can't be written to: choose another place (-o DIR)")
+
+
+def make(path: Path, *, force: bool) -> None:
+    """Make the directory of a trace, in place of one of ours with `force`.
+
+    Raises
+    ------
+    RecordingError
+        If something is there that may not be replaced, or the directory can't be made.
+    """
+    check_new(path, force=force)
+    try:
+        if is_trace(path):
+            shutil.rmtree(path)
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RecordingError(f"{path} can't be made: {error.strerror}") from error
+
+
+def process_directories(path: Path) -> list[Path]:
+    """The directories of the processes in a trace; none if the trace has vanished."""
+    try:
+        return sorted(entry for entry in path.iterdir() if _PROCESS.fullmatch(entry.name))
+    except OSError:
+        return []
+
+
+def running(path: Path) -> list[int]:
+    """Process ids in the trace that still run, or that another process has meanwhile."""
+    pids = {int(entry.name.partition("_")[0]) for entry in process_directories(path)}
+    return sorted(pid for pid in pids if _runs(pid))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
+
+
+def trim(path: Path) -> None:
+    """Give back the space that dead processes had prepared for events they never wrote.
+
+    A failure (a read-only or vanished directory) leaves a trace that is larger, not wrong.
+    """
+    alive = set(running(path))
+    for process in process_directories(path):
+        if int(process.name.partition("_")[0]) not in alive:
+            for file in _streams(process):
+                try:
+                    _trim_file(file)
+                except OSError:
+                    pass
+
+
+def _streams(process: Path) -> Iterator[Path]:
+    try:
+        yield from (file for file in sorted(process.iterdir()) if file.name != "metadata")
+    except OSError:
+        return
+
+
+def _trim_file(path: Path) -> None:
+    """Cut the packets at the end that hold nothing: no event, no count of lost ones."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        kept = size - size % _PACKET_SIZE
+        while kept:
+            file.seek(kept - _PACKET_SIZE)
+            header = _HEADER.unpack(file.read(_HEADER.size))
+            if not _is_unused(header):
+                break
+            kept -= _PACKET_SIZE
+        if kept < size:
+            file.truncate(kept)
+
+
+def _is_unused(header: tuple[int, ...]) -> bool:
+    magic, _, _, _, content_size, _, discarded, _, _ = header
+    return discarded == 0 and (magic == 0 or content_size <= _EMPTY_CONTENT)

@@ -1,0 +1,153 @@
+"""Run a program in a process of its own, recorded, as if the shell had started it.
+
+The launcher keeps out of the way: the target has its standard streams, its terminal, its process group.
+Signals that someone sends to the launcher are passed on, those that the terminal sends to the whole
+foreground group the target has got already.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracer.errors import UsageError
+
+BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap"
+CORE = Path(__file__).resolve().parent / "native" / "libgilscope.so"
+
+_PASSED_ON = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
+_SI_KERNEL = 0x80
+# How long a stopped target must stay stopped before the launcher stops too, see _stop_like.
+_STOP_SETTLES = 0.02
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to run: the interpreter, its own options, and the program (a script, -m or -c) with its
+    arguments."""
+
+    interpreter: str
+    flags: tuple[str, ...]
+    program: tuple[str, ...]
+
+    @property
+    def command(self) -> list[str]:
+        return [self.interpreter, *self.flags, *self.program]
+
+
+def target_environment(trace: Path, *, switch_interval: float | None, children: bool) -> dict[str, str]:
+    """The environment that makes a Python, and each Python that it starts, record itself into `trace`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GILSCOPE_")}
+    inherited = environment.get("PYTHONPATH", "")
+    # Nothing after the separator would mean the current directory.
+    environment["PYTHONPATH"] = os.pathsep.join([str(BOOTSTRAP), *([inherited] if inherited else [])])
+    environment["GILSCOPE_TRACE"] = str(trace.absolute())
+    environment["GILSCOPE_CORE"] = str(CORE)
+    environment["GILSCOPE_CHILDREN"] = "1" if children else "0"
+    if switch_interval is not None:
+        environment["GILSCOPE_SWITCH_INTERVAL"] = repr(switch_interval)
+    return environment
+
+
+def run(target: Target, environment: dict[str, str]) -> int:
+    """Run `target` to its end, passing signals on.
+
+    Returns
+    -------
+    int
+        As `os.waitstatus_to_exitcode` says: the exit status, or minus the number of the signal it died of.
+
+    Raises
+    ------
+    UsageError
+        If the interpreter can't be started.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would leave no status to wait for
+    watched = _PASSED_ON | {signal.SIGCHLD}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    try:
+        try:
+            # Python ignores these two for itself; the target decides for itself too.
+            pid = os.posix_spawn(
+                target.interpreter,
+                target.command,
+                environment,
+                setsigmask=mask,
+                setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
+            )
+        except OSError as error:
+            raise UsageError(f"{target.interpreter} can't be started: {error.strerror}") from error
+        status = _wait(pid, watched)
+        while signal.sigtimedwait(_PASSED_ON, 0) is not None:
+            pass  # came while the target died: it was meant for it
+        return status
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _wait(pid: int, watched: set[signal.Signals]) -> int:
+    while True:
+        received = signal.sigwaitinfo(watched)
+        if received.si_signo == signal.SIGCHLD:
+            done, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
+            if done and os.WIFSTOPPED(status):
+                _stop_like(pid)
+            elif done:
+                return os.waitstatus_to_exitcode(status)
+        elif received.si_code != _SI_KERNEL and not _comes_from(received.si_pid, pid):
+            try:
+                os.kill(pid, received.si_signo)
+            except PermissionError:
+                pass  # the target runs as someone else by now
+
+
+def _stop_like(pid: int) -> None:
+    """Stop too, so that a shell takes its terminal back; go on together.
+
+    Ctrl-Z stops both of us, and SIGCONT comes to both one after the other: the target may look stopped for a
+    moment while the job runs on again. Hence the pause.
+    """
+    time.sleep(_STOP_SETTLES)
+    if _state(pid) == "T":
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os.kill(pid, signal.SIGCONT)
+
+
+def _comes_from(sender: int, pid: int) -> bool:
+    """Whether `sender` is the target or below it: it sends to its process group, so to itself."""
+    while sender > 1 and sender != pid:
+        sender = _parent(sender)
+    return sender == pid
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ["", "0"]
+
+
+def _state(pid: int) -> str:
+    return _stat(pid)[0]
+
+
+def _parent(pid: int) -> int:
+    return int(_stat(pid)[1])
+
+
+def exit_like(status: int) -> int:
+    """End as the target ended: return its exit status, or die of the signal that it died of."""
+    if status >= 0:
+        return status
+    sys.stdout.flush()
+    sys.stderr.flush()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the target has left its core, if any
+    if -status not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(-status, signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+    return 128 - status  # a signal that is blocked or ignored by default

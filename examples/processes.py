@@ -1,7 +1,7 @@
 """The countdown of threads.py, split over two processes: each has a GIL of its own, so neither waits.
 
-    python examples/processes.py              the times
-    python -m tracer examples/processes.py    what happened
+python examples/processes.py              the times
+python -m tracer examples/processes.py    what happened
 """
 
 import time
@@ -10,7 +10,7 @@ from multiprocessing import Pool
 COUNT = 10_000_000
 
 
-def countdown(n):
+def countdown(n: int) -> None:
     while n > 0:
         n -= 1
 

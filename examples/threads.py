@@ -12,7 +12,7 @@ from threading import Thread
 COUNT = 10_000_000
 
 
-def countdown(n):
+def countdown(n: int) -> None:
     while n > 0:
         n -= 1
 

@@ -87,13 +87,13 @@ def _check(path: Path, headers: npt.NDArray[np.void], stream_class: int, pid: in
         ("packet_size", headers["packet_size"] != _CONTENT_MAX, f"{_CONTENT_MAX}"),
         (
             "content_size",
-            (content < _CONTENT_MIN) | (content > _CONTENT_MAX) | (content % 64 != 0),
-            f"{_CONTENT_MIN} to {_CONTENT_MAX} in whole records",
+            (content < _CONTENT_MIN) | (content > _CONTENT_MAX) | (content % 8 != 0),
+            f"{_CONTENT_MIN} to {_CONTENT_MAX} in whole bytes",
         ),
         ("pid", headers["pid"] != pid, f"{pid} as in metadata"),
         ("timestamp_begin", used & (begin >= _MAX_TIME), "a time"),
         ("timestamp_end", used & ((end < begin) | (end >= _MAX_TIME)), "one after timestamp_begin"),
-        ("events_discarded", _decreases(headers["events_discarded"]), "a count that never decreases"),
+        ("events_discarded", _decreases(headers["events_discarded"], used), "a count that never decreases"),
     ]
     wrong: list[tuple[int, str, Any, str]] = [
         (int(at), field, headers[field][at], expected)
@@ -110,7 +110,9 @@ def _check(path: Path, headers: npt.NDArray[np.void], stream_class: int, pid: in
     return at
 
 
-def _decreases(count: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+def _decreases(count: npt.NDArray[np.uint64], used: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """A packet prepared ahead gets its count when it is used."""
     bad = np.zeros(len(count), bool)
-    bad[1:] = count[1:] < count[:-1]
+    at = np.flatnonzero(used)
+    bad[at[1:]] = count[at[1:]] < count[at[:-1]]
     return bad

@@ -35,6 +35,7 @@ from analysis.format import (
     EVENTS_PER_PACKET,
     FORMAT_VERSION,
     HEADER_SIZE,
+    NAME_RECORD,
     NO_GIL,
     PACKET_HEADER,
     PACKET_SIZE,
@@ -207,13 +208,11 @@ class ProcessWriter:
     def _name_packets(self) -> npt.NDArray[np.void]:
         packets: list[tuple[int, int, bytearray]] = []
         for time, kind, ref, text in sorted(self._names, key=lambda record: record[0]):
-            encoded = text.encode() + b"\0"
-            head = np.array([(time, kind, 0, ref)], EVENT_RECORD).tobytes()
-            record = head + encoded + bytes(-len(encoded) % 8)
-            if not packets or len(packets[-1][2]) + len(record) > PACKET_SIZE:
+            record = np.array([(time, kind, 0, ref)], NAME_RECORD).tobytes() + text.encode() + b"\0"
+            if not packets or len(packets[-1][2]) + 8 + len(record) > PACKET_SIZE:
                 packets.append((time, time, bytearray(HEADER_SIZE)))
             begin, _, content = packets[-1]
-            packets[-1] = (begin, time, content + record)
+            packets[-1] = (begin, time, content + bytes(-len(content) % 8) + record)
         data = b"".join(bytes(content.ljust(PACKET_SIZE, b"\0")) for _, _, content in packets)
         table = np.frombuffer(bytearray(data), EVENT_RECORD).reshape(len(packets), -1)
         headers = self._headers(table, STREAM_NAMES)
@@ -289,7 +288,7 @@ def metadata(pid: int, ppid: int, begin: int, utc_offset: int, environment: dict
     lines += [f"stream {{ id = 1; {context} {header} }};"]
     lines += [
         f'event {{ name = "{name}"; id = {number}; stream_id = 1;'
-        " fields := struct { uint16_t reserved; uint32_t ref; string text; }; };"
+        " fields := struct { uint32_t ref; string text; }; };"
         for name, number in NAME_IDS.items()
     ]
     return "\n".join(lines) + "\n"

@@ -1,0 +1,130 @@
+"""Events → intervals: what each thread did about the GIL, from its first moment to its last.
+
+The intervals of a thread tile its life. They are kept by column first (`Intervals`): statistics over ten
+million events are a matter of memory traffic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .columns import Columns, first_gil_events
+from .format import Event
+from .grammar import LOST
+from .model import INTERVAL, State, Table
+
+_STATE_AFTER = np.zeros(32, np.uint8)
+_STATE_AFTER[[Event.GIL_RELEASED, Event.GIL_ABANDONED, Event.THREAD_START]] = State.RELEASED
+_STATE_AFTER[Event.GIL_WAIT] = State.WAITING
+_STATE_AFTER[Event.GIL_ACQUIRED] = State.HOLDING
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals by column, sorted by (thread, start).
+
+    Attributes
+    ----------
+    start, duration : ndarray of int64
+        ns.
+    state : ndarray of uint8
+        `State`.
+    event : ndarray of int64
+        Position in `Columns` of the event that began the interval.
+    within : ndarray of int64
+        Number of timeouts (of a wait) or of drop requests (of the release that began it) in the interval.
+    first : ndarray of int64, shape (threads + 1,)
+        Thread i has the intervals first[i] to first[i + 1].
+    """
+
+    start: npt.NDArray[np.int64]
+    duration: npt.NDArray[np.int64]
+    state: npt.NDArray[np.uint8]
+    event: npt.NDArray[np.int64]
+    within: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+
+    def thread_of(self, position: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the threads of intervals at these positions, which are in order."""
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(np.searchsorted(position, self.first)))
+
+
+def make_intervals(columns: Columns) -> Intervals:
+    """Return what the events say, as intervals.
+
+    A thread's life up to its first event is RELEASED if it was seen to begin, else UNKNOWN: before the recording
+    began, or between a fork and the child's first event, it may have held the GIL or waited for it.
+    """
+    kind = columns.kind
+    begins = (kind <= Event.GIL_ABANDONED) & (kind != Event.GIL_TIMEOUT) & (kind != Event.GIL_DROP_REQUESTED)
+    begins |= kind == Event.THREAD_START
+    unknown = _drop_empty_beginnings(columns, begins)
+    event = np.flatnonzero(begins)
+    bounds = np.searchsorted(event, columns.first)
+    opening, last = bounds[:-1], bounds[1:] - 1  # every thread has an interval
+
+    state = _STATE_AFTER[kind[event]]
+    state[opening[unknown & (kind[event[opening]] == Event.THREAD_START)]] = State.UNKNOWN
+    start = columns.time[event]
+    start[opening] = columns.begin
+    duration = np.empty_like(start)
+    np.subtract(start[1:], start[:-1], out=duration[:-1])
+    duration[last] = columns.end - start[last]
+    return Intervals(start, duration, state, event, _events_within(columns, event, last), bounds)
+
+
+def _drop_empty_beginnings(columns: Columns, begins: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which threads begin with an unknown state, and have no beginning before what happens at once."""
+    first = columns.first[:-1]
+    gil_event = first_gil_events(columns)
+    seen = gil_event < columns.first[1:]
+    gil_kind = np.where(seen, columns.kind[np.minimum(gil_event, max(len(columns.kind) - 1, 0))], 0)
+    asks = (gil_kind == Event.GIL_WAIT) | (gil_kind == Event.GIL_ACQUIRED)
+    at_once = asks.copy()
+    at_once[asks] = columns.time[gil_event[asks]] == columns.begin[asks]
+    begins[first[at_once & (columns.kind[first] == Event.THREAD_START)]] = False
+    forked = np.zeros(len(first), bool)
+    forked[columns.thread_of(np.flatnonzero(columns.kind == Event.PROCESS_FORK))] = True
+    return columns.seen_alive | forked | ~(asks | (gil_kind == 0) | (gil_kind == Event.THREAD_EXIT))
+
+
+def _events_within(
+    columns: Columns, event: npt.NDArray[np.int64], last: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Count the events of each interval, without the one that began it and without bookkeeping."""
+    within = np.empty_like(event)
+    np.subtract(event[1:], event[:-1], out=within[:-1])
+    within[last] = columns.first[1:] - event[last]
+    within -= 1
+    other = np.flatnonzero(columns.kind > Event.THREAD_START)
+    before = np.searchsorted(event, other, "right") - 1
+    counted = (before >= 0) & (event[before] >= columns.first[columns.thread_of(other)])
+    np.subtract.at(within, before[counted], 1)
+    return within
+
+
+def interval_table(columns: Columns, intervals: Intervals, gil: npt.NDArray[np.int32]) -> Table:
+    """Return the INTERVAL table; `gil` are the trace-wide indices of the events' GILs."""
+    table = np.empty(len(intervals.start), INTERVAL)
+    table["start"] = intervals.start
+    table["duration"] = intervals.duration
+    table["thread"] = np.repeat(np.arange(len(intervals.first) - 1), np.diff(intervals.first))
+    of_gil = intervals.state >= State.WAITING
+    table["gil"] = np.where(of_gil, gil[intervals.event], -1)
+    table["state"] = intervals.state
+    table["unfinished"] = unfinished(columns, intervals)
+    return table
+
+
+def unfinished(columns: Columns, intervals: Intervals) -> npt.NDArray[np.bool_]:
+    """Return which intervals' ends were not seen: a thread's last ones, and those before lost events."""
+    cut = np.zeros(len(intervals.start), bool)
+    last = intervals.first[1:] - 1
+    cut[last] = ~columns.exited | (intervals.state[last] >= State.WAITING)
+    lost = np.flatnonzero(columns.kind[intervals.event] == LOST)
+    same_thread = np.setdiff1d(lost, intervals.first[:-1])
+    cut[same_thread - 1] = True
+    return cut

@@ -1,0 +1,222 @@
+"""Read a trace: a directory with one directory a process in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .columns import Columns, make_columns
+from .errors import TraceFormatError
+from .format import NO_GIL
+from .grammar import LOST
+from .handoffs import Holds, first_releases, handoff_table, holds_of
+from .intervals import Intervals, interval_table, make_intervals
+from .model import EVENT, HANDOFF, Gil, Process, State, Table, Thread
+from .problems import Problems
+from .process import RecordedProcess, read_process
+from .waits import someone_waits, wait_table
+
+_PROCESS_DIRECTORY = re.compile(r"\d+(_\d+)?")
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What was recorded, as entities and as tables.
+
+    Tables are made when they are first asked for, and kept.
+
+    Attributes
+    ----------
+    processes, threads, gils : tuple
+        Processes as they began, the root first; the threads of each process, main first, then as they began.
+    begin, end : int
+        ns of CLOCK_MONOTONIC.
+    skipped : list of str
+        What a load with `salvage` could not read.
+    columns : Columns
+        The events that every table is made from.
+    """
+
+    path: Path
+    processes: tuple[Process, ...]
+    threads: tuple[Thread, ...]
+    gils: tuple[Gil, ...]
+    begin: int
+    end: int
+    columns: Columns = field(repr=False)
+    skipped: list[str] = field(default_factory=list)
+
+    @cached_property
+    def intervals_by_column(self) -> Intervals:
+        """The intervals, as the columns that statistics are made from."""
+        return make_intervals(self.columns)
+
+    @cached_property
+    def events(self) -> Table:
+        """The EVENT table: shape (events,)."""
+        columns = self.columns
+        table = np.empty(len(columns.time), EVENT)
+        table["time"] = columns.time
+        table["thread"] = np.repeat(np.arange(len(self.threads)), np.diff(columns.first))
+        table["gil"] = self.gil_of_events
+        table["kind"] = columns.kind
+        table["arg"] = columns.arg
+        return table[columns.kind != LOST] if (columns.kind == LOST).any() else table
+
+    @cached_property
+    def intervals(self) -> Table:
+        """The INTERVAL table: shape (intervals,), sorted by (thread, start); a thread's tile its life."""
+        return interval_table(self.columns, self.intervals_by_column, self.gil_of_events)
+
+    @cached_property
+    def waits(self) -> Table:
+        """The WAIT table: shape (waits,), sorted by (thread, start)."""
+        return wait_table(self.columns, self.intervals_by_column, self.gil_of_events)
+
+    @cached_property
+    def handoffs(self) -> Table:
+        """The HANDOFF table: shape (handoffs,), GIL after GIL, each in the order of the lock."""
+        tables = [handoff_table(gil.index, self.holds(gil), *self.contended(gil)) for gil in self.gils]
+        return np.concatenate(tables) if len(tables) != 1 else tables[0] if tables else np.empty(0, HANDOFF)
+
+    @cached_property
+    def gil_of_events(self) -> npt.NDArray[np.int32]:
+        """For each event in `columns` the index of its GIL, or -1."""
+        numbers = self.columns.gil
+        index = np.full(len(numbers), -1, np.int32)
+        for process in self.processes:
+            gils = [gil for gil in self.gils if gil.process == process.index]
+            events = self._events_of(process)
+            if len(self.gils) == 1:
+                index[events][numbers[events] != NO_GIL] = gils[0].index
+                continue
+            lookup = np.full(1 << 16, -1, np.int32)
+            for gil in gils:
+                lookup[gil.number] = gil.index
+            index[events] = lookup[numbers[events]]
+        return index
+
+    def holds(self, gil: Gil) -> Holds:
+        """Return the holds of a GIL, in the order of the lock."""
+        if gil.index not in self._holds:
+            intervals = self.intervals_by_column
+            first = first_releases(self.columns, intervals)
+            positions = self._intervals_on(gil, State.HOLDING)
+            mine = first[self._is_on(gil, first)]
+            if len(mine):
+                positions = np.sort(np.concatenate([positions, mine]))
+            self._holds[gil.index] = holds_of(self.columns, intervals, positions)
+        return self._holds[gil.index]
+
+    def contended(self, gil: Gil) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the stretches in which at least one thread waits for a GIL: their begins and ends, in ns."""
+        if gil.index not in self._contended:
+            intervals = self.intervals_by_column
+            waits = self._intervals_on(gil, State.WAITING)
+            start = intervals.start[waits]
+            self._contended[gil.index] = someone_waits(start, start + intervals.duration[waits])
+        return self._contended[gil.index]
+
+    @cached_property
+    def _holds(self) -> dict[int, Holds]:
+        return {}
+
+    @cached_property
+    def _contended(self) -> dict[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        return {}
+
+    @cached_property
+    def _threads_of(self) -> npt.NDArray[np.int64]:
+        """First thread of each process, and the end."""
+        return np.searchsorted([thread.process for thread in self.threads], np.arange(len(self.processes) + 1))
+
+    def threads_of(self, process: Process) -> slice:
+        """Return which of `threads` a process has."""
+        return slice(int(self._threads_of[process.index]), int(self._threads_of[process.index + 1]))
+
+    def _events_of(self, process: Process) -> slice:
+        threads = self.threads_of(process)
+        return slice(int(self.columns.first[threads.start]), int(self.columns.first[threads.stop]))
+
+    def _intervals_on(self, gil: Gil, state: State) -> npt.NDArray[np.int64]:
+        """Return the positions of the intervals in which a thread of the GIL's process holds it or waits for it."""
+        intervals = self.intervals_by_column
+        threads = self.threads_of(self.processes[gil.process])
+        begin, end = intervals.first[threads.start], intervals.first[threads.stop]
+        found: npt.NDArray[np.int64] = np.flatnonzero(intervals.state[begin:end] == state) + begin
+        if sum(other.process == gil.process for other in self.gils) == 1:
+            return found
+        return found[self.columns.gil[intervals.event[found]] == gil.number]
+
+    def _is_on(self, gil: Gil, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return which intervals began with an event on a GIL."""
+        intervals = self.intervals_by_column
+        threads = self.threads_of(self.processes[gil.process])
+        mine = (positions >= intervals.first[threads.start]) & (positions < intervals.first[threads.stop])
+        return mine & (self.columns.gil[intervals.event[positions]] == gil.number)
+
+
+def load(path: Path | str, *, salvage: bool = False) -> Trace:
+    """Read a trace.
+
+    Parameters
+    ----------
+    path : path
+        A trace directory, or the directory of one process in it.
+    salvage : bool
+        Skip what is wrong, and say so in `Trace.skipped`.
+
+    Raises
+    ------
+    TraceFormatError
+        It is no trace, or a wrong one: names the file, what was found, and what was expected.
+    """
+    path = Path(path)
+    problems = Problems(salvage)
+    found = [read_process(directory, problems) for directory in _process_directories(path)]
+    processes = [process for process in found if process is not None]
+    if not processes:
+        problems.report(TraceFormatError(path, "no process", "<pid>/metadata of at least one"), "all of it")
+    processes.sort(key=lambda process: (process.begin, process.metadata.pid, process.directory.name))
+    runs = [run for process in processes for run in process.runs]
+    threads = [(index, run) for index, process in enumerate(processes) for run in process.runs]
+    gils = [(index, number) for index, process in enumerate(processes) for number in _gil_numbers(process)]
+    return Trace(
+        path=path,
+        processes=tuple(process.numbered(index) for index, process in enumerate(processes)),
+        threads=tuple(
+            Thread(index, process, run.tid, run.name, run.begin, run.end, run.main)
+            for index, (process, run) in enumerate(threads)
+        ),
+        gils=tuple(Gil(index, process, number) for index, (process, number) in enumerate(gils)),
+        begin=min((process.begin for process in processes), default=0),
+        end=max((process.end for process in processes), default=0),
+        columns=make_columns(runs),
+        skipped=problems.skipped,
+    )
+
+
+def _process_directories(path: Path) -> list[Path]:
+    if (path / "metadata").is_file():
+        return [path]
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        raise TraceFormatError(path, error.strerror or str(error), "a trace directory") from None
+    return [entry for entry in entries if _PROCESS_DIRECTORY.fullmatch(entry.name) and entry.is_dir()]
+
+
+def _gil_numbers(process: RecordedProcess) -> list[int]:
+    numbers: set[int] = set()
+    for stream in {id(run.stream): run.stream for run in process.runs if run.stream is not None}.values():
+        # NO_GIL + 1 is 0 in 16 bits.
+        if int((stream.gil + np.uint16(1)).max()) <= 1:
+            numbers |= {0} if len(stream) and (stream.gil == 0).any() else set()
+        else:
+            numbers |= set(np.flatnonzero(np.bincount(stream.gil, minlength=NO_GIL + 1)[:NO_GIL]).tolist())
+    return sorted(numbers)

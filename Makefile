@@ -1,0 +1,59 @@
+# make demo    trace the three examples, figures in demo/
+# make test    build, and run the whole test suite
+# make check   lint and types
+# make build   compile in place, after a change of the native part
+#
+# PYTHON is the interpreter to use (3.11 or later), VENV the virtual environment made with it.
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+PACKAGING := setup.cfg setup.py pyproject.toml
+SOURCES := $(wildcard tracer/native/*.[ch] tracer/*.pyx examples/*.pyx) setup.py
+
+.PHONY: demo test check build clean
+
+demo: $(VENV)/installed $(VENV)/built
+	mkdir -p demo
+	cd demo && $(abspath $(RUN)) -m tracer --force ../examples/threads.py
+	cd demo && $(abspath $(RUN)) -m tracer --force ../examples/processes.py
+	cd demo && $(abspath $(RUN)) -m tracer --force ../examples/nogil.py
+	@echo
+	@echo "Figures: demo/threads.png  demo/processes.png  demo/nogil.png"
+
+test: $(VENV)/installed-test $(VENV)/built
+	$(RUN) -m pytest $(PYTEST)
+
+check: $(VENV)/installed-dev $(VENV)/built
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+
+build: $(VENV)/built
+
+$(VENV)/bin/python:
+	tools/make-venv $(PYTHON) $(VENV)
+
+# Editable, so that the compiled parts land in the tree and the examples run from it.
+$(VENV)/installed: $(VENV)/bin/python $(PACKAGING)
+	$(RUN) -m pip install -q "setuptools>=77" "cython>=3.1"
+	$(RUN) -m pip install -q --no-build-isolation -e .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(RUN) -m pip install -q --no-build-isolation -e ".[test]"
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed-test
+	$(RUN) -m pip install -q --no-build-isolation -e ".[test,dev]"
+	touch $@
+
+# After the installation: it builds too, and one build at a time is enough.
+$(VENV)/built: $(SOURCES) | $(VENV)/installed
+	GILSCOPE_WERROR=1 $(RUN) setup.py -q build_ext --inplace
+	touch $@
+
+clean:
+	rm -rf build dist demo *.egg-info
+	find tracer examples -name '*.so' -delete
+	rm -f tracer/_recorder.c examples/_countdown.c

@@ -14,6 +14,7 @@ struct gs_gil {
     _Atomic(void *) switch_mutex;       /* S */
     _Atomic(void *) switch_cond;        /* SC */
     _Atomic(struct gs_thread *) holder; /* decides whether an ask is worth a stamp, nothing else */
+    _Atomic uint64_t last;              /* stamp of the last take or drop; changed with M held */
     uint16_t number;
 };
 
@@ -21,6 +22,15 @@ struct gs_gil {
 
 extern struct gs_gil gs_gils[GS_GILS];
 extern _Atomic uint32_t gs_gil_slots; /* slots ever used */
+
+/* A stamp for a take or a drop. M, held, orders these, whatever the clocks of two processors say. */
+static inline uint64_t gs_gil_stamp(struct gs_gil *gil, uint64_t now)
+{
+    uint64_t last = atomic_load_explicit(&gil->last, memory_order_relaxed);
+    now = now > last ? now : last;
+    atomic_store_explicit(&gil->last, now, memory_order_relaxed);
+    return now;
+}
 
 /* The GIL whose mutex is m, or NULL. */
 static inline struct gs_gil *gs_gil_of_mutex(struct gs_thread *self, void *m)

@@ -5,7 +5,7 @@
  *   take: lock(M) { timedwait(C, M) }* lock(S) signal(SC) unlock(S) unlock(M)
  *   drop: lock(M) signal(C) unlock(M), then lock(S) if a drop request was pending
  *
- * Both stamps are made while M is held, so on one GIL they are in the order of the lock. */
+ * Both stamps are made while M is held: on one GIL they are in the order of the lock. */
 #define _GNU_SOURCE
 #include "hooks.h"
 
@@ -29,54 +29,61 @@ __thread struct gs_thread gs_self __attribute__((tls_model("initial-exec")));
 GS_HOOKED(DECLARE)
 #undef DECLARE
 
+#define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
-/* The calling thread's stream, made if need be; NULL: the event can't be written. */
-static struct gs_stream *stream_of(struct gs_thread *self, uint64_t *timestamp, bool under_mutex)
+/* The calling thread's stream if it is recorded already: one comparison. */
+static inline struct gs_stream *ready(const struct gs_thread *self)
 {
-    struct gs_stream *stream = self->stream;
+    return likely(self->epoch == gs_epoch()) ? self->stream : NULL;
+}
+
+/* An event of a thread that has no stream yet, or none any more. under_mutex: nothing slow. */
+static struct gs_stream *stream_for(struct gs_thread *self, uint64_t *timestamp, bool under_mutex)
+{
     uint32_t state = gs_state();
     if (state == GS_RECORDING) {
-        if (unlikely(stream == NULL || stream->session != gs_session())) {
-            stream = gs_stream_attach(self, *timestamp, under_mutex);
-            if (stream != NULL) /* whose start may have been stamped later */
-                *timestamp = stream->packet->timestamp_end;
-        }
+        struct gs_stream *stream = gs_stream_attach(self, *timestamp, under_mutex);
+        if (stream != NULL) /* whose start may have been stamped later */
+            *timestamp = stream->packet->timestamp_end;
         return stream;
     }
-    if (state == GS_DISCARDING && stream != NULL && stream->session == gs_session())
-        stream->packet->events_discarded++;
+    if (state == GS_DISCARDING && self->stream != NULL && self->epoch == gs_run.number)
+        self->stream->packet->events_discarded++;
     else if (state == GS_DISCARDING)
         gs_names_count_discarded();
     return NULL;
 }
 
-static void note(struct gs_thread *self, uint64_t timestamp, uint16_t id, const struct gs_gil *gil)
+static inline void note(struct gs_thread *self, uint64_t timestamp, uint16_t id, const struct gs_gil *gil)
 {
-    struct gs_stream *stream = stream_of(self, &timestamp, true);
-    if (stream != NULL)
+    struct gs_stream *stream = ready(self);
+    if (unlikely(stream == NULL))
+        stream = stream_for(self, &timestamp, true);
+    if (likely(stream != NULL))
         gs_stream_write(stream, timestamp, id, gil->number, 0);
 }
 
 /* With no mutex held: the place for all that takes time. */
-static void do_slow_work(struct gs_thread *self)
+static inline void attend(struct gs_thread *self)
 {
-    struct gs_stream *stream = self->stream;
-    if (stream == NULL || gs_state() != GS_RECORDING)
-        return;
-    if (unlikely(gs_stream_wants_packet(stream)))
-        gs_stream_prepare(stream);
-    if (unlikely(self->comm_pending))
-        self->comm_pending = !gs_names_comm(stream->tid);
+    struct gs_stream *stream = ready(self);
+    if (stream != NULL && unlikely(stream->used >= stream->attention))
+        gs_stream_attend(stream);
 }
 
-static void enter_section(struct gs_thread *self, struct gs_gil *gil)
+static __attribute__((noinline)) void make_ready(struct gs_thread *self)
 {
-    uint32_t state = gs_state();
-    if (unlikely(state == GS_FORKED))
+    if (gs_state() == GS_FORKED)
         gs_session_resume();
-    if (unlikely(self->stream == NULL || self->stream->session != gs_session()) && gs_state() == GS_RECORDING)
+    if (ready(self) == NULL && gs_state() == GS_RECORDING)
         gs_stream_attach(self, gs_now(), false);
+}
+
+static inline void enter_section(struct gs_thread *self, struct gs_gil *gil)
+{
+    if (unlikely(ready(self) == NULL))
+        make_ready(self);
     self->released = NULL;
     self->waiting_since = 0;
     self->settled = false;
@@ -123,11 +130,11 @@ static int hook_pthread_cond_signal(pthread_cond_t *cond)
         take = gil != NULL;
     }
     if (take) {
-        note(self, gs_now(), gs_gil_acquired, gil);
+        note(self, gs_gil_stamp(gil, gs_now()), gs_gil_acquired, gil);
         atomic_store_explicit(&gil->holder, self, memory_order_relaxed);
         self->settled = true;
     } else if (gil != NULL && !self->settled) {
-        uint64_t now = gs_now();
+        uint64_t now = gs_gil_stamp(gil, gs_now());
         note(self, now, gs_gil_released, gil);
         atomic_store_explicit(&gil->holder, NULL, memory_order_relaxed);
         self->settled = true;
@@ -145,7 +152,7 @@ static int hook_pthread_cond_signal(pthread_cond_t *cond)
 static int make_room_without_mutex(struct gs_thread *self, pthread_mutex_t *mutex)
 {
     real_pthread_mutex_unlock(mutex);
-    do_slow_work(self);
+    attend(self);
     return real_pthread_mutex_lock(mutex);
 }
 
@@ -156,11 +163,13 @@ static int hook_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mu
     if (gs_state() == GS_OFF || gil == NULL ||
         atomic_load_explicit(&gil->mutex, memory_order_relaxed) != (void *)mutex)
         return real_pthread_cond_timedwait(cond, mutex, until);
-    if (self->waiting_since != gs_session()) {
+    uint32_t epoch = gs_epoch();
+    if (self->waiting_since != epoch || epoch == 0) {
         note(self, self->asked ? self->asked : gs_now(), gs_gil_wait, gil);
-        self->waiting_since = gs_session();
+        self->waiting_since = epoch;
     }
-    if (unlikely(self->stream != NULL && gs_stream_wants_packet(self->stream) && gs_state() == GS_RECORDING))
+    struct gs_stream *stream = ready(self);
+    if (unlikely(stream != NULL && stream->used >= stream->attention))
         return make_room_without_mutex(self, mutex);
     int result = real_pthread_cond_timedwait(cond, mutex, until);
     if (result == ETIMEDOUT && gs_state() != GS_OFF)
@@ -173,20 +182,20 @@ static void begin_with_hold(struct gs_thread *self, struct gs_gil *gil, uint64_t
 {
     if (gs_state() == GS_FORKED)
         gs_session_resume();
-    struct gs_stream *stream = stream_of(self, &timestamp, false);
+    struct gs_stream *stream = ready(self) ? self->stream : stream_for(self, &timestamp, false);
     if (stream != NULL)
         gs_stream_write(stream, timestamp, gs_gil_acquired, gil->number, 0);
-    do_slow_work(self);
+    attend(self);
 }
 
 static int leave_section(struct gs_thread *self, struct gs_gil *gil, pthread_mutex_t *mutex)
 {
-    if (unlikely(self->waiting_since != 0 && !self->settled && self->waiting_since == gs_session()))
+    if (unlikely(self->waiting_since != 0 && !self->settled && self->waiting_since == gs_epoch()))
         note(self, gs_now(), gs_gil_abandoned, gil);
     self->waiting_since = 0;
     self->section = NULL;
     int result = real_pthread_mutex_unlock(mutex);
-    do_slow_work(self);
+    attend(self);
     return result;
 }
 

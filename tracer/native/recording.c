@@ -101,7 +101,7 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
     }
     strcpy(gs_run.root, directory);
     gs_streams_begin();
-    atomic_store(&gs_control->session, ++gs_run.sessions);
+    gs_run.number++;
     gs_set_state(GS_STARTING);
     if (!gs_metadata_prepare(environment) || !gs_session_begin_directory())
         return start_failed(message, size, directory);
@@ -123,7 +123,7 @@ void gs_stop(void)
         return;
     }
     struct gs_stream *stream = gs_self.stream;
-    if (state == GS_RECORDING && (stream == NULL || stream->session != gs_session()))
+    if (state == GS_RECORDING && (stream == NULL || stream->recording != gs_run.number))
         stream = gs_stream_attach(&gs_self, gs_now(), false);
     uint64_t now = gs_now();
     gs_set_state(GS_OFF);

@@ -23,6 +23,12 @@ struct gs_control *gs_control = &nothing;
 
 struct gs_run gs_run;
 
+void gs_set_state(enum gs_state state)
+{
+    atomic_store(&gs_control->epoch, state == GS_RECORDING ? atomic_load(&gs_run.number) : 0);
+    atomic_store(&gs_control->state, (uint32_t)state);
+}
+
 bool gs_session_path(char *path, size_t size, const char *name, long number)
 {
     char *at = path;
@@ -41,8 +47,10 @@ void gs_fail(int error, const char *what)
     int none = 0;
     if (!atomic_compare_exchange_strong(&gs_run.failure, &none, error ? error : EIO))
         return;
-    if (atomic_compare_exchange_strong(&gs_control->state, &recording, GS_DISCARDING))
-        gs_names_write(gs_recording_failed, (uint32_t)error, what);
+    if (!atomic_compare_exchange_strong(&gs_control->state, &recording, GS_DISCARDING))
+        return;
+    atomic_store(&gs_control->epoch, 0);
+    gs_names_write(gs_recording_failed, (uint32_t)error, what);
 }
 
 /* <root>/<pid>, or <pid>_2 ... when this pid has been here before (exec, or a pid used again). */
@@ -113,9 +121,10 @@ static void after_fork_in_child(void)
     gs_run.parent = gs_run.pid;
     gs_run.pid = (uint32_t)getpid();
     gs_run.failure = 0;
+    gs_clock_initialise();
     gs_streams_forget();
     gs_self.section = gs_self.released = NULL;
-    atomic_store(&gs_control->session, ++gs_run.sessions);
+    gs_run.number++;
     gs_set_state(gs_run.was_recording && gs_run.follow_forks ? GS_FORKED : GS_OFF);
     gs_run.directory[0] = '\0';
 }
@@ -133,6 +142,7 @@ bool gs_session_initialise(void)
         munmap(memory, page);
         return false;
     }
+    gs_clock_initialise();
     gs_run.pid = (uint32_t)getpid();
     gs_control = memory;
     return true;

@@ -21,7 +21,7 @@ enum gs_state {
  * any kind of fork, seen by our handlers or not, never writes into its parent's packets. */
 struct gs_control {
     _Atomic uint32_t state;
-    _Atomic uint32_t session; /* counts recordings; a thread's stream of an older one is not written to */
+    _Atomic uint32_t epoch; /* number of the recording while state is GS_RECORDING, else 0 */
 };
 
 extern struct gs_control *gs_control;
@@ -31,15 +31,12 @@ static inline uint32_t gs_state(void)
     return atomic_load_explicit(&gs_control->state, memory_order_acquire);
 }
 
-static inline uint32_t gs_session(void)
+static inline uint32_t gs_epoch(void)
 {
-    return atomic_load_explicit(&gs_control->session, memory_order_relaxed);
+    return atomic_load_explicit(&gs_control->epoch, memory_order_acquire);
 }
 
-static inline void gs_set_state(enum gs_state state)
-{
-    atomic_store(&gs_control->state, (uint32_t)state);
-}
+void gs_set_state(enum gs_state state);
 
 /* End recording early. error: errno; what: the thing that could not be had. In hooks, any thread. */
 void gs_fail(int error, const char *what);
@@ -57,7 +54,7 @@ struct gs_run {
     uint32_t pid;
     uint32_t parent; /* pid of the parent, in a forked child; else 0 */
     uint64_t begin;  /* nothing in the trace is earlier */
-    uint32_t sessions; /* survives a fork, unlike gs_control */
+    _Atomic uint32_t number; /* counts recordings, also over forks: a stream of an older one is not written to */
     bool follow_forks;
     bool was_recording; /* at the fork, for the child */
     _Atomic int failure; /* errno that ended recording early */

@@ -28,15 +28,24 @@ static struct gs_packet_header *half(const struct gs_stream *stream)
     return (struct gs_packet_header *)(stream->room + (stream->size / GS_PACKET_SIZE % 2) * GS_PACKET_SIZE);
 }
 
-void gs_stream_prepare(struct gs_stream *stream)
+static void prepare(struct gs_stream *stream)
 {
     char path[PATH_MAX];
-    if (gs_state() != GS_RECORDING || stream->session != gs_session())
-        return;
     stream_path(stream, path, sizeof path);
     struct gs_packet_header *packet = half(stream);
     if (gs_packet_append(path, &stream->size, packet, GS_STREAM_GIL))
         stream->next = packet;
+}
+
+void gs_stream_attend(struct gs_stream *stream)
+{
+    if (gs_epoch() != stream->recording)
+        return;
+    if (stream->attention == 0 && !gs_names_comm(stream->tid))
+        return; /* another thread is at the names: at the next occasion */
+    if (stream->used >= GS_PREPARE_AT && stream->next == NULL)
+        prepare(stream);
+    stream->attention = stream->next != NULL ? UINT32_MAX : GS_PREPARE_AT;
 }
 
 bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp)
@@ -47,10 +56,11 @@ bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp)
     stream->packet = stream->next;
     stream->next = NULL;
     stream->used = GS_HEADER_SIZE;
+    stream->attention = GS_PREPARE_AT;
     return true;
 }
 
-/* A slot that was never used in this session needs a file and its first packet. */
+/* A slot that was never used in this recording needs a file and its first packet. */
 static bool begin_file(struct gs_stream *stream)
 {
     if (stream->room == NULL && (stream->room = gs_packet_reserve(2)) == NULL) {
@@ -59,8 +69,8 @@ static bool begin_file(struct gs_stream *stream)
     }
     stream->packet = stream->next = NULL;
     stream->size = 0;
-    stream->session = gs_session();
-    gs_stream_prepare(stream);
+    stream->recording = gs_run.number;
+    prepare(stream);
     stream->packet = stream->next;
     stream->next = NULL;
     stream->used = GS_HEADER_SIZE;
@@ -82,7 +92,7 @@ static void give_back(struct gs_stream *stream)
 
 static struct gs_stream *find_free(bool fast)
 {
-    uint32_t session = gs_session();
+    uint32_t recording = gs_run.number;
     uint32_t used = atomic_load(&high_water);
     for (uint32_t i = 0; i < GS_STREAMS; i++) {
         struct gs_stream *stream = &streams[i];
@@ -93,7 +103,7 @@ static struct gs_stream *find_free(bool fast)
         }
         if (!claim(stream))
             continue;
-        if (stream->session == session && stream->packet != NULL)
+        if (stream->recording == recording && stream->packet != NULL)
             return stream;
         if (!fast && begin_file(stream))
             return stream;
@@ -111,8 +121,9 @@ static void drop_stale(struct gs_thread *self)
 {
     struct gs_stream *stale = self->stream;
     self->stream = NULL;
+    self->epoch = 0;
     stale->packet = stale->next = NULL;
-    stale->session = 0;
+    stale->recording = 0;
     give_back(stale);
 }
 
@@ -135,7 +146,8 @@ struct gs_stream *gs_stream_attach(struct gs_thread *self, uint64_t timestamp, b
         self->stream = stream;
         self->waiting_since = 0; /* what was noted of this wait belongs to an earlier recording */
         self->asked = 0;
-        self->comm_pending = true;
+        self->epoch = stream->recording;
+        stream->attention = 0; /* its name in the OS is still to be written */
         /* glibc allocates for keys from the 33rd on: one more reason to attach before the lock is taken. */
         pthread_setspecific(exit_key, self);
     }
@@ -151,12 +163,12 @@ static void thread_ends(void *value)
     struct gs_stream *stream = self->stream;
     if (stream == NULL)
         return;
-    if (gs_state() == GS_RECORDING && stream->session == gs_session()) {
-        gs_names_comm(stream->tid);
+    if (self->epoch == gs_epoch()) {
+        stream->attention = 0; /* the name again: it may have changed */
+        gs_stream_attend(stream);
         gs_stream_write(stream, gs_now(), gs_thread_exit, GS_NO_GIL, stream->tid);
-        if (gs_stream_wants_packet(stream))
-            gs_stream_prepare(stream);
         self->stream = NULL;
+        self->epoch = 0;
         give_back(stream);
     } else {
         drop_stale(self);
@@ -186,7 +198,7 @@ void gs_streams_begin(void)
     for (uint32_t i = 0; i < atomic_load(&high_water); i++)
         if (claim(&streams[i])) {
             streams[i].packet = streams[i].next = NULL;
-            streams[i].session = 0;
+            streams[i].recording = 0;
             if (streams[i].room != NULL)
                 munmap(streams[i].room, 2 * (size_t)GS_PACKET_SIZE);
             streams[i].room = NULL;
@@ -210,10 +222,10 @@ void gs_streams_make_ready(unsigned count)
  * gets a time that lies within the trace. */
 void gs_streams_end(uint64_t timestamp)
 {
-    uint32_t session = gs_session();
+    uint32_t recording = gs_run.number;
     for (uint32_t i = 0; i < atomic_load(&high_water); i++) {
         struct gs_stream *stream = &streams[i];
-        if (stream->session != session)
+        if (stream->recording != recording)
             continue;
         struct gs_packet_header *prepared[2] = {stream->packet, stream->next}; /* its thread may end now */
         for (int k = 0; k < 2; k++)
@@ -231,16 +243,17 @@ void gs_streams_forget(void)
     }
     atomic_store(&high_water, 0);
     gs_self.stream = NULL;
+    gs_self.epoch = 0;
     pthread_setspecific(exit_key, NULL);
 }
 
 uint64_t gs_streams_discarded(void)
 {
     uint64_t sum = 0;
-    uint32_t session = gs_session();
+    uint32_t recording = gs_run.number;
     for (uint32_t i = 0; i < atomic_load(&high_water); i++) {
         const struct gs_packet_header *packet = streams[i].packet;
-        if (streams[i].session == session && packet != NULL)
+        if (streams[i].recording == recording && packet != NULL)
             sum += packet->events_discarded;
     }
     return sum;
@@ -248,8 +261,8 @@ uint64_t gs_streams_discarded(void)
 
 uint32_t gs_streams_count(void)
 {
-    uint32_t count = 0, session = gs_session();
+    uint32_t count = 0, recording = gs_run.number;
     for (uint32_t i = 0; i < atomic_load(&high_water); i++)
-        count += streams[i].session == session;
+        count += streams[i].recording == recording;
     return count;
 }

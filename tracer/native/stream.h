@@ -12,18 +12,14 @@ struct gs_stream {
     char *room;                                   /* address space of two packets, used in turn */
     uint64_t size;                                /* of the file */
     uint32_t used;                                /* bytes of packet */
-    uint32_t session;
+    uint32_t attention;                           /* from here on there is slow work to do */
+    uint32_t recording;                           /* number of the one it belongs to */
     uint32_t tid;
     _Atomic uint32_t owned;
 };
 
 #define GS_STREAMS 8192u         /* threads that can live at once */
 #define GS_PREPARE_AT (GS_PACKET_SIZE / 4 * 3)
-
-static inline bool gs_stream_wants_packet(const struct gs_stream *stream)
-{
-    return stream->used >= GS_PREPARE_AT && stream->next == NULL;
-}
 
 /* Go on in the packet prepared ahead. Under the GIL's mutex: stores only. */
 bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp);
@@ -35,6 +31,8 @@ static inline void gs_stream_write(struct gs_stream *stream, uint64_t timestamp,
         stream->packet->events_discarded++;
         return;
     }
+    uint64_t last = stream->packet->timestamp_end;
+    timestamp = timestamp > last ? timestamp : last;
     struct gs_event *event = (struct gs_event *)((char *)stream->packet + stream->used);
     event->timestamp = timestamp;
     event->id = id;
@@ -44,8 +42,8 @@ static inline void gs_stream_write(struct gs_stream *stream, uint64_t timestamp,
     gs_packet_commit(stream->packet, timestamp, stream->used);
 }
 
-/* Map the next packet. Slow: never under the GIL's mutex. */
-void gs_stream_prepare(struct gs_stream *stream);
+/* What has to be done now and then: map the next packet, write the thread's name. Never under the GIL's mutex. */
+void gs_stream_attend(struct gs_stream *stream);
 
 /* Give the calling thread a stream and write its thread_start. fast: only one made ahead will do, because the
  * caller holds the GIL's mutex. NULL: none to be had, the event is lost (and counted). */

@@ -19,14 +19,14 @@ struct gs_candidate {
 
 struct gs_thread {
     struct gs_stream *stream;
+    uint32_t epoch;         /* of the recording that stream belongs to; 0: there is none */
+    uint32_t waiting_since; /* epoch in which the wait began that is not over, or 0 */
     struct gs_gil *last;     /* GIL of this thread's last call: the look-up's first guess */
     struct gs_gil *section;  /* GIL whose mutex M this thread holds */
     struct gs_gil *released; /* GIL this thread has just dropped */
     uint64_t asked;          /* stamp of the ask, 0: not taken */
     uint64_t released_at;
-    uint32_t waiting_since; /* session in which the wait began that is not over, or 0 */
-    bool settled;           /* this section has acquired or released */
-    bool comm_pending;      /* the thread's name in the OS is still to be written */
+    bool settled;            /* this section has acquired or released */
     struct gs_candidate candidate;
 };
 

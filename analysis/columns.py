@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Bools, Bytes, Int64s, UInt16s, UInt32s
 from .format import NO_GIL, Event
 from .grammar import LOST
 from .process import Run
@@ -34,18 +35,18 @@ class Columns:
         The file that each thread's events are from.
     """
 
-    time: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.uint8]
-    gil: npt.NDArray[np.uint16]
-    arg: npt.NDArray[np.uint32]
-    first: npt.NDArray[np.int64]
-    begin: npt.NDArray[np.int64]
-    end: npt.NDArray[np.int64]
-    seen_alive: npt.NDArray[np.bool_]
-    exited: npt.NDArray[np.bool_]
+    time: Int64s
+    kind: Bytes
+    gil: UInt16s
+    arg: UInt32s
+    first: Int64s
+    begin: Int64s
+    end: Int64s
+    seen_alive: Bools
+    exited: Bools
     paths: tuple[Path | None, ...]
 
-    def thread_of(self, position: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def thread_of(self, position: Int64s) -> Int64s:
         """Return the threads of events at these positions."""
         return np.searchsorted(self.first, position, "right") - 1
 
@@ -87,13 +88,15 @@ def _joined(runs: Sequence[Run], column: str, dtype: Any, unseen: Sequence[int])
     return np.concatenate(parts) if parts else np.empty(0, dtype)
 
 
-def first_gil_events(columns: Columns) -> npt.NDArray[np.int64]:
+def first_gil_events(columns: Columns) -> Int64s:
     """Return, for each thread, the position of its first event about a GIL; its end when there is none."""
     at = columns.first[:-1].copy()
     end = columns.first[1:]
     while True:
         more = at < end
-        more[more] = (columns.kind[at[more]] >= Event.THREAD_START) & (columns.kind[at[more]] != Event.THREAD_EXIT)
+        more[more] = (columns.kind[at[more]] >= Event.THREAD_START) & (
+            columns.kind[at[more]] != Event.THREAD_EXIT
+        )
         if not more.any():
             return at
         at[more] += 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Bytes, UInt16s
 from .format import NO_GIL, Event
 
 LOST: Final = 0
@@ -21,7 +21,13 @@ _FORBIDDEN, _SAME_GIL, _OTHER_GIL = 1, 2, 3
 _W, _T, _A, _R = Event.GIL_WAIT, Event.GIL_TIMEOUT, Event.GIL_ACQUIRED, Event.GIL_RELEASED
 _D, _X = Event.GIL_DROP_REQUESTED, Event.GIL_ABANDONED
 _UNSEEN = (LOST, Event.THREAD_START, Event.PROCESS_FORK, Event.RECORDING_START, Event.RECORDING_STOP)
-_BOOKKEEPING = [Event.THREAD_START, Event.THREAD_EXIT, Event.PROCESS_FORK, Event.RECORDING_START, Event.RECORDING_STOP]
+_BOOKKEEPING = [
+    Event.THREAD_START,
+    Event.THREAD_EXIT,
+    Event.PROCESS_FORK,
+    Event.RECORDING_START,
+    Event.RECORDING_STOP,
+]
 
 _AFTER: Final[dict[int, dict[int, int]]] = {
     _W: {_T: _SAME_GIL, _A: _SAME_GIL, _X: _SAME_GIL},
@@ -36,21 +42,21 @@ _AFTER: Final[dict[int, dict[int, int]]] = {
 }
 
 
-def _code(kind: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _code(kind: Bytes) -> Bytes:
     """Return kinds as numbers of four bits: 0 to 6, and 7 to 11 for 16 to 20."""
     return kind - (kind >> 4) * np.uint8(9)
 
 
 def _make_table() -> bytes:
+    code = _code(np.arange(32, dtype=np.uint8)).tolist()
     table = np.full((16, 16), _FORBIDDEN, np.uint8)
-    every = np.array([LOST, *Event], np.uint8)
     for before, after in _AFTER.items():
         for kind, rule in after.items():
-            table[_code(np.uint8([before])), _code(np.uint8([kind]))] = rule
+            table[code[before], code[kind]] = rule
     for kind in _BOOKKEEPING:
-        table[_code(every), _code(np.uint8([kind]))] = 0
-    table[_code(np.uint8([Event.THREAD_EXIT]))] = _FORBIDDEN
-    table[_code(np.uint8([Event.THREAD_EXIT])), _code(np.uint8([Event.THREAD_START]))] = 0
+        table[:, code[kind]] = 0
+    table[code[Event.THREAD_EXIT], :] = _FORBIDDEN
+    table[code[Event.THREAD_EXIT], code[Event.THREAD_START]] = 0
     table[:, LOST] = 0
     table[LOST, _D] = 0
     return table.tobytes()
@@ -59,7 +65,7 @@ def _make_table() -> bytes:
 _TABLE: Final = _make_table()
 
 
-def first_impossible(kind: npt.NDArray[np.uint8], gil: npt.NDArray[np.uint16]) -> int | None:
+def first_impossible(kind: Bytes, gil: UInt16s) -> int | None:
     """Return the position of the first event that can't follow the one before it, or None.
 
     Parameters
@@ -82,7 +88,7 @@ def first_impossible(kind: npt.NDArray[np.uint8], gil: npt.NDArray[np.uint16]) -
     return min(wrong) + 1 if wrong else None
 
 
-def first_misplaced_gil(kind: npt.NDArray[np.uint8], gil: npt.NDArray[np.uint16]) -> int | None:
+def first_misplaced_gil(kind: Bytes, gil: UInt16s) -> int | None:
     """Return the first event about a GIL that names none, or the other way round; None when there is none."""
     bad = (gil == NO_GIL) != ((kind >= Event.THREAD_START) | (kind == LOST))
     return int(np.argmax(bad)) if bad.any() else None

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Bools, Int64s, Table
 from .columns import Columns
 from .format import Event
 from .intervals import Intervals
-from .model import HANDOFF, State, Table
+from .model import HANDOFF, State
 from .waits import someone_waits
 
 
@@ -27,15 +28,15 @@ class Holds:
         requested: the release answered a drop request.
     """
 
-    acquired: npt.NDArray[np.int64]
-    released: npt.NDArray[np.int64]
-    thread: npt.NDArray[np.int64]
-    acquire_seen: npt.NDArray[np.bool_]
-    release_seen: npt.NDArray[np.bool_]
-    requested: npt.NDArray[np.bool_]
+    acquired: Int64s
+    released: Int64s
+    thread: Int64s
+    acquire_seen: Bools
+    release_seen: Bools
+    requested: Bools
 
 
-def holds_of(columns: Columns, intervals: Intervals, positions: npt.NDArray[np.int64]) -> Holds:
+def holds_of(columns: Columns, intervals: Intervals, positions: Int64s) -> Holds:
     """Return the holds among these intervals (all of one GIL, in order of thread and time).
 
     Parameters
@@ -56,12 +57,16 @@ def holds_of(columns: Columns, intervals: Intervals, positions: npt.NDArray[np.i
     requested = released & (intervals.within[release] > 0)
     thread = intervals.thread_of(positions)
     order = np.argsort(acquired, kind="stable")
-    if len(order) and (np.diff(acquired[order]) == 0).any():  # a hold of no length is before one that begins then
+    if (
+        len(order) and (np.diff(acquired[order]) == 0).any()
+    ):  # a hold of no length is before one that begins then
         order = np.lexsort((end, acquired))
-    return Holds(acquired[order], end[order], thread[order], is_hold[order], released[order], requested[order])
+    return Holds(
+        acquired[order], end[order], thread[order], is_hold[order], released[order], requested[order]
+    )
 
 
-def first_releases(columns: Columns, intervals: Intervals) -> npt.NDArray[np.int64]:
+def first_releases(columns: Columns, intervals: Intervals) -> Int64s:
     """Return the intervals that begin with a release whose acquire was not seen."""
     after = np.flatnonzero(intervals.state == State.UNKNOWN) + 1
     after = after[after < len(intervals.state)]
@@ -69,7 +74,7 @@ def first_releases(columns: Columns, intervals: Intervals) -> npt.NDArray[np.int
     return after[columns.kind[intervals.event[after]] == Event.GIL_RELEASED]
 
 
-def handoff_table(gil: int, holds: Holds, wait_begin: npt.NDArray[np.int64], wait_end: npt.NDArray[np.int64]) -> Table:
+def handoff_table(gil: int, holds: Holds, wait_begin: Int64s, wait_end: Int64s) -> Table:
     """Return the HANDOFF table of one GIL.
 
     Parameters
@@ -94,9 +99,7 @@ def handoff_table(gil: int, holds: Holds, wait_begin: npt.NDArray[np.int64], wai
     return table
 
 
-def _within(
-    time: npt.NDArray[np.int64], begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
+def _within(time: Int64s, begin: Int64s, end: Int64s) -> Bools:
     """Return which times lie in one of the stretches, both bounds included."""
     if not len(begin):
         return np.zeros(len(time), bool)

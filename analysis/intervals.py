@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Bools, Bytes, Int32s, Int64s, Table
 from .columns import Columns, first_gil_events
 from .format import Event
 from .grammar import LOST
-from .model import INTERVAL, State, Table
+from .model import INTERVAL, State
 
 _STATE_AFTER = np.zeros(32, np.uint8)
 _STATE_AFTER[[Event.GIL_RELEASED, Event.GIL_ABANDONED, Event.THREAD_START]] = State.RELEASED
@@ -40,14 +40,14 @@ class Intervals:
         Thread i has the intervals first[i] to first[i + 1].
     """
 
-    start: npt.NDArray[np.int64]
-    duration: npt.NDArray[np.int64]
-    state: npt.NDArray[np.uint8]
-    event: npt.NDArray[np.int64]
-    within: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
+    start: Int64s
+    duration: Int64s
+    state: Bytes
+    event: Int64s
+    within: Int64s
+    first: Int64s
 
-    def thread_of(self, position: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def thread_of(self, position: Int64s) -> Int64s:
         """Return the threads of intervals at these positions, which are in order."""
         return np.repeat(np.arange(len(self.first) - 1), np.diff(np.searchsorted(position, self.first)))
 
@@ -76,7 +76,7 @@ def make_intervals(columns: Columns) -> Intervals:
     return Intervals(start, duration, state, event, _events_within(columns, event, last), bounds)
 
 
-def _drop_empty_beginnings(columns: Columns, begins: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _drop_empty_beginnings(columns: Columns, begins: Bools) -> Bools:
     """Return which threads begin with an unknown state, and have no beginning before what happens at once."""
     first = columns.first[:-1]
     gil_event = first_gil_events(columns)
@@ -91,9 +91,7 @@ def _drop_empty_beginnings(columns: Columns, begins: npt.NDArray[np.bool_]) -> n
     return columns.seen_alive | forked | ~(asks | (gil_kind == 0) | (gil_kind == Event.THREAD_EXIT))
 
 
-def _events_within(
-    columns: Columns, event: npt.NDArray[np.int64], last: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _events_within(columns: Columns, event: Int64s, last: Int64s) -> Int64s:
     """Count the events of each interval, without the one that began it and without bookkeeping."""
     within = np.empty_like(event)
     np.subtract(event[1:], event[:-1], out=within[:-1])
@@ -106,7 +104,7 @@ def _events_within(
     return within
 
 
-def interval_table(columns: Columns, intervals: Intervals, gil: npt.NDArray[np.int32]) -> Table:
+def interval_table(columns: Columns, intervals: Intervals, gil: Int32s) -> Table:
     """Return the INTERVAL table; `gil` are the trace-wide indices of the events' GILs."""
     table = np.empty(len(intervals.start), INTERVAL)
     table["start"] = intervals.start
@@ -119,7 +117,7 @@ def interval_table(columns: Columns, intervals: Intervals, gil: npt.NDArray[np.i
     return table
 
 
-def unfinished(columns: Columns, intervals: Intervals) -> npt.NDArray[np.bool_]:
+def unfinished(columns: Columns, intervals: Intervals) -> Bools:
     """Return which intervals' ends were not seen: a thread's last ones, and those before lost events."""
     cut = np.zeros(len(intervals.start), bool)
     last = intervals.first[1:] - 1

@@ -79,7 +79,9 @@ def read_metadata(path: Path) -> Metadata:
         raise TraceFormatError(path, f"byte order {trace[1] if trace else 'not said'}", "byte_order = le")
     version = _number(path, environment, "gilscope_format")
     if version != FORMAT_VERSION:
-        raise TraceFormatError(path, f"gilscope_format {version}", f"{FORMAT_VERSION}, the one this gilscope reads")
+        raise TraceFormatError(
+            path, f"gilscope_format {version}", f"{FORMAT_VERSION}, the one this gilscope reads"
+        )
     if _number(path, clock, "freq") != 1_000_000_000:
         raise TraceFormatError(path, f"a clock of {clock['freq']} Hz", "1000000000")
     return Metadata(
@@ -117,5 +119,7 @@ def _value(text: str) -> int | str:
 def _number(path: Path, values: dict[str, Any], key: str) -> int:
     value = values.get(key)
     if not isinstance(value, int) or abs(value) >= 1 << 63:
-        raise TraceFormatError(path, f"{key} = {value!r}" if key in values else f"no {key}", "a number of 64 bits")
+        raise TraceFormatError(
+            path, f"{key} = {value!r}" if key in values else f"no {key}", "a number of 64 bits"
+        )
     return value

@@ -12,10 +12,6 @@ from enum import IntEnum
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
-
-Table = npt.NDArray[np.void]
-"""A structured array: one of the dtypes below."""
 
 
 class State(IntEnum):

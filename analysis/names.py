@@ -105,9 +105,9 @@ def display_names(names: Names, *, pid: int, threads: list[tuple[int, int, int]]
             main = record.text
         lives = by_tid.get(record.ref, [])
         # The life that the record falls into, or the one after it; a name may come just after the end, too.
-        index = next((index for end, index in lives if record.time <= end), lives[-1][1] if lives else None)
-        if index is not None:
-            (python if record.kind == Name.THREAD_NAME else system)[index] = record.text
+        if lives:
+            owner = next((index for end, index in lives if record.time <= end), lives[-1][1])
+            (python if record.kind == Name.THREAD_NAME else system)[owner] = record.text
 
     def name(index: int, tid: int) -> str:
         if python.get(index):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Bools, Bytes, Int64s, Table
 from .errors import TraceFormatError
 from .format import CTF_MAGIC, HEADER_SIZE, PACKET_HEADER, PACKET_SIZE, UNUSED_TIMESTAMP
 from .problems import Problems
@@ -27,9 +28,9 @@ class Packets:
     """
 
     path: Path
-    data: npt.NDArray[np.uint8]
-    headers: npt.NDArray[np.void]
-    content: npt.NDArray[np.int64]
+    data: Bytes
+    headers: Table
+    content: Int64s
     discarded: int
     cut: bool
     """Something after these packets was skipped."""
@@ -59,7 +60,7 @@ def read_packets(path: Path, *, stream_class: int, pid: int, problems: Problems)
     return Packets(path, data[:end], headers[:end], content, discarded, len(problems.skipped) > skipped)
 
 
-def _whole_packets(path: Path, problems: Problems) -> npt.NDArray[np.uint8]:
+def _whole_packets(path: Path, problems: Problems) -> Bytes:
     try:
         size = path.stat().st_size
         mapped = np.memmap(path, np.uint8, "r") if size else np.empty(0, np.uint8)
@@ -77,11 +78,11 @@ def _whole_packets(path: Path, problems: Problems) -> npt.NDArray[np.uint8]:
     return data[: whole * PACKET_SIZE].reshape(whole, PACKET_SIZE)
 
 
-def _check(path: Path, headers: npt.NDArray[np.void], stream_class: int, pid: int, problems: Problems) -> int:
+def _check(path: Path, headers: Table, stream_class: int, pid: int, problems: Problems) -> int:
     """Return how many packets can be believed, from the first on."""
     begin, end, content = headers["timestamp_begin"], headers["timestamp_end"], headers["content_size"]
     used = content > _CONTENT_MIN
-    checks: list[tuple[str, npt.NDArray[np.bool_], str]] = [
+    checks: list[tuple[str, Bools, str]] = [
         ("magic", headers["magic"] != CTF_MAGIC, f"{CTF_MAGIC:#x}"),
         ("stream_class", headers["stream_class"] != stream_class, f"{stream_class}"),
         ("packet_size", headers["packet_size"] != _CONTENT_MAX, f"{_CONTENT_MAX}"),
@@ -110,7 +111,7 @@ def _check(path: Path, headers: npt.NDArray[np.void], stream_class: int, pid: in
     return at
 
 
-def _decreases(count: npt.NDArray[np.uint64], used: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _decreases(count: npt.NDArray[np.uint64], used: Bools) -> Bools:
     """A packet prepared ahead gets its count when it is used."""
     bad = np.zeros(len(count), bool)
     at = np.flatnonzero(used)

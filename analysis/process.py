@@ -84,7 +84,9 @@ def read_process(directory: Path, problems: Problems) -> RecordedProcess | None:
         problems.report(error, f"process {directory.name}")
         return None
     if not re.fullmatch(rf"{metadata.pid}(_\d+)?", directory.name):
-        error = TraceFormatError(metadata.path, f"pid {metadata.pid}", f"that of the directory, {directory.name}")
+        error = TraceFormatError(
+            metadata.path, f"pid {metadata.pid}", f"that of the directory, {directory.name}"
+        )
         problems.report(error, f"process {directory.name}")
         return None
     streams = [read_stream(file, pid=metadata.pid, problems=problems) for _, file in files]

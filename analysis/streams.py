@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import Bytes, Int64s, UInt16s, UInt32s
 from .errors import TraceFormatError
 from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, NO_GIL, STREAM_GIL, Event
 from .grammar import LOST, first_impossible, first_misplaced_gil
@@ -38,11 +39,11 @@ class Stream:
     """
 
     path: Path
-    time: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.uint8]
-    gil: npt.NDArray[np.uint16]
-    arg: npt.NDArray[np.uint32]
-    starts: npt.NDArray[np.int64]
+    time: Int64s
+    kind: Bytes
+    gil: UInt16s
+    arg: UInt32s
+    starts: Int64s
     discarded: int
 
     def __len__(self) -> int:
@@ -54,26 +55,32 @@ class _Decoded:
     """A stream's columns before they are checked; `first` is the position of each packet's first event."""
 
     packets: Packets
-    first: npt.NDArray[np.int64]
-    time: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.uint8]
-    gil: npt.NDArray[np.uint16]
-    arg: npt.NDArray[np.uint32]
+    first: Int64s
+    time: Int64s
+    kind: Bytes
+    gil: UInt16s
+    arg: UInt32s
 
     def cut(self, count: int) -> _Decoded:
-        first = self.first[self.first < count]
-        columns = {name: getattr(self, name)[:count] for name in ("time", "kind", "gil", "arg")}
-        return replace(self, first=first, **columns)
+        return replace(
+            self,
+            first=self.first[self.first < count],
+            time=self.time[:count],
+            kind=self.kind[:count],
+            gil=self.gil[:count],
+            arg=self.arg[:count],
+        )
 
-    def insert(self, at: npt.NDArray[np.int64], kind: Any, arg: Any, time: Any) -> _Decoded:
-        columns = {
-            "time": np.insert(self.time, at, time),
-            "kind": np.insert(self.kind, at, kind),
-            "gil": np.insert(self.gil, at, NO_GIL),
-            "arg": np.insert(self.arg, at, arg),
-        }
-        first = self.first + np.searchsorted(at, self.first, "left")  # the inserted one is the packet's first
-        return replace(self, first=first, **columns)
+    def insert(self, at: Int64s, kind: Any, arg: Any, time: Any) -> _Decoded:
+        return replace(
+            self,
+            first=self.first
+            + np.searchsorted(at, self.first, "left"),  # the inserted one is the packet's first
+            time=np.insert(self.time, at, time),
+            kind=np.insert(self.kind, at, kind),
+            gil=np.insert(self.gil, at, NO_GIL),
+            arg=np.insert(self.arg, at, arg),
+        )
 
 
 def read_stream(path: Path, *, pid: int, problems: Problems) -> Stream:
@@ -114,7 +121,7 @@ def read_stream(path: Path, *, pid: int, problems: Problems) -> Stream:
     )
 
 
-def _counts(packets: Packets, problems: Problems) -> tuple[npt.NDArray[np.int64], bool]:
+def _counts(packets: Packets, problems: Problems) -> tuple[Int64s, bool]:
     """Return the events of each packet, and whether that is all of them."""
     counts, rest = np.divmod(packets.content, EVENT_SIZE)
     short = counts < EVENTS_PER_PACKET
@@ -125,7 +132,8 @@ def _counts(packets: Packets, problems: Problems) -> tuple[npt.NDArray[np.int64]
         found = f"content_size of {packets.content[at]} bytes"
         expected = "whole events, and a full packet before the next"
         problems.report(
-            TraceFormatError(packets.path, found, expected, f"packet {at}"), f"packets {at} to {len(packets) - 1}"
+            TraceFormatError(packets.path, found, expected, f"packet {at}"),
+            f"packets {at} to {len(packets) - 1}",
         )
         return counts[:at], False
     if len(packets):
@@ -138,7 +146,7 @@ def _counts(packets: Packets, problems: Problems) -> tuple[npt.NDArray[np.int64]
     return counts, True
 
 
-def _decode(packets: Packets, counts: npt.NDArray[np.int64]) -> tuple[_Decoded, tuple[int, int] | None]:
+def _decode(packets: Packets, counts: Int64s) -> tuple[_Decoded, tuple[int, int] | None]:
     """Copy the columns out of the packets; also the position and id of the first event that is none of ours."""
     total = int(counts.sum())
     words = packets.data[: len(counts)].view("<i8")
@@ -168,13 +176,13 @@ def _column(source: npt.NDArray[Any], total: int) -> npt.NDArray[Any]:
     return np.ascontiguousarray(source).reshape(-1)[:total]
 
 
-def _distinct(kind: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+def _distinct(kind: Bytes) -> Int64s:
     """Return the values of a column of bytes, in a fraction of the time of np.unique."""
     data = kind.tobytes()
     return np.array([value for value in range(32) if data.find(value) >= 0])
 
 
-def _mark_gaps(decoded: _Decoded, counts: npt.NDArray[np.int64]) -> _Decoded:
+def _mark_gaps(decoded: _Decoded, counts: Int64s) -> _Decoded:
     """Put LOST where the recorder had no next packet in time: between two packets, after the count rose.
 
     A thread may have begun in the gap; the packet's header then names another than the events before it.
@@ -257,7 +265,11 @@ def _order(decoded: _Decoded) -> _Wrong | None:
     if at == 0:
         return at, f"{name} first", "thread_start"
     before = Event(decoded.kind[at - 1]).name.lower() if decoded.kind[at - 1] != LOST else "lost events"
-    gils = "" if NO_GIL in decoded.gil[at - 1 : at + 1] else f" (gil {decoded.gil[at - 1]} then {decoded.gil[at]})"
+    gils = (
+        ""
+        if NO_GIL in decoded.gil[at - 1 : at + 1]
+        else f" (gil {decoded.gil[at - 1]} then {decoded.gil[at]})"
+    )
     return at, f"{name} after {before}{gils}", "an event that can follow it"
 
 
@@ -270,7 +282,10 @@ def _tid(decoded: _Decoded) -> _Wrong | None:
     wrong: list[_Wrong] = []
     if (arg[starts] == 0).any():
         wrong.append((int(starts[np.argmax(arg[starts] == 0)]), "tid 0", "the tid of a thread"))
-    named = [*first.tolist(), *np.flatnonzero((kind >= Event.THREAD_EXIT) & (kind != Event.PROCESS_FORK)).tolist()]
+    named = [
+        *first.tolist(),
+        *np.flatnonzero((kind >= Event.THREAD_EXIT) & (kind != Event.PROCESS_FORK)).tolist(),
+    ]
     at = np.array(named, np.int64)
     said = np.concatenate([decoded.packets.headers["tid"][: len(first)], arg[at[len(first) :]]])
     thread = arg[starts[np.searchsorted(starts, at, "right") - 1]]

@@ -8,15 +8,15 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Bools, Int32s, Int64s, Table
 from .columns import Columns, make_columns
 from .errors import TraceFormatError
 from .format import NO_GIL
 from .grammar import LOST
 from .handoffs import Holds, first_releases, handoff_table, holds_of
 from .intervals import Intervals, interval_table, make_intervals
-from .model import EVENT, HANDOFF, Gil, Process, State, Table, Thread
+from .model import EVENT, HANDOFF, Gil, Process, State, Thread
 from .problems import Problems
 from .process import RecordedProcess, read_process
 from .waits import someone_waits, wait_table
@@ -85,7 +85,7 @@ class Trace:
         return np.concatenate(tables) if len(tables) != 1 else tables[0] if tables else np.empty(0, HANDOFF)
 
     @cached_property
-    def gil_of_events(self) -> npt.NDArray[np.int32]:
+    def gil_of_events(self) -> Int32s:
         """For each event in `columns` the index of its GIL, or -1."""
         numbers = self.columns.gil
         index = np.full(len(numbers), -1, np.int32)
@@ -106,18 +106,18 @@ class Trace:
         if gil.index not in self._holds:
             intervals = self.intervals_by_column
             first = first_releases(self.columns, intervals)
-            positions = self._intervals_on(gil, State.HOLDING)
+            positions = self.intervals_on(gil, State.HOLDING)
             mine = first[self._is_on(gil, first)]
             if len(mine):
                 positions = np.sort(np.concatenate([positions, mine]))
             self._holds[gil.index] = holds_of(self.columns, intervals, positions)
         return self._holds[gil.index]
 
-    def contended(self, gil: Gil) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def contended(self, gil: Gil) -> tuple[Int64s, Int64s]:
         """Return the stretches in which at least one thread waits for a GIL: their begins and ends, in ns."""
         if gil.index not in self._contended:
             intervals = self.intervals_by_column
-            waits = self._intervals_on(gil, State.WAITING)
+            waits = self.intervals_on(gil, State.WAITING)
             start = intervals.start[waits]
             self._contended[gil.index] = someone_waits(start, start + intervals.duration[waits])
         return self._contended[gil.index]
@@ -127,13 +127,15 @@ class Trace:
         return {}
 
     @cached_property
-    def _contended(self) -> dict[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    def _contended(self) -> dict[int, tuple[Int64s, Int64s]]:
         return {}
 
     @cached_property
-    def _threads_of(self) -> npt.NDArray[np.int64]:
+    def _threads_of(self) -> Int64s:
         """First thread of each process, and the end."""
-        return np.searchsorted([thread.process for thread in self.threads], np.arange(len(self.processes) + 1))
+        return np.searchsorted(
+            [thread.process for thread in self.threads], np.arange(len(self.processes) + 1)
+        )
 
     def threads_of(self, process: Process) -> slice:
         """Return which of `threads` a process has."""
@@ -143,17 +145,17 @@ class Trace:
         threads = self.threads_of(process)
         return slice(int(self.columns.first[threads.start]), int(self.columns.first[threads.stop]))
 
-    def _intervals_on(self, gil: Gil, state: State) -> npt.NDArray[np.int64]:
+    def intervals_on(self, gil: Gil, state: State) -> Int64s:
         """Return the positions of the intervals in which a thread of the GIL's process holds it or waits for it."""
         intervals = self.intervals_by_column
         threads = self.threads_of(self.processes[gil.process])
         begin, end = intervals.first[threads.start], intervals.first[threads.stop]
-        found: npt.NDArray[np.int64] = np.flatnonzero(intervals.state[begin:end] == state) + begin
+        found: Int64s = np.flatnonzero(intervals.state[begin:end] == state) + begin
         if sum(other.process == gil.process for other in self.gils) == 1:
             return found
         return found[self.columns.gil[intervals.event[found]] == gil.number]
 
-    def _is_on(self, gil: Gil, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    def _is_on(self, gil: Gil, positions: Int64s) -> Bools:
         """Return which intervals began with an event on a GIL."""
         intervals = self.intervals_by_column
         threads = self.threads_of(self.processes[gil.process])

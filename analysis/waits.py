@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Bytes, Int32s, Int64s, Table
 from .columns import Columns
 from .format import Event
 from .intervals import Intervals
-from .model import WAIT, Outcome, State, Table
+from .model import WAIT, Outcome, State
 
 
-def wait_table(columns: Columns, intervals: Intervals, gil: npt.NDArray[np.int32]) -> Table:
+def wait_table(columns: Columns, intervals: Intervals, gil: Int32s) -> Table:
     """Return the WAIT table; `gil` are the trace-wide indices of the events' GILs."""
     at = np.flatnonzero(intervals.state == State.WAITING)
     table = np.empty(len(at), WAIT)
@@ -24,7 +24,7 @@ def wait_table(columns: Columns, intervals: Intervals, gil: npt.NDArray[np.int32
     return table
 
 
-def outcomes(columns: Columns, intervals: Intervals, at: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+def outcomes(columns: Columns, intervals: Intervals, at: Int64s) -> Bytes:
     """Return how the waits at these positions ended: what the thread did next says it."""
     following = np.minimum(at + 1, len(intervals.event) - 1)
     kind = columns.kind[intervals.event[following]] if len(at) else np.empty(0, np.uint8)
@@ -35,9 +35,7 @@ def outcomes(columns: Columns, intervals: Intervals, at: npt.NDArray[np.int64]) 
     return outcome
 
 
-def someone_waits(
-    start: npt.NDArray[np.int64], end: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def someone_waits(start: Int64s, end: Int64s) -> tuple[Int64s, Int64s]:
     """Return the stretches of time in which at least one of these waits goes on: their begins and ends.
 
     Sorted on their own, the n-th start comes before the (n-1)-th end exactly if somebody still waits then.

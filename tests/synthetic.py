@@ -60,7 +60,9 @@ class TraceWriter:
         self.path = Path(path)
         self.processes: list[ProcessWriter] = []
 
-    def process(self, pid: int = 100, ppid: int = 1, *, begin: int | None = None, **environment: Any) -> ProcessWriter:
+    def process(
+        self, pid: int = 100, ppid: int = 1, *, begin: int | None = None, **environment: Any
+    ) -> ProcessWriter:
         """Add a process; `begin` is its recording_start (default: its first event), the rest its environment."""
         number = sum(process.pid == pid for process in self.processes)
         directory = self.path / (f"{pid}_{number + 1}" if number else str(pid))
@@ -86,7 +88,9 @@ class TraceWriter:
 class ProcessWriter:
     """One process of a trace. Not calling `stop` or `fail` leaves it as after a kill -9."""
 
-    def __init__(self, directory: Path, pid: int, ppid: int, begin: int | None, environment: dict[str, Any]) -> None:
+    def __init__(
+        self, directory: Path, pid: int, ppid: int, begin: int | None, environment: dict[str, Any]
+    ) -> None:
         self.directory = directory
         self.pid = pid
         self.ppid = ppid
@@ -151,7 +155,9 @@ class ProcessWriter:
         files = self._files()
         firsts = [int(runs[0][1]["timestamp"][0]) for runs in files] + [time for time, *_ in self._names]
         begin = self.begin if self.begin is not None else min(firsts, default=0)
-        (self.directory / "metadata").write_text(metadata(self.pid, self.ppid, begin, self.utc_offset, self.environment))
+        (self.directory / "metadata").write_text(
+            metadata(self.pid, self.ppid, begin, self.utc_offset, self.environment)
+        )
         for number, runs in enumerate(files):
             packets = self._gil_packets(runs)
             discarded = max(self._discarded.get(tid, 0) for tid, _ in runs)
@@ -188,7 +194,9 @@ class ProcessWriter:
 
     def _gil_packets(self, runs: list[tuple[int, npt.NDArray[np.void]]]) -> npt.NDArray[np.void]:
         count = sum(len(run) for _, run in runs)
-        packets = np.zeros((-(-count // EVENTS_PER_PACKET), PACKET_SIZE // EVENT_RECORD.itemsize), EVENT_RECORD)
+        packets = np.zeros(
+            (-(-count // EVENTS_PER_PACKET), PACKET_SIZE // EVENT_RECORD.itemsize), EVENT_RECORD
+        )
         skip = HEADER_SIZE // EVENT_RECORD.itemsize
         records = np.concatenate([run for _, run in runs]) if len(runs) > 1 else runs[0][1]
         whole = count // EVENTS_PER_PACKET
@@ -214,7 +222,9 @@ class ProcessWriter:
             begin, _, content = packets[-1]
             packets[-1] = (begin, time, content + bytes(-len(content) % 8) + record)
         data = b"".join(bytes(content.ljust(PACKET_SIZE, b"\0")) for _, _, content in packets)
-        table = np.frombuffer(bytearray(data), EVENT_RECORD).reshape(len(packets), -1)
+        table = np.frombuffer(bytearray(data), EVENT_RECORD).reshape(
+            len(packets), PACKET_SIZE // EVENT_RECORD.itemsize
+        )
         headers = self._headers(table, STREAM_NAMES)
         headers["timestamp_begin"] = [begin for begin, _, _ in packets]
         headers["timestamp_end"] = [end for _, end, _ in packets]
@@ -262,8 +272,9 @@ def metadata(pid: int, ppid: int, begin: int, utc_offset: int, environment: dict
     known["argv"] = json.dumps(list(known["argv"]))
     env = {"gilscope_format": FORMAT_VERSION, "pid": pid, "ppid": ppid, "recording_start": begin, **known}
     context = (
-        "packet.context := struct { timestamp_t timestamp_begin; timestamp_t timestamp_end; uint64_t content_size;"
-        " uint64_t packet_size; uint64_t events_discarded; uint32_t tid; uint32_t pid; uint64_t reserved[9]; };"
+        "packet.context := struct { timestamp_t timestamp_begin; timestamp_t timestamp_end;"
+        " uint64_t content_size; uint64_t packet_size; uint64_t events_discarded; uint32_t tid; uint32_t pid;"
+        " uint64_t reserved[9]; };"
     )
     header = "event.header := struct { timestamp_t timestamp; uint16_t id; };"
     lines = ["/* CTF 1.8 */"]
@@ -278,7 +289,8 @@ def metadata(pid: int, ppid: int, begin: int, utc_offset: int, environment: dict
         *(f"  {key} = {_literal(value)};" for key, value in env.items()),
         "};",
         f"clock {{ name = monotonic; freq = 1000000000; offset = {utc_offset}; }};",
-        "typealias integer { size = 64; align = 64; signed = false; map = clock.monotonic.value; } := timestamp_t;",
+        "typealias integer { size = 64; align = 64; signed = false; map = clock.monotonic.value; }"
+        " := timestamp_t;",
         f"stream {{ id = 0; {context} {header} event.context := struct {{ uint16_t gil; }}; }};",
     ]
     lines += [

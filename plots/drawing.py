@@ -1,0 +1,58 @@
+"""Draws all lanes of a view: each as it is drawn best, and what a close-up has besides."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+
+from . import lanes, marks
+from .rows import Plan, Row
+from .view import View
+
+
+def draw_lanes(axes: Axes, view: View, rows: Plan) -> set[str]:
+    """Draw the lanes; return which keys besides the states the legend needs."""
+    trace, window = view.trace, view.window
+    origin, parts = trace.begin, set()
+    axes.set_xlim(window.start - origin, window.end - origin)
+    polygons = [(row, view.seen.rows(row.thread)) for row in rows.lanes() if view.is_exact(row.thread)]
+    lanes.draw_exact(axes, polygons, origin, window.start, window.end, view.pixel)
+    lanes.draw_shares(
+        axes,
+        [(row, view.columns(row.thread)) for row in rows.lanes() if not view.is_exact(row.thread)],
+        view.edges,
+        origin,
+    )
+    firsts = [(row, view.seen.rows(row.thread)[:1]) for row in rows.lanes() if not view.is_exact(row.thread)]
+    if lanes.draw_unknown(axes, polygons + firsts, origin, window.start, window.end):
+        parts.add("unknown")
+    for row in rows.rows:
+        if row.kind == "rest":
+            lanes.draw_crowd(axes, row, view.crowd(list(rows.hidden)), view.edges, origin)
+    lane_of = rows.lane_of()
+    if view.all_exact and 0 < view.holds <= 4 * marks.ARROWS:
+        parts |= _draw_close_up(axes, view, lane_of)
+    if window.focus is not None:
+        marks.draw_focus(axes, window.focus, lane_of, origin)
+    if marks.draw_ends(axes, trace, window, rows.lanes(), origin):
+        parts.add("cut")
+    return parts
+
+
+def _draw_close_up(axes: Axes, view: View, lane_of: dict[int, Row]) -> set[str]:
+    parts = set()
+    trace, window, origin = view.trace, view.window, view.trace.begin
+    inch = window.span * axes.figure.dpi / axes.get_window_extent().width
+    switches = marks.switches(trace, window)
+    if len(switches) <= marks.ARROWS and marks.draw_arrows(axes, switches, lane_of, origin):
+        parts.add("handoff")
+    requests = marks.requests(trace, window)
+    if len(requests) <= marks.REQUESTS and marks.draw_requests(
+        axes, requests, lane_of, view.seen, origin, inch
+    ):
+        parts.add("drop request")
+    passed = marks.timeouts(trace, window, lane_of)
+    if sum(map(len, passed.values())) <= marks.TIMEOUTS and marks.draw_timeouts(
+        axes, passed, lane_of, origin
+    ):
+        parts.add("timeout")
+    return parts

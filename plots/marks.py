@@ -1,0 +1,176 @@
+"""What a close-up shows besides states: handoffs, drop requests, switch intervals, ends that were not clean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from analysis.arrays import Table
+from analysis.format import Event
+
+from .coverage import Times, Visible, search
+from .lanes import bar
+from .rows import Row
+from .style import ALARM, DROP_REQUEST, INK, STATES
+from .window import Window
+
+if TYPE_CHECKING:
+    from analysis.trace import Trace
+
+ARROWS: Final = 48
+"""So many handoffs at most are drawn as arrows: more would hide what they connect."""
+
+REQUESTS: Final = 120
+TIMEOUTS: Final = 240
+
+
+_CORNER: Final = 0.11  # inches
+
+
+def switches(trace: Trace, window: Window) -> Table:
+    """Return the handoffs in the window that gave the GIL to another thread which waited, in order of time.
+
+    Where nobody waited the lock lay free until somebody came: nothing was handed.
+    """
+    handoffs = trace.handoffs
+    inside = (handoffs["released"] >= window.start) & (handoffs["acquired"] < window.end)
+    given = handoffs["contended"] & (handoffs["from_thread"] != handoffs["to_thread"])
+    chosen = handoffs[inside & given]
+    return chosen[np.argsort(chosen["released"], kind="stable")]
+
+
+def draw_arrows(axes: Axes, handoffs: Table, lanes: Mapping[int, Row], origin: int) -> int:
+    """Draw an arrow from lane to lane for each handoff; return how many there are."""
+    drawn = 0
+    for handoff in handoffs:
+        giver = lanes.get(int(handoff["from_thread"]))
+        taker = lanes.get(int(handoff["to_thread"]))
+        if giver is None or taker is None:
+            continue
+        down = giver.top < taker.top
+        axes.add_patch(
+            FancyArrowPatch(
+                (float(handoff["released"] - origin), giver.bar[1 if down else 0]),
+                (float(handoff["acquired"] - origin), taker.bar[0 if down else 1]),
+                arrowstyle="-|>,head_length=5,head_width=2.4",
+                mutation_scale=1,
+                shrinkA=0,
+                shrinkB=0,
+                linewidth=1.1,
+                color=INK,
+                zorder=4,
+                label="handoff",
+            )
+        )
+        drawn += 1
+    return drawn
+
+
+def requests(trace: Trace, window: Window) -> Table:
+    """Return the handoffs in the window whose release answered a drop request."""
+    handoffs = trace.handoffs
+    inside = (handoffs["released"] >= window.start) & (handoffs["released"] < window.end)
+    return handoffs[inside & handoffs["requested"]]
+
+
+def draw_requests(
+    axes: Axes, handoffs: Table, lanes: Mapping[int, Row], seen: Visible, origin: int, inch: float
+) -> int:
+    """Turn down the corner of each hold whose release answered a drop request; return how many.
+
+    The x axis counts ns since `origin`; `inch` is how many of them an inch is.
+    """
+    corners = []
+    for handoff in handoffs:
+        thread, released = int(handoff["from_thread"]), int(handoff["released"])
+        if thread not in lanes:
+            continue
+        rows = seen.rows(thread)
+        hold = rows[max(0, int(search(rows, "start", released - 1, 0, len(rows))) - 1)]
+        wide = min(_CORNER * inch, float(released - hold["start"]))
+        right, top = float(released - origin), lanes[thread].bar[0]
+        corners.append([(right, top), (right - wide, top), (right, top + _CORNER)])
+    if corners:
+        axes.add_collection(
+            PolyCollection(corners, facecolors=DROP_REQUEST, linewidths=0, zorder=3, label="drop request"),
+            autolim=False,
+        )
+    return len(corners)
+
+
+def draw_focus(axes: Axes, focus: tuple[int, int, int], lanes: Mapping[int, Row], origin: int) -> None:
+    """Frame the interval that the figure is about."""
+    thread, start, end = focus
+    if thread not in lanes:
+        return
+    top, bottom = bar(lanes[thread], 1.0)
+    axes.add_patch(
+        Rectangle(
+            (start - origin, top),
+            end - start,
+            bottom - top,
+            facecolor="none",
+            edgecolor=INK,
+            linewidth=1.6,
+            linestyle=(0, (4, 2)),
+            zorder=3.5,
+            label="focus",
+        )
+    )
+
+
+def timeouts(trace: Trace, window: Window, threads: Iterable[int]) -> dict[int, Times]:
+    """Return when each of these threads had waited one more switch interval, within the window."""
+    events = trace.events
+    found = {}
+    for thread in threads:
+        first, last = search(events, "thread", [thread - 1, thread], 0, len(events))
+        low, high = search(events, "time", [window.start - 1, window.end - 1], first, last)
+        seen = events[low:high]
+        found[thread] = np.asarray(seen["time"][seen["kind"] == Event.GIL_TIMEOUT], np.int64)
+    return found
+
+
+def draw_timeouts(axes: Axes, times: Mapping[int, Times], lanes: Mapping[int, Row], origin: int) -> int:
+    """Notch the waits where a switch interval had passed; return how many notches there are."""
+    wait = next(style for style in STATES if style.label.startswith("waits"))
+    lines = []
+    for thread, stamps in times.items():
+        top, bottom = bar(lanes[thread], wait.height)
+        lines += [[(float(t - origin), top), (float(t - origin), bottom)] for t in stamps]
+    if lines:
+        axes.add_collection(
+            LineCollection(lines, colors="white", linewidths=1.3, zorder=2.5, label="switch interval passed"),
+            autolim=False,
+        )
+    return len(lines)
+
+
+def draw_ends(axes: Axes, trace: Trace, window: Window, lanes: Sequence[Row], origin: int) -> int:
+    """Mark lanes that were cut: the process was killed, or its recording failed; return how many."""
+    cut = [
+        (float(trace.threads[row.thread].end - origin), row.middle)
+        for row in lanes
+        if trace.processes[row.process].ended != "stopped"
+        and trace.threads[row.thread].end == trace.processes[row.process].end
+        and trace.threads[row.thread].end <= window.end
+    ]
+    if cut:
+        axes.plot(
+            [x for x, _ in cut],
+            [y for _, y in cut],
+            linestyle="none",
+            marker="x",
+            markersize=9,
+            markeredgewidth=2.2,
+            color=ALARM,
+            zorder=6,
+            clip_on=False,
+            label="cut",
+        )
+    return len(cut)

@@ -1,0 +1,86 @@
+"""How a state looks: one table for every figure, and the style that figures are made in.
+
+A state is told by its height as well as by its colour, so that a figure reads in greyscale and without
+a legend: full holds the GIL, half waits for it, a thread of a line has nothing to do with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import matplotlib.style
+
+from analysis.model import State
+
+HOLD: Final = "#0072B2"
+WAIT: Final = "#D55E00"
+DROP_REQUEST: Final = "#E69F00"
+RELEASED: Final = "#C4C4C4"
+UNKNOWN: Final = "#BDBDBD"
+INK: Final = "#222222"
+MUTED: Final = "#666666"
+FAINT: Final = "#EBEBEB"
+ALARM: Final = "#B00020"
+
+OTHERS: Final = "#9A9A9A"
+"""A GIL's owner that has no lane in the figure."""
+
+OWNERS: Final = (
+    "#332288",
+    "#44AA99",
+    "#882255",
+    "#DDCC77",
+    "#117733",
+    "#88CCEE",
+    "#AA4499",
+    "#999933",
+    "#661100",
+    "#CC9FB8",
+    "#225555",
+    "#B5BD61",
+)
+"""Threads, where they are told by colour: after Paul Tol's "muted" scheme, without what is near to the
+states' blue and orange; dark and light take turns, so that neighbours differ in greyscale too."""
+
+
+@dataclass(frozen=True)
+class StateStyle:
+    """One state's look in a lane; `height` is the share of the lane's height that it fills."""
+
+    state: State
+    label: str
+    colour: str
+    height: float
+
+
+STATES: Final = (
+    StateStyle(State.HOLDING, "holds the GIL", HOLD, 1.0),
+    StateStyle(State.WAITING, "waits for it", WAIT, 0.5),
+    StateStyle(State.RELEASED, "without it", RELEASED, 0.1),
+)
+"""States drawn as areas, the most important first. UNKNOWN is a dotted line: `lanes.draw_unknown`."""
+
+_STYLE_FILE: Final = Path(__file__).with_name("gil.mplstyle")
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Make figures in the style of `gil.mplstyle` inside the block; rcParams are the caller's again after it."""
+    with matplotlib.style.context(["default", str(_STYLE_FILE)]):
+        yield
+
+
+def owner_colours(count: int) -> list[str]:
+    """Return `count` colours for threads; they come again after `len(OWNERS)`."""
+    return [OWNERS[i % len(OWNERS)] for i in range(count)]
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance (0 black … 1 white) of a colour "#RRGGBB", as in WCAG 2."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

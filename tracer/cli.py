@@ -85,8 +85,9 @@ def _report(options: Options) -> None:
 
 
 def _summarise(trace: Trace) -> None:
-    from analysis.terminal import print_summary
     from rich.console import Console
+
+    from analysis.terminal import print_summary
 
     print_summary(trace, Console(stderr=True))
 
@@ -116,9 +117,8 @@ def _draw(trace: Trace, path: Path) -> None:
 def _dump(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0].startswith("-"):
         raise UsageError("dump takes one trace: gilscope dump TRACE")
-    from analysis.dump import dump
-
     import analysis
+    from analysis.dump import dump
 
     try:
         dump(analysis.load(arguments[0]), sys.stdout)

@@ -138,8 +138,8 @@ def _program_name(program: list[str]) -> str:
         raise UsageError("no program to run: name a script, -m module or -c code (gilscope --help)")
     first = program[0]
     if first[:2] in ("-m", "-c"):
-        value = first[2:] or (program[1] if len(program) > 1 else "")
-        if not value:
+        value = first[2:] or (program[1] if len(program) > 1 else None)
+        if value is None or (first[:2] == "-m" and not value):
             raise UsageError(f"{first} needs {'a module' if first == '-m' else 'code'} after it")
         return value if first[:2] == "-m" else "command"
     if first == "-":

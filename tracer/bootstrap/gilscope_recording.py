@@ -136,25 +136,29 @@ def follow_thread_names(name_thread):
     fset = name_property.fset  # type: Any
     get_native_id, get_ident = threading.get_native_id, threading.get_ident
 
-    def report(thread):
-        # type: (Any) -> None
+    active = threading._active  # type: ignore[attr-defined]  # it never gets another value
+
+    def report(thread, itself):
+        # type: (Any, bool) -> None
         try:
-            # In a child of os.fork the thread object still has its parent's id.
-            tid = get_native_id() if thread._ident == get_ident() else thread._native_id
-            if tid is not None:
-                name_thread(tid, thread._name)
+            # Only while it lives: another thread may have its ids later. In a child of os.fork the object
+            # still has its id in the parent, so a thread is asked itself where that can be.
+            if itself or active.get(thread._ident) is thread:
+                tid = get_native_id() if thread._ident == get_ident() else thread._native_id
+                if tid is not None:
+                    name_thread(tid, thread._name)
         except Exception:
             pass  # a name is never worth an exception in the traced program
 
     def _set_native_id(self):
         # type: (Any) -> None
         set_native_id(self)
-        report(self)
+        report(self, True)
 
     def set_name(self, name):
         # type: (Any, Any) -> None
         fset(self, name)
-        report(self)
+        report(self, False)
 
     new_property = property(name_property.fget, set_name, name_property.fdel, name_property.__doc__)
     Thread._set_native_id = _set_native_id
@@ -164,12 +168,12 @@ def follow_thread_names(name_thread):
     def after_fork_in_child():
         # type: () -> None
         if following:
-            report(threading.current_thread())
+            report(threading.current_thread(), True)
 
     # After threading's own, which ran when it was imported.
     os.register_at_fork(after_in_child=after_fork_in_child)
     for thread in threading.enumerate():
-        report(thread)
+        report(thread, False)
 
     def undo():
         # type: () -> None

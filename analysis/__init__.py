@@ -9,6 +9,7 @@ from .errors import GilscopeError, TraceFormatError
 from .model import Gil, Outcome, Process, State, Thread
 from .statistics import Statistics, statistics
 from .trace import Trace, load
+from .validate import Violation, validate
 
 __all__ = [
     "Gil",
@@ -16,8 +17,12 @@ __all__ = [
     "Outcome",
     "Process",
     "State",
+    "Statistics",
     "Thread",
     "Trace",
     "TraceFormatError",
+    "Violation",
     "load",
+    "statistics",
+    "validate",
 ]

@@ -23,8 +23,8 @@ class Columns:
     Attributes
     ----------
     time, kind, gil, arg : ndarray of int64, uint8, uint16, uint32
-        One element an event. `gil` is the process's own number of it, or NO_GIL. A kind LOST (0) is no event but
-        the place where some are missing; a thread that was never seen has just that.
+        One element an event. `gil` is the process's own number of it, or NO_GIL. A kind LOST (0) is no event
+        but the place where some are missing; a thread that was never seen has just that.
     first : ndarray of int64, shape (threads + 1,)
         Thread i has the events first[i] to first[i + 1].
     begin, end : ndarray of int64, shape (threads,)

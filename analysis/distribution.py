@@ -16,8 +16,8 @@ PERCENTILES: Final = (50, 90, 99)
 class Distribution:
     """Durations in ns, of `count` things; every figure is 0 when there is none.
 
-    A percentile p of n sorted values is the value at position p / 100 × (n - 1), linearly interpolated between
-    its neighbours: numpy's method "linear".
+    A percentile p of n sorted values is the value at position p / 100 × (n - 1), linearly interpolated
+    between its neighbours: numpy's method "linear".
     """
 
     count: int

@@ -1,7 +1,7 @@
 """Which event can follow which in one thread: a thread that holds the GIL can't take it, and so on.
 
-The kind of the last event tells a thread's state, so the grammar is a table of pairs, applied to a whole stream
-at once: `bytes.translate` looks up every pair, `bytes.find` finds the first one that is wrong.
+The kind of the last event tells a thread's state, so the grammar is a table of pairs, applied to a whole
+stream at once: `bytes.translate` looks up every pair, `bytes.find` finds the first one that is wrong.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .arrays import Bytes, UInt16s
 from .format import NO_GIL, Event
 
 LOST: Final = 0
-"""Not in any file: put by the reader where events are missing. What the thread did from there on is unknown."""
+"""Not in any file: the reader puts it where events are missing. What the thread did is unknown."""
 
 _FORBIDDEN, _SAME_GIL, _OTHER_GIL = 1, 2, 3
 

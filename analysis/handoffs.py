@@ -71,7 +71,8 @@ def first_releases(columns: Columns, intervals: Intervals) -> Int64s:
     after = np.flatnonzero(intervals.state == State.UNKNOWN) + 1
     after = after[after < len(intervals.state)]
     after = np.setdiff1d(after, intervals.first[:-1])
-    return after[columns.kind[intervals.event[after]] == Event.GIL_RELEASED]
+    unseen: Int64s = after[columns.kind[intervals.event[after]] == Event.GIL_RELEASED]
+    return unseen
 
 
 def handoff_table(gil: int, holds: Holds, wait_begin: Int64s, wait_end: Int64s) -> Table:

@@ -55,8 +55,8 @@ class Intervals:
 def make_intervals(columns: Columns) -> Intervals:
     """Return what the events say, as intervals.
 
-    A thread's life up to its first event is RELEASED if it was seen to begin, else UNKNOWN: before the recording
-    began, or between a fork and the child's first event, it may have held the GIL or waited for it.
+    A thread's life up to its first event is RELEASED if it was seen to begin, else UNKNOWN: before the
+    recording began, or between a fork and the child's first event, it may have held the GIL or waited for it.
     """
     kind = columns.kind
     begins = (kind <= Event.GIL_ABANDONED) & (kind != Event.GIL_TIMEOUT) & (kind != Event.GIL_DROP_REQUESTED)
@@ -88,7 +88,8 @@ def _drop_empty_beginnings(columns: Columns, begins: Bools) -> Bools:
     begins[first[at_once & (columns.kind[first] == Event.THREAD_START)]] = False
     forked = np.zeros(len(first), bool)
     forked[columns.thread_of(np.flatnonzero(columns.kind == Event.PROCESS_FORK))] = True
-    return columns.seen_alive | forked | ~(asks | (gil_kind == 0) | (gil_kind == Event.THREAD_EXIT))
+    unknown: Bools = columns.seen_alive | forked | ~(asks | (gil_kind == 0) | (gil_kind == Event.THREAD_EXIT))
+    return unknown
 
 
 def _events_within(columns: Columns, event: Int64s, last: Int64s) -> Int64s:

@@ -23,8 +23,8 @@ _CONTENT_MIN = 8 * HEADER_SIZE
 class Packets:
     """The used packets of a file.
 
-    `data` is uint8 of shape (packets, PACKET_SIZE); `headers` a copy of their headers; `content` the used bytes
-    after each header; `discarded` the events lost by the end of the file.
+    `data` is uint8 of shape (packets, PACKET_SIZE); `headers` a copy of their headers; `content` the used
+    bytes after each header; `discarded` the events lost by the end of the file.
     """
 
     path: Path
@@ -42,8 +42,8 @@ class Packets:
 def read_packets(path: Path, *, stream_class: int, pid: int, problems: Problems) -> Packets:
     """Map a stream file and check the headers of its packets.
 
-    A packet that was prepared ahead and never used is no content; nor is a tail of zeros, which a process leaves
-    that was killed while it prepared one.
+    A packet that was prepared ahead and never used is no content; nor is a tail of zeros, which a process
+    leaves that was killed while it prepared one.
     """
     skipped = len(problems.skipped)
     data = _whole_packets(path, problems)

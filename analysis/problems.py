@@ -1,4 +1,4 @@
-"""What to do about a wrong trace: stop at the first thing that is wrong, or go on and say what was skipped."""
+"""What to do about a wrong trace: stop at the first thing, or go on and say what was skipped."""
 
 from __future__ import annotations
 

@@ -80,8 +80,8 @@ def read_process(directory: Path, problems: Problems) -> RecordedProcess | None:
         return None
     try:
         metadata = read_metadata(directory / "metadata")
-    except TraceFormatError as error:
-        problems.report(error, f"process {directory.name}")
+    except TraceFormatError as unreadable:
+        problems.report(unreadable, f"process {directory.name}")
         return None
     if not re.fullmatch(rf"{metadata.pid}(_\d+)?", directory.name):
         error = TraceFormatError(

@@ -1,7 +1,7 @@
 """What a trace amounts to: times, counts and distributions; per thread, process and GIL, and of all of it.
 
-An interval that the end of the recording cut is counted with the length it had by then: a wait that never ended
-is often the one that matters.
+An interval that the end of the recording cut is counted with the length it had by then: a wait that never
+ended is often the one that matters.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Statistics:
 
     @property
     def parallelism(self) -> float:
-        """Mean number of GILs held: how many cores' worth of Python ran. At most 1 in one process with one GIL."""
+        """Mean number of GILs held: how many cores' worth of Python ran."""
         return sum(gil.held for gil in self.gils) / self.duration if self.duration else 0.0
 
     def matrix(self) -> Int64s:
@@ -236,7 +236,7 @@ def _of(durations: Int64s, first: Int64s, threads: slice) -> Distribution:
 
 
 def _gil(trace: Trace, gil: Gil, wait: Distribution, hold: Distribution) -> GilStatistics:
-    """Return the statistics of a GIL; `wait` and `hold` are its process's, which are its own if it is alone."""
+    """Return the statistics of a GIL; `wait` and `hold` are its process's: its own too, if it is alone."""
     process = trace.processes[gil.process]
     intervals = trace.intervals_by_column
     holding, waiting = trace.intervals_on(gil, State.HOLDING), trace.intervals_on(gil, State.WAITING)

@@ -1,4 +1,4 @@
-"""A gil stream's events by column, checked: what could not have happened is an error, not a strange figure."""
+"""A gil stream's events by column, checked: what can't have happened is an error, not a strange figure."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _counts(packets: Packets, problems: Problems) -> tuple[Int64s, bool]:
 
 
 def _decode(packets: Packets, counts: Int64s) -> tuple[_Decoded, tuple[int, int] | None]:
-    """Copy the columns out of the packets; also the position and id of the first event that is none of ours."""
+    """Copy the columns out of the packets; also position and id of the first event that is not ours."""
     total = int(counts.sum())
     words = packets.data[: len(counts)].view("<i8")
     halves = words.view("<u2")

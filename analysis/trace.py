@@ -146,21 +146,23 @@ class Trace:
         return slice(int(self.columns.first[threads.start]), int(self.columns.first[threads.stop]))
 
     def intervals_on(self, gil: Gil, state: State) -> Int64s:
-        """Return the positions of the intervals in which a thread of the GIL's process holds it or waits for it."""
+        """Return the positions of the intervals in which a thread holds this GIL, or waits for it."""
         intervals = self.intervals_by_column
         threads = self.threads_of(self.processes[gil.process])
         begin, end = intervals.first[threads.start], intervals.first[threads.stop]
         found: Int64s = np.flatnonzero(intervals.state[begin:end] == state) + begin
         if sum(other.process == gil.process for other in self.gils) == 1:
             return found
-        return found[self.columns.gil[intervals.event[found]] == gil.number]
+        mine: Int64s = found[self.columns.gil[intervals.event[found]] == gil.number]
+        return mine
 
     def _is_on(self, gil: Gil, positions: Int64s) -> Bools:
         """Return which intervals began with an event on a GIL."""
         intervals = self.intervals_by_column
         threads = self.threads_of(self.processes[gil.process])
         mine = (positions >= intervals.first[threads.start]) & (positions < intervals.first[threads.stop])
-        return mine & (self.columns.gil[intervals.event[positions]] == gil.number)
+        on: Bools = mine & (self.columns.gil[intervals.event[positions]] == gil.number)
+        return on
 
 
 def load(path: Path | str, *, salvage: bool = False) -> Trace:

@@ -63,7 +63,7 @@ class TraceWriter:
     def process(
         self, pid: int = 100, ppid: int = 1, *, begin: int | None = None, **environment: Any
     ) -> ProcessWriter:
-        """Add a process; `begin` is its recording_start (default: its first event), the rest its environment."""
+        """Add a process; `begin` is its recording_start (default: its first event), the rest environment."""
         number = sum(process.pid == pid for process in self.processes)
         directory = self.path / (f"{pid}_{number + 1}" if number else str(pid))
         process = ProcessWriter(directory, pid, ppid, begin, environment)

@@ -1,0 +1,103 @@
+"""Which lines a summary has: all threads while they are few, else those that matter and a line for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from .distribution import NONE, Distribution
+from .model import State
+from .statistics import Counts, ProcessStatistics, Statistics, ThreadStatistics
+
+MOST_THREADS = 20
+MOST_PROCESSES = 24
+
+T = TypeVar("T", ThreadStatistics, ProcessStatistics)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A thread, a process, or the rest of either. `lifetime` is what its times are shares of, in ns."""
+
+    name: str
+    lifetime: int
+    time: dict[State, int]
+    counts: Counts
+    wait: Distribution
+    hold: Distribution
+    is_process: bool = False
+    is_rest: bool = False
+    indented: bool = False
+
+
+def rows(figures: Statistics) -> Iterator[Row]:
+    """Yield the lines of a summary: the threads of one process, or processes with their threads below."""
+    if len(figures.processes) == 1:
+        yield from _threads(figures.processes[0].threads, MOST_THREADS)
+        return
+    shown, rest = _weightiest(figures.processes, MOST_PROCESSES)
+    most = max(3, MOST_THREADS // max(len(shown), 1))
+    for process in shown:
+        yield _of_process(process)
+        for row in _threads(process.threads, most):
+            yield replace(row, indented=True)
+    if rest:
+        yield _sum(f"{len(rest):,} more processes", [_of_process(process) for process in rest])
+
+
+def _threads(threads: Sequence[ThreadStatistics], most: int) -> Iterator[Row]:
+    shown, rest = _weightiest(threads, most)
+    yield from map(_of_thread, shown)
+    if rest:
+        yield _sum(f"{len(rest):,} more threads", [_of_thread(thread) for thread in rest])
+
+
+def _weightiest(things: Sequence[T], most: int) -> tuple[list[T], list[T]]:
+    """Return those that held the GIL or waited for it most, in their own order, and the others."""
+    if len(things) <= most + 1:  # a line for one more is that one
+        return list(things), []
+    order = sorted(range(len(things)), key=lambda at: -_weight(things[at].time))
+    chosen = set(order[:most])
+    return (
+        [thing for at, thing in enumerate(things) if at in chosen],
+        [thing for at, thing in enumerate(things) if at not in chosen],
+    )
+
+
+def _weight(time: dict[State, int]) -> int:
+    return time[State.HOLDING] + time[State.WAITING]
+
+
+def _of_thread(of: ThreadStatistics) -> Row:
+    return Row(of.thread.name, of.lifetime, of.time, of.counts, of.wait, of.hold)
+
+
+def _of_process(of: ProcessStatistics) -> Row:
+    script = of.process.argv[0] if of.process.argv else ""
+    name = f"process {of.process.pid} {script}".rstrip()
+    lifetime = sum(thread.lifetime for thread in of.threads)
+    return Row(name, lifetime, of.time, of.counts, of.wait, of.hold, is_process=True)
+
+
+def _sum(name: str, parts: Iterable[Row]) -> Row:
+    """Add rows up. Percentiles can't be added: of these only the maximum is kept."""
+    parts = list(parts)
+    return Row(
+        name=name,
+        lifetime=sum(part.lifetime for part in parts),
+        time={state: sum(part.time[state] for part in parts) for state in State},
+        counts=Counts(
+            *(sum(column) for column in zip(*(vars(part.counts).values() for part in parts), strict=True))
+        ),
+        wait=_longest([part.wait for part in parts]),
+        hold=_longest([part.hold for part in parts]),
+        is_rest=True,
+    )
+
+
+def _longest(parts: Sequence[Distribution]) -> Distribution:
+    count = sum(part.count for part in parts)
+    return replace(
+        NONE, count=count, total=sum(part.total for part in parts), max=max(part.max for part in parts)
+    )

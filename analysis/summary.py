@@ -1,0 +1,143 @@
+"""The summary for machines. Its schema is stable: keys are added, never renamed, within a `summary_version`.
+
+All durations are integers in ns, `*_share` are of 1; a distribution is
+`{"count", "total", "min", "mean", "p50", "p90", "p99", "max"}` (percentiles: analysis.distribution), whose
+figures are null when count is 0.
+
+    summary_version   1
+    path              of the trace
+    verdict           in plain words
+    begin_ns, end_ns  CLOCK_MONOTONIC
+    wall_ns           end - begin
+    utc_begin_ns      begin as UTC since 1970
+    gil_held_share    mean number of GILs held: at most 1 in one process with one GIL
+    gil_contended_share   the largest of the GILs' contended_share
+    time_ns           {"unknown", "released", "waiting", "holding"}: sums over all threads
+    counts            {"acquires", "contended_acquires", "timeouts", "requested_releases",
+                      "voluntary_releases", "abandons"}
+    wait_ns, hold_ns  distributions
+    discarded         events lost
+    skipped           [text]: what a salvaging load left out
+    processes         [{
+        pid, ppid, argv, python_version, python_implementation, hostname, switch_interval_ns,
+        begin_ns, end_ns, ended ("stopped", "killed", "failed"), failure (text or null), discarded,
+        time_ns, counts, wait_ns, hold_ns,
+        gils    [{number, held_ns, contended_ns, held_share, contended_share, handoffs, switches,
+                  requested_handoffs, wait_ns, hold_ns}],
+        threads [{tid, name, main, begin_ns, end_ns, time_ns, counts, wait_ns, hold_ns}]
+    }]
+    handoffs          [{pid, from_tid, to_tid, count, requested}]: the handoff matrix without its zeros
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from .distribution import Distribution
+from .model import State
+from .statistics import GilStatistics, ProcessStatistics, Statistics, ThreadStatistics, statistics
+from .trace import Trace
+from .verdict import verdict
+
+SUMMARY_VERSION = 1
+
+
+def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
+    """Return the summary of a trace as what `json.dumps` takes; the schema is in this module's docstring."""
+    figures = figures or statistics(trace)
+    offset = trace.processes[0].utc_offset if trace.processes else 0
+    return {
+        "summary_version": SUMMARY_VERSION,
+        "path": str(trace.path),
+        "verdict": verdict(figures),
+        "begin_ns": trace.begin,
+        "end_ns": trace.end,
+        "wall_ns": figures.duration,
+        "utc_begin_ns": trace.begin + offset,
+        "gil_held_share": figures.parallelism,
+        "gil_contended_share": max((gil.contention for gil in figures.gils), default=0.0),
+        **_amounts(figures),
+        "discarded": sum(process.discarded for process in trace.processes),
+        "skipped": list(trace.skipped),
+        "processes": [_process(process) for process in figures.processes],
+        "handoffs": _flow(trace, figures),
+    }
+
+
+def _amounts(of: Statistics | ProcessStatistics | ThreadStatistics) -> dict[str, Any]:
+    return {
+        "time_ns": {state.name.lower(): of.time[state] for state in State},
+        "counts": asdict(of.counts),
+        "wait_ns": _distribution(of.wait),
+        "hold_ns": _distribution(of.hold),
+    }
+
+
+def _distribution(of: Distribution) -> dict[str, int | None]:
+    figures = {key: round(value) for key, value in asdict(of).items()}
+    empty = not of.count
+    return {key: None if empty and key not in ("count", "total") else value for key, value in figures.items()}
+
+
+def _process(of: ProcessStatistics) -> dict[str, Any]:
+    process = of.process
+    return {
+        "pid": process.pid,
+        "ppid": process.ppid,
+        "argv": list(process.argv),
+        "python_version": process.python_version,
+        "python_implementation": process.python_implementation,
+        "hostname": process.hostname,
+        "switch_interval_ns": process.switch_interval,
+        "begin_ns": process.begin,
+        "end_ns": process.end,
+        "ended": process.ended,
+        "failure": process.failure,
+        "discarded": process.discarded,
+        **_amounts(of),
+        "gils": [_gil(gil) for gil in of.gils],
+        "threads": [_thread(thread) for thread in of.threads],
+    }
+
+
+def _gil(of: GilStatistics) -> dict[str, Any]:
+    return {
+        "number": of.gil.number,
+        "held_ns": of.held,
+        "contended_ns": of.contended,
+        "held_share": of.utilisation,
+        "contended_share": of.contention,
+        "handoffs": of.handoffs,
+        "switches": of.switches,
+        "requested_handoffs": of.requested,
+        "wait_ns": _distribution(of.wait),
+        "hold_ns": _distribution(of.hold),
+    }
+
+
+def _thread(of: ThreadStatistics) -> dict[str, Any]:
+    thread = of.thread
+    return {
+        "tid": thread.tid,
+        "name": thread.name,
+        "main": thread.main,
+        "begin_ns": thread.begin,
+        "end_ns": thread.end,
+        **_amounts(of),
+    }
+
+
+def _flow(trace: Trace, figures: Statistics) -> list[dict[str, int]]:
+    threads, processes = trace.threads, trace.processes
+    columns = (figures.flow[name].tolist() for name in ("from_thread", "to_thread", "count", "requested"))
+    return [
+        {
+            "pid": processes[threads[giver].process].pid,
+            "from_tid": threads[giver].tid,
+            "to_tid": threads[taker].tid,
+            "count": count,
+            "requested": requested,
+        }
+        for giver, taker, count, requested in zip(*columns, strict=True)
+    ]

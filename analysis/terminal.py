@@ -1,0 +1,186 @@
+"""The summary for people: the verdict, then a line a thread. Plain text when the output is not a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from .model import Process, State
+from .rows import Row, rows
+from .statistics import Statistics, statistics
+from .trace import Trace
+from .units import count, duration, share
+from .verdict import verdict
+
+HOLD: Final = "#0072B2"
+WAIT: Final = "#D55E00"
+_BAR: Final = 20
+_WIDTH_WITHOUT_TERMINAL: Final = 180
+
+_GROUPS: Final = (
+    ("holding", "waiting", "released"),
+    ("acquires", "contended", "timeouts", "requested", "voluntary"),
+    ("wait p50", "wait p99", "wait max", "longest hold"),
+)
+
+
+def print_summary(trace: Trace, console: Console | None = None, figures: Statistics | None = None) -> None:
+    """Print the summary of a trace.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+        Where to; standard output when there is none.
+    figures : Statistics, optional
+        Those of the trace, if they are there already.
+    """
+    console = console or Console()
+    figures = figures or statistics(trace)
+    width = console.width
+    if not console.is_terminal:
+        console.width = max(width, _WIDTH_WITHOUT_TERMINAL)
+    try:
+        console.print(_headline(trace, figures), highlight=False)
+        console.print(Text(verdict(figures), style="bold"), highlight=False)
+        console.print()
+        for table in _tables(console, list(rows(figures))):
+            console.print(table, highlight=False)
+        for remark in _remarks(trace):
+            console.print(Text(remark, style="yellow"), highlight=False)
+    finally:
+        console.width = width
+
+
+def _headline(trace: Trace, figures: Statistics) -> Text:
+    parts = [_plural(len(trace.processes), "process", "processes")] if len(trace.processes) > 1 else []
+    parts.append(_plural(len(trace.threads), "thread"))
+    parts.append(duration(figures.duration))
+    if len(figures.gils) == 1:
+        gil = figures.gils[0]
+        parts.append(f"GIL held {share(gil.utilisation)}, contended {share(gil.contention)}")
+        parts.append(f"{_plural(gil.handoffs, 'handoff')}, {count(gil.switches)} to another thread")
+    else:
+        parts.append(f"{figures.parallelism:.2f} of {_plural(len(figures.gils), 'GIL')} held")
+    for what in _common(trace.processes):
+        parts.append(what)
+    return Text.assemble((trace.path.name, "bold"), ("  " + " · ".join(parts), "default"))
+
+
+def _common(processes: Sequence[Process]) -> Iterator[str]:
+    """Yield what is the same in all processes and worth a word."""
+    pythons = {f"{process.python_implementation} {process.python_version}".strip() for process in processes}
+    intervals = {process.switch_interval for process in processes}
+    if len(pythons) == 1:
+        yield from (python for python in pythons if python)
+    if len(intervals) == 1 and intervals != {0}:
+        yield f"switch interval {duration(intervals.pop())}"
+
+
+def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
+    """Yield one table, or on a narrow terminal as many as it takes, each with whole groups of columns."""
+    if not lines:
+        return
+    unlimited = console.options.update(width=10_000)
+    columns: list[str] = []
+    bar = True
+    for group in _GROUPS:
+        wider = _table(lines, [*columns, *group], bar=bar)
+        if columns and Measurement.get(console, unlimited, wider).maximum > console.width:
+            yield _table(lines, columns, bar=bar)
+            columns, bar = [], False
+        columns += group
+    yield _table(lines, columns, bar=bar)
+
+
+def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        collapse_padding=True,
+        header_style="dim",
+        show_edge=False,
+    )
+    table.add_column("thread", no_wrap=True, max_width=28, overflow="ellipsis")
+    if bar:
+        table.add_column("", no_wrap=True, min_width=_BAR)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    for line in lines:
+        style = "bold" if line.is_process else "dim" if line.is_rest else ""
+        name = escape(line.name if line.is_process or not line.indented else f"  {line.name}")
+        cells: list[str | Text] = [
+            name,
+            *([_bar(line)] if bar else []),
+            *(_cell(line, column) for column in columns),
+        ]
+        table.add_row(*cells, style=style)
+    return table
+
+
+def _bar(line: Row) -> Text:
+    """Draw the shares of holding and waiting: dark, then half-tone, so that it reads without colour too."""
+    if not line.lifetime:
+        return Text("")
+    hold = round(_BAR * line.time[State.HOLDING] / line.lifetime)
+    wait = min(round(_BAR * line.time[State.WAITING] / line.lifetime), _BAR - hold)
+    return Text.assemble(("█" * hold, HOLD), ("▒" * wait, WAIT), ("·" * (_BAR - hold - wait), "dim"))
+
+
+def _cell(line: Row, column: str) -> str | Text:
+    counts, wait, hold = line.counts, line.wait, line.hold
+    match column:
+        case "holding":
+            return _time(line, State.HOLDING, HOLD)
+        case "waiting":
+            return _time(line, State.WAITING, WAIT)
+        case "released":
+            return _time(line, State.RELEASED, "")
+        case "acquires":
+            return count(counts.acquires)
+        case "contended":
+            return count(counts.contended_acquires)
+        case "timeouts":
+            return count(counts.timeouts)
+        case "requested":
+            return count(counts.requested_releases)
+        case "voluntary":
+            return count(counts.voluntary_releases)
+        case "wait p50":
+            return duration(wait.p50) if wait.count else "–"
+        case "wait p99":
+            return duration(wait.p99) if wait.count else "–"
+        case "wait max":
+            return duration(wait.max) if wait.count else "–"
+        case _:
+            return duration(hold.max) if hold.count else "–"
+
+
+def _time(line: Row, state: State, colour: str) -> Text:
+    part = line.time[state] / line.lifetime if line.lifetime else 0.0
+    return Text.assemble(f"{duration(line.time[state])} ", (f"{share(part):>7}", colour))
+
+
+def _remarks(trace: Trace) -> Iterator[str]:
+    """Yield what a reader must know before believing the figures."""
+    for process in trace.processes:
+        who = f"process {process.pid}"
+        if process.ended == "killed":
+            yield f"{who} was killed while it was recorded: the figures end with its last event."
+        elif process.ended == "failed":
+            yield f"The recording of {who} ended early: {process.failure}."
+        if process.discarded:
+            yield f"{who} lost {_plural(process.discarded, 'event')}."
+    for line in trace.skipped:
+        yield f"Skipped: {line}"
+
+
+def _plural(number: int, one: str, many: str = "") -> str:
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"

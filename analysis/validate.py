@@ -1,0 +1,192 @@
+"""The invariants that hold on every trace, whatever the program did.
+
+1. On one GIL, holds never overlap.
+2. A thread's intervals tile its life.
+3. A thread has acquired as often as it has released, or once more.
+4. Times in a stream never decrease.
+5. No wait is negative; each one ends in an acquire, an abandon, or the end of the trace.
+6. A requested release has a waiter that timed out.
+7. Nothing was lost without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import SupportsInt
+
+import numpy as np
+
+from .arrays import Bools, Int64s
+from .format import Event
+from .grammar import LOST
+from .intervals import unfinished
+from .model import Gil, Outcome, State
+from .trace import Trace
+from .waits import outcomes
+
+MOST = 20
+"""Violations of one invariant that are told one by one."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An invariant that does not hold, where it does not: `thread` is an index, -1 when it is about none."""
+
+    invariant: int
+    message: str
+    time: int
+    thread: int
+    path: Path | None
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"invariant {self.invariant}: {self.message} (at {self.time} ns, {self.path})"
+
+
+def validate(trace: Trace) -> list[Violation]:
+    """Return what is wrong with a trace; an empty list when all invariants hold.
+
+    At most `MOST` violations of each invariant are returned.
+    """
+    checks: list[Callable[[Trace], Iterator[Violation]]] = [
+        _holds_overlap,
+        _intervals_do_not_tile,
+        _unbalanced,
+        _times_decrease,
+        _waits_without_end,
+        _requested_by_nobody,
+        _lost_in_silence,
+    ]
+    found: list[Violation] = []
+    for check in checks:
+        found += [violation for _, violation in zip(range(MOST), check(trace), strict=False)]
+    return found
+
+
+def _violation(
+    trace: Trace, invariant: int, thread: SupportsInt, time: SupportsInt, message: str
+) -> Violation:
+    who = trace.threads[int(thread)]
+    path = trace.columns.paths[int(thread)]
+    return Violation(invariant, f"{who.name} ({who.tid}) {message}", int(time), who.index, path)
+
+
+def _holds_overlap(trace: Trace) -> Iterator[Violation]:
+    for gil in trace.gils:
+        holds = trace.holds(gil)
+        until = np.maximum.accumulate(holds.released) if len(holds.released) else holds.released
+        for at in np.flatnonzero(holds.acquired[1:] < until[:-1]) + 1:
+            before = trace.threads[holds.thread[int(np.argmax(until[:at] == until[at - 1]))]]
+            message = (
+                f"takes gil {gil.number} while {before.name} ({before.tid}) holds it until {until[at - 1]}"
+            )
+            yield _violation(trace, 1, holds.thread[at], holds.acquired[at], message)
+
+
+def _intervals_do_not_tile(trace: Trace) -> Iterator[Violation]:
+    intervals, columns = trace.intervals_by_column, trace.columns
+    end = intervals.start + intervals.duration
+    opening, last = intervals.first[:-1], intervals.first[1:] - 1
+    for thread in np.flatnonzero(intervals.start[opening] != columns.begin):
+        yield _violation(trace, 2, thread, columns.begin[thread], "has a life before its first interval")
+    for thread in np.flatnonzero(end[last] != columns.end):
+        yield _violation(trace, 2, thread, columns.end[thread], "has an interval over the end of its life")
+    for at in np.flatnonzero(intervals.duration < 0):
+        thread = intervals.thread_of(np.array([at]))[0]
+        yield _violation(trace, 2, thread, intervals.start[at], "has an interval of negative duration")
+    broken = np.flatnonzero(end[:-1] != intervals.start[1:])
+    for at in np.setdiff1d(broken, last):
+        thread = intervals.thread_of(np.array([at]))[0]
+        yield _violation(trace, 2, thread, end[at], "has a gap or an overlap between intervals")
+
+
+def _unbalanced(trace: Trace) -> Iterator[Violation]:
+    """Counts from what is known: a first release gives back what was taken before the recording."""
+    columns = trace.columns
+    kind = columns.kind
+    at = np.flatnonzero((kind == Event.GIL_ACQUIRED) | (kind == Event.GIL_RELEASED) | (kind == LOST))
+    thread = columns.thread_of(at)
+    acquired = kind[at] == Event.GIL_ACQUIRED
+    follows = np.zeros(len(at), bool)
+    follows[1:] = thread[1:] == thread[:-1]
+    before = np.zeros(len(at), kind.dtype)
+    before[1:] = kind[at[:-1]]
+    before[~follows] = LOST
+    same_gil = np.zeros(len(at), bool)
+    same_gil[1:] = columns.gil[at[1:]] == columns.gil[at[:-1]]
+    twice = acquired & (before == Event.GIL_ACQUIRED) & same_gil
+    idle = (kind[at] == Event.GIL_RELEASED) & (before == Event.GIL_RELEASED)
+    for wrong, message in ((twice, "acquires what it holds"), (idle, "releases what it does not hold")):
+        for position in np.flatnonzero(wrong):
+            yield _violation(trace, 3, thread[position], columns.time[at[position]], message)
+
+
+def _times_decrease(trace: Trace) -> Iterator[Violation]:
+    columns = trace.columns
+    earlier = np.flatnonzero(columns.time[1:] < columns.time[:-1]) + 1
+    for at in np.setdiff1d(earlier, columns.first):
+        yield _violation(
+            trace, 4, columns.thread_of(np.array([at]))[0], columns.time[at], "goes back in time"
+        )
+
+
+def _waits_without_end(trace: Trace) -> Iterator[Violation]:
+    columns, intervals = trace.columns, trace.intervals_by_column
+    at = np.flatnonzero(intervals.state == State.WAITING)
+    thread = intervals.thread_of(at)
+    for position in np.flatnonzero(intervals.duration[at] < 0):
+        yield _violation(trace, 5, thread[position], intervals.start[at[position]], "waits a negative time")
+    open_end = outcomes(columns, intervals, at) == Outcome.UNFINISHED
+    for position in np.flatnonzero(open_end & ~unfinished(columns, intervals)[at]):
+        yield _violation(
+            trace, 5, thread[position], intervals.start[at[position]], "waits, and then does not"
+        )
+
+
+def _requested_by_nobody(trace: Trace) -> Iterator[Violation]:
+    """A waiter asks the holder to let go when it has timed out: so there is a timeout during the hold.
+
+    Not where the trace can't know: the hold began before the recording, events were lost, or a thread lived
+    whose state was not known yet, who may have been the one.
+    """
+    for gil in trace.gils:
+        process = trace.processes[gil.process]
+        if process.discarded or trace.skipped:
+            continue
+        holds = trace.holds(gil)
+        asked = np.flatnonzero(holds.requested & holds.acquire_seen)
+        asked = asked[holds.acquired[asked] > process.begin]
+        asked = asked[holds.released[asked] > _all_known(trace, gil)]
+        timeouts = np.sort(trace.columns.time[_events_on(trace, gil, Event.GIL_TIMEOUT)])
+        first = np.searchsorted(timeouts, holds.acquired[asked], "left")
+        last = np.searchsorted(timeouts, holds.released[asked], "right")
+        for position in asked[first == last]:
+            message = "answers a drop request, but nobody who waits has timed out"
+            yield _violation(trace, 6, holds.thread[position], holds.released[position], message)
+
+
+def _all_known(trace: Trace, gil: Gil) -> int:
+    """Return when the last thread of a GIL's process was first seen, of those that lived before."""
+    intervals = trace.intervals_by_column
+    threads = trace.threads_of(trace.processes[gil.process])
+    unknown: Int64s = np.flatnonzero(intervals.state == State.UNKNOWN)
+    mine: Bools = (unknown >= intervals.first[threads.start]) & (unknown < intervals.first[threads.stop])
+    return int((intervals.start + intervals.duration)[unknown[mine]].max(initial=0))
+
+
+def _events_on(trace: Trace, gil: Gil, kind: Event) -> Int64s:
+    columns = trace.columns
+    threads = trace.threads_of(trace.processes[gil.process])
+    at = np.flatnonzero(columns.kind == kind)
+    mine = (at >= columns.first[threads.start]) & (at < columns.first[threads.stop])
+    on: Int64s = at[mine & (columns.gil[at] == gil.number)]
+    return on
+
+
+def _lost_in_silence(trace: Trace) -> Iterator[Violation]:
+    for process in trace.processes:
+        if process.discarded and process.failure is None:
+            message = f"process {process.pid} lost {process.discarded} events and does not say why"
+            yield Violation(7, message, process.end, -1, trace.path)

@@ -1,0 +1,97 @@
+"""What a trace says, in plain words and with its figures: a sentence or two for people."""
+
+from __future__ import annotations
+
+from .model import State
+from .statistics import ProcessStatistics, Statistics, ThreadStatistics
+from .units import duration, share
+
+_ACTIVE = 0.01
+"""A thread counts as active when it holds the GIL, or wants it, this share of the time."""
+
+
+def verdict(statistics: Statistics) -> str:
+    """Return one or two sentences about the whole trace."""
+    active = [process for process in statistics.processes if process.counts.acquires]
+    if not active:
+        return "Nobody took the GIL while it was recorded."
+    sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
+    if any(process.process.discarded for process in statistics.processes):
+        sentences.append("Events were lost, so these figures are not complete.")
+    return " ".join(sentences)
+
+
+def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:
+    waited = max(_waited(process) for process in active)
+    together = (
+        f"{len(active)} processes, each with a GIL of its own, ran {statistics.parallelism:.1f} cores' worth"
+    )
+    if waited < _ACTIVE:
+        return f"{together} of Python; nowhere did a thread wait for the GIL."
+    worst = max(active, key=_waited)
+    where = f"in process {worst.process.pid} somebody waited for the GIL {share(waited)} of the time"
+    return f"{together} of Python; {where}."
+
+
+def _of_process(process: ProcessStatistics) -> str:
+    if len(process.gils) > 1:
+        return _of_gils(process)
+    gil = process.gils[0]
+    held, waited = gil.utilisation, gil.contention
+    threads = [
+        thread for thread in process.threads if _holds(process, thread) + _waits(process, thread) >= _ACTIVE
+    ]
+    if len(threads) < 2 and waited < _ACTIVE:
+        return (
+            f"One thread ran Python: it held the GIL {share(held)} of the time, and nobody waited for it."
+            if held >= _ACTIVE
+            else f"The GIL was held {share(held)} of the time, and nobody waited for it."
+        )
+    if waited < _ACTIVE:
+        return (
+            f"{len(threads)} threads took turns without getting in each other's way:"
+            f" the GIL was held {share(held)} of the time, and somebody waited {share(waited)}."
+        )
+    several = f"{max(len(threads), 2)} threads"
+    who = _each(process, threads)
+    what = "shared one core's worth of Python" if waited >= 0.5 else f"held the GIL {share(held)} of the time"
+    return f"{several} {what}: {who} holding, {share(waited)} of the time someone waited{_longest(process)}"
+
+
+def _of_gils(process: ProcessStatistics) -> str:
+    cores = sum(gil.utilisation for gil in process.gils)
+    worst = max(process.gils, key=lambda gil: gil.contention)
+    waits = (
+        "nobody waited for one"
+        if worst.contention < _ACTIVE
+        else f"somebody waited for GIL {worst.gil.number} {share(worst.contention)} of the time"
+    )
+    together = f"{len(process.gils)} interpreters, each with a GIL of its own, ran {cores:.1f} cores' worth"
+    return f"{together} of Python; {waits}."
+
+
+def _each(process: ProcessStatistics, threads: list[ThreadStatistics]) -> str:
+    """Return the shares of those that held most, by weight: "49 % + 50 %"."""
+    parts = sorted((_holds(process, thread) for thread in threads), reverse=True)
+    shown = " + ".join(share(part) for part in parts[:4])
+    return f"{shown} + {share(sum(parts[4:]))} by {len(parts) - 4} more" if len(parts) > 4 else shown
+
+
+def _longest(process: ProcessStatistics) -> str:
+    """Return who waited longest, when that is long beside a switch interval."""
+    if process.wait.max < 2 * max(process.process.switch_interval, 1):
+        return "."
+    worst = max(process.threads, key=lambda thread: thread.wait.max)
+    return f"; {worst.thread.name} once waited {duration(worst.wait.max)}."
+
+
+def _waited(process: ProcessStatistics) -> float:
+    return max((gil.contention for gil in process.gils), default=0.0)
+
+
+def _holds(process: ProcessStatistics, thread: ThreadStatistics) -> float:
+    return thread.time[State.HOLDING] / process.duration if process.duration else 0.0
+
+
+def _waits(process: ProcessStatistics, thread: ThreadStatistics) -> float:
+    return thread.time[State.WAITING] / process.duration if process.duration else 0.0

@@ -333,6 +333,73 @@ static void closed(void)
     fake_take(&main_thread);
 }
 
+int interposer_install(const void *code, char *message, size_t size);
+void interposer_remove(void);
+long interposer_calls(void);
+
+static void work_some(void)
+{
+    for (int i = 0; i < 100; i++) {
+        fake_drop(&main_thread, 0);
+        fake_take(&main_thread);
+    }
+}
+
+static void interpose(void)
+{
+    char message[512];
+    if (!interposer_install((void *)PyEval_SaveThread, message, sizeof message))
+        DIE("%s", message);
+}
+
+static void expect_calls(long *before, int more)
+{
+    long now = interposer_calls();
+    if ((now > *before) != more)
+        DIE("the other hooks were %scalled", more ? "not " : "");
+    *before = now;
+}
+
+/* Their hooks are in before ours, and stay when ours go. */
+static void interposed_before(void)
+{
+    long calls = 0;
+    interpose();
+    start();
+    work_some();
+    expect_calls(&calls, 1);
+    finish();
+    gs_uninstall();
+    work_some();
+    expect_calls(&calls, 1);
+    interposer_remove();
+    work_some();
+    expect_calls(&calls, 0);
+}
+
+/* Theirs come over ours: ours can't be taken out from below, and must not call themselves when put in again. */
+static void interposed_after(void)
+{
+    long calls = 0;
+    install();
+    interpose();
+    work_some();
+    expect_calls(&calls, 1);
+    gs_uninstall();
+    work_some();
+    expect_calls(&calls, 1);
+    start();
+    work_some();
+    expect_calls(&calls, 1);
+    finish();
+    interposer_remove();
+    gs_uninstall();
+    work_some();
+    expect_calls(&calls, 0);
+    install();
+    work_some();
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -341,7 +408,8 @@ static const struct {
     {"contention", contention, 500, 300}, {"churn", churn, 5000, 1000}, {"crowd", crowd, 5000, 500},
     {"long_wait", long_wait, 20, 1500},   {"abandon", abandon, 1000, 0}, {"more_gils", more_gils, 5000, 5},
     {"forks", forks, 500, 10},            {"restarts", restarts, 500, 30}, {"full", full, 5000, 32768},
-    {"closed", closed, 5000, 0},
+    {"closed", closed, 5000, 0},          {"interposed_before", interposed_before, 5000, 0},
+    {"interposed_after", interposed_after, 5000, 0},
 };
 
 int main(int argc, char **argv)

@@ -31,7 +31,9 @@ struct reading {
     uint64_t tick, ns;
 };
 
-static struct reading last; /* changed under gs_clock_line.version */
+static struct {
+    _Atomic uint64_t tick, ns;
+} last; /* reading; changed while gs_clock_line.version is odd */
 static bool trusted;
 
 /* Only where the kernel found the counters of all processors in step and steady. */
@@ -91,7 +93,8 @@ static void draw(struct reading now)
     } else {
         line->span = 0;
     }
-    last = now;
+    last.tick = now.tick;
+    last.ns = now.ns;
 }
 
 uint64_t gs_now_from_kernel(void)
@@ -100,7 +103,7 @@ uint64_t gs_now_from_kernel(void)
     uint64_t now = gs_clock_read(CLOCK_MONOTONIC);
     uint32_t version = atomic_load_explicit(&line->version, memory_order_relaxed);
     if (!trusted || (version & 1) != 0 ||
-        (line->span == 0 && now - __atomic_load_n(&last.ns, __ATOMIC_RELAXED) < FIRST_SPAN_NS) ||
+        (line->span == 0 && now - last.ns < FIRST_SPAN_NS) ||
         !atomic_compare_exchange_strong(&line->version, &version, version + 1))
         return now;
     draw(read_both());
@@ -112,7 +115,9 @@ void gs_clock_initialise(void)
 {
     trusted = kernel_trusts_counter();
     gs_clock_line.span = 0;
-    last = read_both();
+    struct reading now = read_both();
+    last.tick = now.tick;
+    last.ns = now.ns;
     atomic_store(&gs_clock_line.version, 0); /* in a forked child: whoever was drawing is not here */
 }
 

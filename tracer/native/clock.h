@@ -38,13 +38,12 @@ static inline uint64_t gs_now(void)
 {
     struct gs_clock_line *line = &gs_clock_line;
     uint32_t version = atomic_load_explicit(&line->version, memory_order_acquire);
-    uint64_t span = atomic_load_explicit(&line->span, memory_order_relaxed);
+    uint64_t span = atomic_load_explicit(&line->span, memory_order_acquire);
     if (__builtin_expect(span == 0, 0))
         return gs_now_from_kernel();
-    uint64_t ticks = __builtin_ia32_rdtsc() - atomic_load_explicit(&line->tick, memory_order_relaxed);
-    uint64_t rate = atomic_load_explicit(&line->rate, memory_order_relaxed);
-    uint64_t ns = atomic_load_explicit(&line->ns, memory_order_relaxed);
-    atomic_thread_fence(memory_order_acquire);
+    uint64_t ticks = __builtin_ia32_rdtsc() - atomic_load_explicit(&line->tick, memory_order_acquire);
+    uint64_t rate = atomic_load_explicit(&line->rate, memory_order_acquire);
+    uint64_t ns = atomic_load_explicit(&line->ns, memory_order_acquire);
     uint32_t again = atomic_load_explicit(&line->version, memory_order_relaxed);
     if (__builtin_expect(ticks >= span || version != again || (version & 1) != 0, 0))
         return gs_now_from_kernel();

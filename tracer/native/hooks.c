@@ -55,13 +55,15 @@ static struct gs_stream *stream_for(struct gs_thread *self, uint64_t *timestamp,
     return NULL;
 }
 
-static inline void note(struct gs_thread *self, uint64_t timestamp, uint16_t id, const struct gs_gil *gil)
+static inline bool note(struct gs_thread *self, uint64_t timestamp, uint16_t id, const struct gs_gil *gil)
 {
     struct gs_stream *stream = ready(self);
     if (unlikely(stream == NULL))
         stream = stream_for(self, &timestamp, true);
-    if (likely(stream != NULL))
-        gs_stream_write(stream, timestamp, id, gil->number, 0);
+    if (unlikely(stream == NULL))
+        return false;
+    gs_stream_write(stream, timestamp, id, gil->number, 0);
+    return true;
 }
 
 /* With no mutex held: the place for all that takes time. */
@@ -109,7 +111,8 @@ static int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
     }
     if (self->released != NULL &&
         atomic_load_explicit(&self->released->switch_mutex, memory_order_relaxed) == mutex) {
-        note(self, self->released_at, gs_gil_drop_requested, self->released);
+        if (self->epoch == gs_run.number) /* else the release itself is in no trace, or in an earlier one */
+            note(self, self->released_at, gs_gil_drop_requested, self->released);
         self->released = NULL;
         return real_pthread_mutex_lock(mutex);
     }
@@ -156,6 +159,15 @@ static int make_room_without_mutex(struct gs_thread *self, pthread_mutex_t *mute
     return real_pthread_mutex_lock(mutex);
 }
 
+/* Once a wait and recording. */
+static void note_wait(struct gs_thread *self, const struct gs_gil *gil)
+{
+    if (self->waiting_since != 0 && self->waiting_since == gs_epoch())
+        return;
+    if (note(self, self->asked ? self->asked : gs_now(), gs_gil_wait, gil))
+        self->waiting_since = self->epoch;
+}
+
 static int hook_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
 {
     struct gs_thread *self = &gs_self;
@@ -163,17 +175,15 @@ static int hook_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mu
     if (gs_state() == GS_OFF || gil == NULL ||
         atomic_load_explicit(&gil->mutex, memory_order_relaxed) != (void *)mutex)
         return real_pthread_cond_timedwait(cond, mutex, until);
-    uint32_t epoch = gs_epoch();
-    if (self->waiting_since != epoch || epoch == 0) {
-        note(self, self->asked ? self->asked : gs_now(), gs_gil_wait, gil);
-        self->waiting_since = epoch;
-    }
+    note_wait(self, gil);
     struct gs_stream *stream = ready(self);
     if (unlikely(stream != NULL && stream->used >= stream->attention))
         return make_room_without_mutex(self, mutex);
     int result = real_pthread_cond_timedwait(cond, mutex, until);
-    if (result == ETIMEDOUT && gs_state() != GS_OFF)
+    if (result == ETIMEDOUT && gs_state() != GS_OFF) {
+        note_wait(self, gil); /* the recording may have begun meanwhile */
         note(self, gs_now(), gs_gil_timeout, gil);
+    }
     return result;
 }
 

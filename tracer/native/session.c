@@ -25,8 +25,13 @@ struct gs_run gs_run;
 
 void gs_set_state(enum gs_state state)
 {
-    atomic_store(&gs_control->epoch, state == GS_RECORDING ? atomic_load(&gs_run.number) : 0);
+    /* A thread that sees GS_RECORDING and another epoch than its own takes a new stream: so the epoch comes
+     * first and goes last. */
+    if (state == GS_RECORDING)
+        atomic_store(&gs_control->epoch, atomic_load(&gs_run.number));
     atomic_store(&gs_control->state, (uint32_t)state);
+    if (state != GS_RECORDING)
+        atomic_store(&gs_control->epoch, 0);
 }
 
 bool gs_session_path(char *path, size_t size, const char *name, long number)

@@ -167,12 +167,15 @@ static void thread_ends(void *value)
         stream->attention = 0; /* the name again: it may have changed */
         gs_stream_attend(stream);
         gs_stream_write(stream, gs_now(), gs_thread_exit, GS_NO_GIL, stream->tid);
-        self->stream = NULL;
-        self->epoch = 0;
-        give_back(stream);
-    } else {
-        drop_stale(self);
     }
+    if (self->epoch != gs_run.number) {
+        drop_stale(self);
+        return;
+    }
+    /* Kept as it is also when recording is over: what was lost is counted in the packet. */
+    self->stream = NULL;
+    self->epoch = 0;
+    give_back(stream);
 }
 
 bool gs_streams_initialise(void)

@@ -1,0 +1,39 @@
+/* Somebody else's hooks in the same slots: counts the calls and passes them on. Uses the recorder's own walk over
+ * the offset table, in a second copy. */
+#define _GNU_SOURCE
+#include <stdatomic.h>
+
+#include "../../tracer/native/got.h"
+#include "../../tracer/native/hooks.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+static atomic_long calls;
+
+#define COUNTING(name, needed, result, parameters, arguments)                                        \
+    static result(*original_##name) parameters;                                                      \
+    static result counting_##name parameters                                                         \
+    {                                                                                                \
+        atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);                                  \
+        return original_##name arguments;                                                            \
+    }
+GS_HOOKED(COUNTING)
+
+#define ENTRY(name, needed, result, parameters, arguments)                                           \
+    {#name, needed, (void *)counting_##name, (void **)&original_##name},
+const struct gs_hook gs_hooks[GS_HOOKS] = {GS_HOOKED(ENTRY)};
+
+EXPORT int interposer_install(const void *code, char *message, size_t size)
+{
+    return gs_got_patch(code, message, size);
+}
+
+EXPORT void interposer_remove(void)
+{
+    gs_got_restore();
+}
+
+EXPORT long interposer_calls(void)
+{
+    return atomic_load(&calls);
+}

@@ -1,0 +1,103 @@
+"""The native core under a fake interpreter that counts for itself: trace and count must agree to the last event.
+
+Each scenario of scenarios.c runs plain, and under the address, undefined-behaviour and thread sanitizers.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analysis
+from analysis.format import Event
+from analysis.validate import validate
+
+from .build import build
+
+COUNTED = ("contention", "churn", "crowd", "long_wait", "abandon", "more_gils", "forks", "closed")
+INTERPOSED = ("interposed_before", "interposed_after")
+SANITIZERS = {"plain": (), "address": ("address", "undefined"), "thread": ("thread",)}
+
+
+@pytest.fixture(scope="session", params=SANITIZERS)
+def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    return request.param, build(tmp_path_factory.mktemp(request.param), *SANITIZERS[request.param])
+
+
+def run(programs: tuple[str, Path], name: str, trace: Path, *arguments: str) -> str:
+    trace.mkdir()
+    done = subprocess.run(
+        [programs[1] / "scenarios", name, trace, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "TSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def counts(trace: analysis.Trace, process: analysis.Process) -> list[int]:
+    """What the fake interpreter prints of itself, from the trace."""
+    threads = [thread.index for thread in trace.threads if thread.process == process.index]
+    kinds = trace.events["kind"][np.isin(trace.events["thread"], threads)]
+    order = (
+        Event.GIL_ACQUIRED,
+        Event.GIL_WAIT,
+        Event.GIL_TIMEOUT,
+        Event.GIL_RELEASED,
+        Event.GIL_DROP_REQUESTED,
+        Event.GIL_ABANDONED,
+    )
+    return [int(np.count_nonzero(kinds == kind)) for kind in order]
+
+
+@pytest.mark.parametrize("name", [*COUNTED, *INTERPOSED])
+def test_trace_holds_what_happened(programs: tuple[str, Path], name: str, tmp_path: Path) -> None:
+    if programs[0] == "thread" and name == "forks":
+        pytest.skip("the thread sanitizer can't go on in a forked child of a threaded process")
+    printed = run(programs, name, tmp_path / "trace")
+    expected = {int(line.split()[0]): [int(n) for n in line.split()[1:]] for line in printed.splitlines()}
+    trace = analysis.load(tmp_path / "trace")
+    assert {process.pid: counts(trace, process) for process in trace.processes} == expected
+    assert validate(trace) == []
+    assert all(process.ended == "stopped" for process in trace.processes)
+
+
+def test_each_gil_has_its_own_number(programs: tuple[str, Path], tmp_path: Path) -> None:
+    run(programs, "more_gils", tmp_path / "trace", "7")
+    trace = analysis.load(tmp_path / "trace")
+    assert sorted(gil.number for gil in trace.gils) == list(range(8))
+
+
+def test_streams_are_used_again(programs: tuple[str, Path], tmp_path: Path) -> None:
+    run(programs, "churn", tmp_path / "trace", "2000")
+    trace = analysis.load(tmp_path / "trace")
+    assert len(trace.threads) == 2001
+    assert len(list((tmp_path / "trace").glob("*/gil_*"))) == 2  # main, and one at a time
+
+
+def test_many_recordings_of_running_threads(programs: tuple[str, Path], tmp_path: Path) -> None:
+    run(programs, "restarts", tmp_path / "trace")
+    trace = analysis.load(tmp_path / "trace")
+    assert len(trace.processes) == 30
+    assert validate(trace) == []
+
+
+def test_no_space_ends_the_recording_and_nothing_else(programs: tuple[str, Path], tmp_path: Path) -> None:
+    printed = run(programs, "full", tmp_path / "trace").split()
+    trace = analysis.load(tmp_path / "trace")
+    (process,) = trace.processes
+    assert process.ended == "failed"
+    assert process.failure is not None and "gil_" in process.failure
+    assert process.discarded == int(printed[3]) > 0
+    # Nothing but the takes and drops of the fake interpreter is lost: 200 threads of 21 pairs and main's.
+    kinds = trace.events["kind"]
+    written = np.count_nonzero((kinds >= Event.GIL_WAIT) & (kinds <= Event.GIL_ABANDONED))
+    assert written + process.discarded >= 200 * (2 * 21 + 2) + 1
+    assert all(violation.invariant == 7 for violation in validate(trace))

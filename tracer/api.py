@@ -48,12 +48,12 @@ def start(path: str | os.PathLike[str], *, switch_interval: float | None = None,
         raise RecordingError("this process is recorded already: stop() that recording first")
     _recorder.install()
     _take_back()  # a recording that failed, or was inherited by a fork, leaves its hooks
-    directory.make(trace, force=force)
     if switch_interval is not None:
         former = sys.getswitchinterval()
         sys.setswitchinterval(switch_interval)
         _undo.append(lambda: sys.setswitchinterval(former))
     try:
+        directory.make(trace, force=force)
         _recorder.start(trace, gilscope_recording.environment_text())
     except RecordingError:
         _take_back()

@@ -35,7 +35,7 @@ def test_pool(launcher: Launcher, interpreter: str, method: str, ending: str) ->
     if method == "forkserver":
         assert len(others) >= 3  # the server and what it forked
     else:
-        assert len(workers) == 2
+        assert len(workers) == 2 or ending == "terminate"  # it may come before one has begun
     if ending == "close" and method != "forkserver":
         assert {process.ended for process in workers} == {"stopped"}
     for process in trace.processes:

@@ -1,0 +1,66 @@
+"""The trace's directory on disk: what is trimmed after a death, and what counts as ours."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+
+from analysis import format as trace_format
+from tests.launcher.support import Launcher
+from tracer import directory
+
+PACKET = trace_format.PACKET_SIZE
+NOBODY = 2**22 + 1  # more than the largest pid that Linux gives
+
+
+def packet(events: int, *, discarded: int = 0, magic: int = trace_format.CTF_MAGIC) -> bytes:
+    header = struct.pack("<II5Q", magic, 0, 1, 2, (128 + 16 * events) * 8, PACKET * 8, discarded)
+    return header.ljust(PACKET, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        ([packet(5)], 1),
+        ([packet(5), packet(0)], 1),
+        ([packet(5), packet(0), packet(0, magic=0)], 1),
+        ([packet(5), packet(0), packet(3), packet(0)], 3),
+        ([packet(5), packet(0, discarded=9)], 2),
+        ([packet(5), b"\0" * 4096], 1),
+        ([packet(0)], 0),
+        ([], 0),
+    ],
+)
+def test_trim_cuts_what_holds_nothing(tmp_path: Path, content: list[bytes], kept: int) -> None:
+    process = tmp_path / str(NOBODY)
+    process.mkdir()
+    (process / "metadata").write_bytes(b"x" * 100)
+    (process / "gil_0").write_bytes(b"".join(content))
+    directory.trim(tmp_path)
+    assert (process / "gil_0").read_bytes() == b"".join(content)[: kept * PACKET]
+    assert (process / "metadata").stat().st_size == 100
+
+
+def test_trim_leaves_a_running_process_alone(tmp_path: Path) -> None:
+    process = tmp_path / str(os.getpid())
+    process.mkdir()
+    (process / "gil_0").write_bytes(packet(1) + packet(0))
+    directory.trim(tmp_path)
+    assert (process / "gil_0").stat().st_size == 2 * PACKET
+    assert directory.running(tmp_path) == [os.getpid()]
+
+
+def test_trace_s_format_is_the_analysis_s() -> None:
+    # tracer.directory has its own copy of two figures, to stay free of numpy.
+    assert directory._PACKET_SIZE == trace_format.PACKET_SIZE
+    assert directory._EMPTY_CONTENT == trace_format.HEADER_SIZE * 8
+
+
+def test_recorded_traces_are_trimmed(launcher: Launcher) -> None:
+    launcher.record("import os; os._exit(0)")
+    for file in (launcher.directory / "program.trace").rglob("gil_*"):
+        last = file.read_bytes()[-PACKET:]
+        assert struct.unpack_from("<Q", last, 24)[0] > trace_format.HEADER_SIZE * 8

@@ -16,11 +16,16 @@ try:
 except ImportError:
     sys.exit("nogil.py needs its compiled part: run `python setup.py build_ext --inplace` (or `make build`)")
 
-COUNT = 1_000_000_000
+CALLS, COUNT = 100, 10_000_000
+
+
+def work(countdown: Callable[[int], None]) -> None:
+    for _ in range(CALLS // 2):
+        countdown(COUNT)
 
 
 def in_two_threads(name: str, countdown: Callable[[int], None]) -> None:
-    threads = [Thread(target=countdown, args=(COUNT // 2,), name=f"{name} {n}") for n in (1, 2)]
+    threads = [Thread(target=work, args=(countdown,), name=f"{name} {n}") for n in (1, 2)]
     start = time.perf_counter()
     for thread in threads:
         thread.start()

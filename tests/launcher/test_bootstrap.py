@@ -103,7 +103,7 @@ def test_exit_hooks_are_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     os._exit(3)
     assert calls == ["stop", 3]
     with pytest.raises(TypeError):
-        os._exit("no status")  # type: ignore[arg-type]
+        os._exit("no status")
     assert calls == ["stop", 3]
     undo()
     assert os._exit is replaced

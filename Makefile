@@ -1,6 +1,7 @@
 # make demo    trace the three examples, figures in demo/
 # make test    build, and run the whole test suite
 # make check   lint and types
+# make bench   benchmarks (SHORT=1: in a minute)
 # make build   compile in place, after a change of the native part
 #
 # PYTHON is the interpreter to use (3.11 or later), VENV the virtual environment made with it.
@@ -11,7 +12,7 @@ RUN := $(VENV)/bin/python
 PACKAGING := setup.cfg setup.py pyproject.toml
 SOURCES := $(wildcard tracer/native/*.[ch] tracer/*.pyx examples/*.pyx) setup.py
 
-.PHONY: demo test check build clean
+.PHONY: demo test check bench build clean
 
 demo: $(VENV)/installed $(VENV)/built
 	mkdir -p demo
@@ -28,6 +29,10 @@ check: $(VENV)/installed-dev $(VENV)/built
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
+
+bench: $(VENV)/installed-test $(VENV)/built
+	@set -e; for file in $(filter-out %/__init__.py,$(wildcard benchmarks/*.py)); do \
+	    echo "$$file"; $(RUN) -m benchmarks.$$(basename $$file .py) $(if $(SHORT),--short); done
 
 build: $(VENV)/built
 

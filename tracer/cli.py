@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracer import directory, launcher
+from tracer.ahead import Ahead
 from tracer.errors import GilscopeError, UsageError
 from tracer.options import Options, parse
 
@@ -47,7 +48,8 @@ def _record(options: Options) -> int:
         options.trace, switch_interval=options.switch_interval, children=options.children
     )
     try:
-        return launcher.run(options.target, environment)
+        with Ahead(options.trace):
+            return launcher.run(options.target, environment)
     except UsageError:
         options.trace.rmdir()
         raise

@@ -17,7 +17,7 @@ _MARK = b"gilscope_format"
 
 # Of tracer/native/format.h. Not from analysis.format: that needs numpy, and the API runs in the traced
 # program.
-_PACKET_SIZE = 32768
+PACKET_SIZE = 32768
 _HEADER = struct.Struct("<II5QII")
 _EMPTY_CONTENT = 128 * 8
 
@@ -129,13 +129,13 @@ def _trim_file(path: Path) -> None:
     """Cut the packets at the end that hold nothing: no event, no count of lost ones."""
     size = path.stat().st_size
     with path.open("r+b") as file:
-        kept = size - size % _PACKET_SIZE
+        kept = size - size % PACKET_SIZE
         while kept:
-            file.seek(kept - _PACKET_SIZE)
+            file.seek(kept - PACKET_SIZE)
             header = _HEADER.unpack(file.read(_HEADER.size))
             if not _is_unused(header):
                 break
-            kept -= _PACKET_SIZE
+            kept -= PACKET_SIZE
         if kept < size:
             file.truncate(kept)
 

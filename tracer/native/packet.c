@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -50,9 +51,17 @@ static bool write_empty(int fd, uint64_t offset, uint32_t stream_class)
     return false;
 }
 
+/* The launcher writes empty packets ahead of busy streams, so that their pages are not this thread's work. It
+ * only ever appends: what lies at this offset was not used by anybody, and writing it once more is harmless. */
+static bool is_there(int fd, uint64_t offset)
+{
+    struct stat file;
+    return fstat(fd, &file) == 0 && (uint64_t)file.st_size >= offset + GS_PACKET_SIZE;
+}
+
 static bool append_to(int fd, uint64_t size, void *address, uint32_t stream_class)
 {
-    if (!write_empty(fd, size, stream_class))
+    if (!is_there(fd, size) && !write_empty(fd, size, stream_class))
         return false;
     if (mmap(address, GS_PACKET_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)size) ==
         MAP_FAILED)

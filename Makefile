@@ -41,16 +41,16 @@ $(VENV)/bin/python:
 
 # Editable, so that the compiled parts land in the tree and the examples run from it.
 $(VENV)/installed: $(VENV)/bin/python $(PACKAGING)
-	$(RUN) -m pip install -q "setuptools>=77" "cython>=3.1"
-	$(RUN) -m pip install -q --no-build-isolation -e .
+	PYTHONWARNINGS=ignore $(RUN) -m pip install -q "setuptools>=77" "cython>=3.1"
+	PYTHONWARNINGS=ignore $(RUN) -m pip install -q --no-build-isolation -e .
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(RUN) -m pip install -q --no-build-isolation -e ".[test]"
+	PYTHONWARNINGS=ignore $(RUN) -m pip install -q --no-build-isolation -e ".[test]"
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed-test
-	$(RUN) -m pip install -q --no-build-isolation -e ".[test,dev]"
+	PYTHONWARNINGS=ignore $(RUN) -m pip install -q --no-build-isolation -e ".[test,dev]"
 	touch $@
 
 # After the installation: it builds too, and one build at a time is enough.

@@ -14,6 +14,7 @@ from .arrays import Bools, Bytes, Int64s, UInt16s, UInt32s
 from .format import NO_GIL, Event
 from .grammar import LOST
 from .process import Run
+from .store import Store
 
 
 @dataclass(frozen=True)
@@ -51,41 +52,50 @@ class Columns:
         return np.searchsorted(self.first, position, "right") - 1
 
 
-def make_columns(runs: Sequence[Run]) -> Columns:
+def make_columns(runs: Sequence[Run], store: Store) -> Columns:
     """Put the events of threads behind each other."""
-    counts = [run.last - run.first if run.stream is not None else 1 for run in runs]
+    counts = [run.last - run.first if run.path is not None else 1 for run in runs]
+    stretches = _stretches(runs)
+    unseen = [run.begin for run in runs if run.path is None]
     return Columns(
-        time=_joined(runs, "time", np.int64, [run.begin for run in runs]),
-        kind=_joined(runs, "kind", np.uint8, [LOST] * len(runs)),
-        gil=_joined(runs, "gil", np.uint16, [NO_GIL] * len(runs)),
-        arg=_joined(runs, "arg", np.uint32, [0] * len(runs)),
+        time=_joined(store.time, stretches, unseen),
+        kind=_joined(store.kind, stretches, [LOST] * len(unseen)),
+        gil=_joined(store.gil, stretches, [NO_GIL] * len(unseen)),
+        arg=_joined(store.arg, stretches, [0] * len(unseen)),
         first=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64),
         begin=np.array([run.begin for run in runs], np.int64),
         end=np.array([run.end for run in runs], np.int64),
         seen_alive=np.array([run.seen_alive for run in runs], bool),
         exited=np.array([run.exited for run in runs], bool),
-        paths=tuple(run.stream.path if run.stream is not None else None for run in runs),
+        paths=tuple(run.path for run in runs),
     )
 
 
-def _joined(runs: Sequence[Run], column: str, dtype: Any, unseen: Sequence[int]) -> npt.NDArray[Any]:
-    """Concatenate one column; neighbours in a file that stay neighbours are taken as one slice."""
-    parts: list[npt.NDArray[Any]] = []
-    at = 0
-    while at < len(runs):
-        run = runs[at]
-        if run.stream is None:
-            parts.append(np.array([unseen[at]], dtype))
-            at += 1
-            continue
-        to = at + 1
-        while to < len(runs) and runs[to].stream is run.stream and runs[to].first == runs[to - 1].last:
-            to += 1
-        parts.append(getattr(run.stream, column)[run.first : runs[to - 1].last])
-        at = to
+def _stretches(runs: Sequence[Run]) -> list[slice | None]:
+    """Return where the runs are in the store, neighbours there too as one. None: a thread never seen."""
+    stretches: list[slice | None] = []
+    for run in runs:
+        before = stretches[-1] if stretches else None
+        if run.path is None:
+            stretches.append(None)
+        elif before is not None and before.stop == run.first:
+            stretches[-1] = slice(before.start, run.last)
+        else:
+            stretches.append(slice(run.first, run.last))
+    return stretches
+
+
+def _joined(
+    column: npt.NDArray[Any], stretches: list[slice | None], unseen: Sequence[int]
+) -> npt.NDArray[Any]:
+    """Return a column in the order of threads: usually the one that there is, not a copy."""
+    instead = iter(unseen)
+    parts = [
+        column[part] if part is not None else np.array([next(instead)], column.dtype) for part in stretches
+    ]
     if len(parts) == 1:
         return parts[0]
-    return np.concatenate(parts) if parts else np.empty(0, dtype)
+    return np.concatenate(parts) if parts else column[:0]
 
 
 def first_gil_events(columns: Columns) -> Int64s:

@@ -69,5 +69,9 @@ def _percentile(durations: Int64s, begin: Int64s, count: Int64s, percent: int) -
 
 
 def distribution(durations: Int64s) -> Distribution:
-    """Return the distribution of all these durations, which are sorted in place."""
+    """Return the distribution of all these durations, which are sorted in place.
+
+    They may be a few sorted runs already, which a stable sort merges.
+    """
+    durations.sort(kind="stable")
     return distributions(durations, np.array([0, len(durations)]))[0]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from .arrays import Bools, Int64s, Table
-from .columns import Columns
+from .arrays import Bools, Int32s, Int64s, Table
 from .format import Event
 from .intervals import Intervals
 from .model import HANDOFF, State
-from .waits import someone_waits
+
+_RELEASED, _REQUESTED, _ACQUIRED = np.uint8(1), np.uint8(2), np.uint8(4)
 
 
 @dataclass(frozen=True)
@@ -23,55 +22,63 @@ class Holds:
     ----------
     acquired, released : ndarray of int64
         ns. A hold whose acquire was not seen (it was before the recording) has acquired == released.
-    thread : ndarray of int64
+    thread : ndarray of int32
     acquire_seen, release_seen, requested : ndarray of bool
         requested: the release answered a drop request.
     """
 
     acquired: Int64s
     released: Int64s
-    thread: Int64s
+    thread: Int32s
     acquire_seen: Bools
     release_seen: Bools
     requested: Bools
 
+    def handed_on(self) -> Bools | slice:
+        """Return which holds, of all but the last, are followed by a handoff: both of its ends were seen."""
+        handed = self.release_seen[:-1] & self.acquire_seen[1:]
+        return slice(None) if handed.all() else handed
 
-def holds_of(columns: Columns, intervals: Intervals, positions: Int64s) -> Holds:
-    """Return the holds among these intervals (all of one GIL, in order of thread and time).
+
+def holds_of(intervals: Intervals, holding: Int64s, unseen: Int64s) -> Holds:
+    """Return the holds of one GIL.
 
     Parameters
     ----------
-    positions : ndarray of int64
-        HOLDING intervals, and RELEASED ones that follow an unseen acquire: see `first_releases`.
+    holding : ndarray of int64
+        Positions of its HOLDING intervals, sorted.
+    unseen : ndarray of int64
+        Those of intervals that begin with a release whose acquire was not seen: see `first_releases`.
     """
-    is_hold = intervals.state[positions] == State.HOLDING
-    following = np.minimum(positions + 1, len(intervals.event) - 1)
-    release = np.where(is_hold, following, positions)
-    released = columns.kind[intervals.event[release]] == Event.GIL_RELEASED
-    acquired = intervals.start[positions]
-    end = np.where(is_hold, acquired + intervals.duration[positions], acquired)
-    if len(intervals.first) > 2:  # the interval that follows the last hold of a thread is another thread's
-        released &= ~is_hold | ~np.isin(positions, intervals.first[1:] - 1, assume_unique=True)
-    elif len(positions):
-        released[-1] &= bool(~is_hold[-1] | (positions[-1] != intervals.first[1] - 1))
-    requested = released & (intervals.within[release] > 0)
-    thread = intervals.thread_of(positions)
-    order = np.argsort(acquired, kind="stable")
-    if (
-        len(order) and (np.diff(acquired[order]) == 0).any()
-    ):  # a hold of no length is before one that begins then
-        order = np.lexsort((end, acquired))
-    return Holds(
-        acquired[order], end[order], thread[order], is_hold[order], released[order], requested[order]
+    acquired = intervals.start[holding]
+    released = acquired + intervals.duration[holding]
+    seen = intervals.kind_after(holding) == Event.GIL_RELEASED
+    asked = intervals.within[np.minimum(holding + 1, len(intervals.within) - 1)] > 0
+    flags = seen | ((seen & asked) * _REQUESTED) | _ACQUIRED
+    thread = intervals.thread_of(holding)
+    if len(unseen):
+        start = intervals.start[unseen]
+        acquired, released = np.append(acquired, start), np.append(released, start)
+        flags = np.append(flags, _RELEASED | ((intervals.within[unseen] > 0) * _REQUESTED))
+        thread = np.append(thread, intervals.thread_of(unseen))
+    if not (acquired[1:] > acquired[:-1]).all():
+        order = np.argsort(acquired, kind="stable")
+        in_order = acquired[order]
+        if (in_order[1:] == in_order[:-1]).any():  # a hold of no length is before one that begins then
+            order = np.lexsort((released, acquired))
+        acquired, released = in_order, released[order]
+        flags, thread = flags[order], thread[order]
+    acquire_seen, release_seen, requested = (
+        (flags & flag) != 0 for flag in (_ACQUIRED, _RELEASED, _REQUESTED)
     )
+    return Holds(acquired, released, thread, acquire_seen, release_seen, requested)
 
 
-def first_releases(columns: Columns, intervals: Intervals) -> Int64s:
+def first_releases(intervals: Intervals) -> Int64s:
     """Return the intervals that begin with a release whose acquire was not seen."""
     after = np.flatnonzero(intervals.state == State.UNKNOWN) + 1
-    after = after[after < len(intervals.state)]
-    after = np.setdiff1d(after, intervals.first[:-1])
-    unseen: Int64s = after[columns.kind[intervals.event[after]] == Event.GIL_RELEASED]
+    after = np.setdiff1d(after, intervals.first)
+    unseen: Int64s = after[intervals.kind[after] == Event.GIL_RELEASED]
     return unseen
 
 
@@ -83,20 +90,16 @@ def handoff_table(gil: int, holds: Holds, wait_begin: Int64s, wait_end: Int64s) 
     wait_begin, wait_end : ndarray of int64
         When at least one thread waited for this GIL: `someone_waits`.
     """
-    seen = holds.release_seen[:-1] & holds.acquire_seen[1:]
-    table = np.empty(int(np.count_nonzero(seen)), HANDOFF)
-    every = bool(seen.all())
-
-    def pick(column: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        return column if every else column[seen]
-
-    table["released"] = pick(holds.released[:-1])
-    table["acquired"] = pick(holds.acquired[1:])
+    handed = holds.handed_on()
+    giver, taker = holds.thread[:-1][handed], holds.thread[1:][handed]
+    table = np.empty(len(giver), HANDOFF)
+    table["released"] = holds.released[:-1][handed]
+    table["acquired"] = holds.acquired[1:][handed]
     table["gil"] = gil
-    table["from_thread"] = pick(holds.thread[:-1])
-    table["to_thread"] = pick(holds.thread[1:])
-    table["requested"] = pick(holds.requested[:-1])
-    table["contended"] = _within(table["released"], wait_begin, wait_end)
+    table["from_thread"] = giver
+    table["to_thread"] = taker
+    table["requested"] = holds.requested[:-1][handed]
+    table["contended"] = _within(holds.released[:-1][handed], wait_begin, wait_end)
     return table
 
 
@@ -106,6 +109,3 @@ def _within(time: Int64s, begin: Int64s, end: Int64s) -> Bools:
         return np.zeros(len(time), bool)
     at = np.searchsorted(begin, time, "right") - 1
     return (at >= 0) & (time <= end[at])
-
-
-__all__ = ["Holds", "first_releases", "handoff_table", "holds_of", "someone_waits"]

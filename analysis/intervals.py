@@ -7,6 +7,7 @@ million events are a matter of memory traffic.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -16,10 +17,14 @@ from .format import Event
 from .grammar import LOST
 from .model import INTERVAL, State
 
-_STATE_AFTER = np.zeros(32, np.uint8)
-_STATE_AFTER[[Event.GIL_RELEASED, Event.GIL_ABANDONED, Event.THREAD_START]] = State.RELEASED
-_STATE_AFTER[Event.GIL_WAIT] = State.WAITING
-_STATE_AFTER[Event.GIL_ACQUIRED] = State.HOLDING
+_BEGINS = {
+    Event.GIL_RELEASED: State.RELEASED,
+    Event.GIL_ABANDONED: State.RELEASED,
+    Event.THREAD_START: State.RELEASED,
+    Event.GIL_WAIT: State.WAITING,
+    Event.GIL_ACQUIRED: State.HOLDING,
+}
+_STATE_AFTER = bytes(_BEGINS.get(Event(kind), 0) if kind in set(Event) else 0 for kind in range(256))
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,8 @@ class Intervals:
     ----------
     start, duration : ndarray of int64
         ns.
-    state : ndarray of uint8
-        `State`.
+    kind, state : ndarray of uint8
+        The kind of the event that began the interval; `State`.
     event : ndarray of int64
         Position in `Columns` of the event that began the interval.
     within : ndarray of int64
@@ -42,14 +47,38 @@ class Intervals:
 
     start: Int64s
     duration: Int64s
+    kind: Bytes
     state: Bytes
     event: Int64s
     within: Int64s
     first: Int64s
 
-    def thread_of(self, position: Int64s) -> Int64s:
+    @cached_property
+    def waiting(self) -> Int64s:
+        """Positions of the WAITING intervals."""
+        return np.flatnonzero(self.state == State.WAITING)
+
+    @cached_property
+    def holding(self) -> Int64s:
+        """Positions of the HOLDING intervals."""
+        return np.flatnonzero(self.state == State.HOLDING)
+
+    def thread_of(self, position: Int64s) -> Int32s:
         """Return the threads of intervals at these positions, which are in order."""
-        return np.repeat(np.arange(len(self.first) - 1), np.diff(np.searchsorted(position, self.first)))
+        threads = np.arange(len(self.first) - 1, dtype=np.int32)
+        return np.repeat(threads, np.diff(np.searchsorted(position, self.first)))
+
+    def kind_after(self, position: Int64s) -> Bytes:
+        """Return the kinds of the events that ended the intervals at these positions, which are in order.
+
+        LOST where nothing did: at a thread's end.
+        """
+        kind = np.append(self.kind[1:], np.uint8(LOST))[position]
+        last = self.first[1:] - 1
+        at = np.searchsorted(position, last)
+        at, last = at[at < len(position)], last[at < len(position)]
+        kind[at[position[at] == last]] = LOST
+        return kind
 
 
 def make_intervals(columns: Columns) -> Intervals:
@@ -66,14 +95,16 @@ def make_intervals(columns: Columns) -> Intervals:
     bounds = np.searchsorted(event, columns.first)
     opening, last = bounds[:-1], bounds[1:] - 1  # every thread has an interval
 
-    state = _STATE_AFTER[kind[event]]
-    state[opening[unknown & (kind[event[opening]] == Event.THREAD_START)]] = State.UNKNOWN
+    began = kind[event]
+    # bytes.translate looks up three times as fast as an index does.
+    state = np.frombuffer(bytearray(began.tobytes().translate(_STATE_AFTER)), np.uint8)
+    state[opening[unknown & (began[opening] == Event.THREAD_START)]] = State.UNKNOWN
     start = columns.time[event]
     start[opening] = columns.begin
     duration = np.empty_like(start)
     np.subtract(start[1:], start[:-1], out=duration[:-1])
     duration[last] = columns.end - start[last]
-    return Intervals(start, duration, state, event, _events_within(columns, event, last), bounds)
+    return Intervals(start, duration, began, state, event, _events_within(columns, event, last), bounds)
 
 
 def _drop_empty_beginnings(columns: Columns, begins: Bools) -> Bools:
@@ -123,7 +154,7 @@ def unfinished(columns: Columns, intervals: Intervals) -> Bools:
     cut = np.zeros(len(intervals.start), bool)
     last = intervals.first[1:] - 1
     cut[last] = ~columns.exited | (intervals.state[last] >= State.WAITING)
-    lost = np.flatnonzero(columns.kind[intervals.event] == LOST)
+    lost = np.flatnonzero(intervals.kind == LOST)
     same_thread = np.setdiff1d(lost, intervals.first[:-1])
     cut[same_thread - 1] = True
     return cut

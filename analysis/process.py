@@ -8,20 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
+from .arrays import UInt16s
 from .errors import TraceFormatError
-from .format import Event, Name
+from .format import NO_GIL, Event, Name
 from .metadata import Metadata, read_metadata
 from .model import Process
 from .names import Names, display_names, read_names
 from .problems import Problems
+from .store import Store
 from .streams import Stream, read_stream
 
-_STREAM_FILE = re.compile(r"gil_(\d+)")
+_STREAM_FILE = re.compile(r"gil_[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A thread: the events `first` to `last` of a stream, or none at all (stream None)."""
+    """A thread: the events `first` to `last` of the store; none at all if it was never seen (path None)."""
 
     tid: int
     begin: int
@@ -31,7 +33,7 @@ class Run:
     seen_alive: bool
     """It lived when the recording began."""
     exited: bool
-    stream: Stream | None
+    path: Path | None
     first: int = 0
     last: int = 0
 
@@ -43,6 +45,7 @@ class RecordedProcess:
     directory: Path
     metadata: Metadata
     runs: tuple[Run, ...]
+    gils: tuple[int, ...]
     begin: int
     end: int
     ended: str
@@ -71,11 +74,15 @@ class RecordedProcess:
         )
 
 
-def read_process(directory: Path, problems: Problems) -> RecordedProcess | None:
+def stream_files(directory: Path) -> list[Path]:
+    """Return the gil streams of a process, as they were made."""
+    files = [file for file in directory.iterdir() if _STREAM_FILE.fullmatch(file.name)]
+    return sorted(files, key=lambda file: int(file.name.removeprefix("gil_")))
+
+
+def read_process(directory: Path, store: Store, problems: Problems) -> RecordedProcess | None:
     """Read one process; None: it died before there was anything to read, or all of it had to be skipped."""
-    files = sorted(
-        (int(match[1]), file) for file in directory.iterdir() if (match := _STREAM_FILE.fullmatch(file.name))
-    )
+    files = stream_files(directory)
     if not files and not (directory / "metadata").exists():
         return None
     try:
@@ -89,26 +96,31 @@ def read_process(directory: Path, problems: Problems) -> RecordedProcess | None:
         )
         problems.report(error, f"process {directory.name}")
         return None
-    streams = [read_stream(file, pid=metadata.pid, problems=problems) for _, file in files]
+    streams = [read_stream(file, pid=metadata.pid, store=store, problems=problems) for file in files]
     if files or (directory / "names").exists():  # a process killed at its very start has neither
         names = read_names(directory / "names", pid=metadata.pid, problems=problems)
     else:
         names = Names(directory / "names", (), 0)
-    recorded = _assemble(directory, metadata, [stream for stream in streams if len(stream)], names)
+    streams = [stream for stream in streams if stream.first < stream.last]
+    recorded = _assemble(directory, metadata, streams, names, store)
     _check_complete(recorded, names, problems)
     return recorded
 
 
-def _assemble(directory: Path, metadata: Metadata, streams: list[Stream], names: Names) -> RecordedProcess:
+def _assemble(
+    directory: Path, metadata: Metadata, streams: list[Stream], names: Names, store: Store
+) -> RecordedProcess:
     failures = list(names.of(Name.RECORDING_FAILED))
-    begin = min((int(stream.time[0]) for stream in streams), default=metadata.recording_start)
-    times = [int(stream.time[-1]) for stream in streams] + [record.time for record in names.records]
-    end = max([begin, *times])
-    stopped = any((stream.kind == Event.RECORDING_STOP).any() for stream in streams)
+    begin = min((int(store.time[stream.first]) for stream in streams), default=metadata.recording_start)
+    last_events = (int(store.time[stream.last - 1]) for stream in streams)
+    end = max([begin, *last_events, *(record.time for record in names.records)])
+    events = slice(streams[0].first, streams[-1].last) if streams else slice(0, 0)
+    stopped = bool((store.kind[events] == Event.RECORDING_STOP).any())
     return RecordedProcess(
         directory=directory,
         metadata=metadata,
-        runs=tuple(_runs(metadata.pid, streams, names, begin, end)),
+        runs=tuple(_runs(metadata.pid, streams, names, store, begin, end)),
+        gils=_gil_numbers(store.gil[events]),
         begin=begin,
         end=end,
         ended="failed" if failures else "stopped" if stopped else "killed",
@@ -117,27 +129,27 @@ def _assemble(directory: Path, metadata: Metadata, streams: list[Stream], names:
     )
 
 
-def _runs(pid: int, streams: list[Stream], names: Names, begin: int, end: int) -> list[Run]:
+def _runs(pid: int, streams: list[Stream], names: Names, store: Store, begin: int, end: int) -> list[Run]:
     """Return the threads of a process: main first, then as they began."""
-    found: list[tuple[int, int, int, bool, Stream | None, int, int]] = []
+    found: list[tuple[int, int, int, bool, Path, int, int]] = []
     for stream in streams:
         starts = stream.starts
-        last = np.append(starts[1:], len(stream))
-        exited = stream.kind[last - 1] == Event.THREAD_EXIT
-        ends = np.where(exited, stream.time[last - 1], np.append(stream.time[starts[1:]], end))
-        columns = (stream.arg[starts], stream.time[starts], ends, exited, starts, last)
+        last = np.append(starts[1:], stream.last)
+        exited = store.kind[last - 1] == Event.THREAD_EXIT
+        ends = np.where(exited, store.time[last - 1], np.append(store.time[starts[1:]], end))
+        columns = (store.arg[starts], store.time[starts], ends, exited, starts, last)
         for tid, since, until, gone, at, to in zip(*(column.tolist() for column in columns), strict=True):
-            found.append((since, tid, until, gone, stream, at, to))
+            found.append((since, tid, until, gone, stream.path, at, to))
     found.sort(key=lambda run: run[:2])
 
     alive = {record.ref for record in names.of(Name.THREAD_ALIVE)}
     named = {record.ref for record in names.of(Name.THREAD_NAME)}
     lives: list[Run] = []
-    for since, tid, until, gone, stream_of, at, to in found:
+    for since, tid, until, gone, path, at, to in found:
         seen_alive = tid in alive
         alive.discard(tid)  # a later thread with this tid is another
         since = begin if seen_alive else since
-        lives.append(Run(tid, since, until, "", tid == pid, seen_alive, gone, stream_of, at, to))
+        lives.append(Run(tid, since, until, "", tid == pid, seen_alive, gone, path, at, to))
     lives += [Run(tid, begin, end, "", tid == pid, True, False, None) for tid in sorted(alive & named)]
     lives.sort(key=lambda run: (not run.main, run.begin))
     called = display_names(names, pid=pid, threads=[(run.tid, run.begin, run.end) for run in lives])
@@ -148,9 +160,17 @@ def _check_complete(recorded: RecordedProcess, names: Names, problems: Problems)
     """A thread that told its name in the OS has a stream: if not, a file is missing."""
     if recorded.discarded or problems.skipped:
         return
-    seen = {run.tid for run in recorded.runs if run.stream is not None}
+    seen = {run.tid for run in recorded.runs if run.path is not None}
     missing = sorted({record.ref for record in names.of(Name.THREAD_COMM)} - seen)
     if missing:
         found = f"no events of thread {missing[0]}, which is in the names"
         error = TraceFormatError(recorded.directory, found, "the stream file of every thread")
         problems.report(error, f"{len(missing)} threads")
+
+
+def _gil_numbers(gil: UInt16s) -> tuple[int, ...]:
+    """Return the GILs that events are about."""
+    # NO_GIL + 1 is 0 in 16 bits: up to 1 there is no other GIL than 0.
+    if int((gil + np.uint16(1)).max(initial=0)) <= 1:
+        return (0,) if (gil == 0).any() else ()
+    return tuple(np.flatnonzero(np.bincount(gil, minlength=NO_GIL + 1)[:NO_GIL]).tolist())

@@ -1,4 +1,4 @@
-"""Which lines a summary has: all threads while they are few, else those that matter and a line for the rest."""
+"""Which lines a summary has: all threads while they are few, else the weightiest and a line for the rest."""
 
 from __future__ import annotations
 

@@ -16,22 +16,24 @@ from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, NO_GIL, STREAM_G
 from .grammar import LOST, first_impossible, first_misplaced_gil
 from .packets import Packets, read_packets
 from .problems import Problems
+from .store import Store
 
 _UNCOMMITTED = 4
 """Events that a killed writer may have stored behind content_size without having committed them."""
 
 _KNOWN = np.zeros(1 << 16, bool)
-_KNOWN[[LOST, *Event]] = True
+_KNOWN[list(Event)] = True
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Stream:
-    """The events of one gil stream, in the order of the file.
+    """Where the events of one gil stream are in the store, in the order of the file.
 
     Attributes
     ----------
-    time, kind, gil, arg : ndarray of int64, uint8, uint16, uint32
-        One element an event; kinds are `format.Event`, or LOST where events are missing.
+    first, last : int
+        Its events are first to last.
     starts : ndarray of int64
         Positions of the thread_start events: each one begins a thread.
     discarded : int
@@ -39,15 +41,10 @@ class Stream:
     """
 
     path: Path
-    time: Int64s
-    kind: Bytes
-    gil: UInt16s
-    arg: UInt32s
+    first: int
+    last: int
     starts: Int64s
     discarded: int
-
-    def __len__(self) -> int:
-        return len(self.time)
 
 
 @dataclass(frozen=True)
@@ -83,8 +80,8 @@ class _Decoded:
         )
 
 
-def read_stream(path: Path, *, pid: int, problems: Problems) -> Stream:
-    """Read a gil stream; what follows the first error is skipped when `problems` lets it.
+def read_stream(path: Path, *, pid: int, store: Store, problems: Problems) -> Stream:
+    """Read a gil stream into the store; what follows the first error is skipped when `problems` lets it.
 
     Raises
     ------
@@ -94,7 +91,7 @@ def read_stream(path: Path, *, pid: int, problems: Problems) -> Stream:
     packets = read_packets(path, stream_class=STREAM_GIL, pid=pid, problems=problems)
     discarded = packets.discarded
     counts, whole = _counts(packets, problems)
-    decoded, bad_id = _decode(packets, counts)
+    decoded, bad_id = _decode(packets, counts, store)
     decoded = _mark_gaps(decoded, counts)
     total = len(decoded.time)
     wrong = next(_wrong(decoded, bad_id), None)
@@ -110,15 +107,9 @@ def read_stream(path: Path, *, pid: int, problems: Problems) -> Stream:
     cut = packets.cut or not whole or end < total
     if cut and end and decoded.kind[-1] != Event.THREAD_EXIT:
         decoded = decoded.insert(np.array([end]), LOST, 0, decoded.time[-1])
-    return Stream(
-        path=path,
-        time=decoded.time,
-        kind=decoded.kind,
-        gil=decoded.gil,
-        arg=decoded.arg,
-        starts=np.flatnonzero(decoded.kind == Event.THREAD_START),
-        discarded=discarded,
-    )
+    first = store.keep(decoded.time, decoded.kind, decoded.gil, decoded.arg)
+    starts = np.flatnonzero(decoded.kind == Event.THREAD_START) + first
+    return Stream(path, first, store.used, starts, discarded)
 
 
 def _counts(packets: Packets, problems: Problems) -> tuple[Int64s, bool]:
@@ -146,40 +137,37 @@ def _counts(packets: Packets, problems: Problems) -> tuple[Int64s, bool]:
     return counts, True
 
 
-def _decode(packets: Packets, counts: Int64s) -> tuple[_Decoded, tuple[int, int] | None]:
+def _decode(packets: Packets, counts: Int64s, store: Store) -> tuple[_Decoded, tuple[int, int] | None]:
     """Copy the columns out of the packets; also position and id of the first event that is not ours."""
     total = int(counts.sum())
-    words = packets.data[: len(counts)].view("<i8")
-    halves = words.view("<u2")
-    head = HEADER_SIZE // 8
-    identity = _column(halves[:, 4 * head + 4 :: 8], total)
-    kind = identity.astype(np.uint8)
-    bad = None
-    # Two looks at the extremes say in the usual case that no event needs one of its own.
-    if total and (identity.max() > max(Event) or identity.min() == 0 or not _KNOWN[_distinct(kind)].all()):
-        known = _KNOWN[identity]
-        known &= identity != LOST
-        bad = None if known.all() else (int(np.argmin(known)), int(identity[np.argmin(known)]))
-    decoded = _Decoded(
-        packets=packets,
-        first=np.arange(len(counts)) * EVENTS_PER_PACKET,
-        time=_column(words[:, head::2], total),
-        kind=kind,
-        gil=_column(halves[:, 4 * head + 5 :: 8], total),
-        arg=_column(words.view("<u4")[:, 2 * head + 3 :: 4], total),
-    )
-    return decoded, bad
+    time, kind, gil, arg = store.room(total)
+    bad: tuple[int, int] | None = None
+    # A few packets at a time: each is looked at four times, and stays in the cache meanwhile.
+    for packet in range(0, len(counts), _AT_ONCE):
+        words = packets.data[packet : min(packet + _AT_ONCE, len(counts))].view("<i8")[:, HEADER_SIZE // 8 :]
+        first = packet * EVENTS_PER_PACKET
+        part = slice(first, min(first + len(words) * EVENTS_PER_PACKET, total))
+        halves = words.view("<u2")
+        ids = _fill(kind[part], halves[:, 4::8])
+        bad = bad or _first_unknown(ids, first)
+        _fill(time[part], words[:, ::2])
+        _fill(gil[part], halves[:, 5::8])
+        _fill(arg[part], words.view("<u4")[:, 3::4])
+    starts = np.arange(len(counts)) * EVENTS_PER_PACKET
+    return _Decoded(packets, starts, time, kind, gil, arg), bad
 
 
-def _column(source: npt.NDArray[Any], total: int) -> npt.NDArray[Any]:
-    """Copy a strided column of all packets; only the last packet is not full, so a slice removes its rest."""
-    return np.ascontiguousarray(source).reshape(-1)[:total]
+def _fill(column: npt.NDArray[Any], source: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Copy a strided column of some packets and return it; only the last packet of all is not full."""
+    flat = np.ascontiguousarray(source).reshape(-1)[: len(column)]
+    column[...] = flat
+    return flat
 
 
-def _distinct(kind: Bytes) -> Int64s:
-    """Return the values of a column of bytes, in a fraction of the time of np.unique."""
-    data = kind.tobytes()
-    return np.array([value for value in range(32) if data.find(value) >= 0])
+def _first_unknown(ids: UInt16s, first: int) -> tuple[int, int] | None:
+    known = _KNOWN[ids]
+    at = int(np.argmin(known))
+    return None if known[at] else (first + at, int(ids[at]))
 
 
 def _mark_gaps(decoded: _Decoded, counts: Int64s) -> _Decoded:
@@ -206,11 +194,8 @@ _Wrong = tuple[int, str, str]
 
 def _wrong(decoded: _Decoded, bad_id: tuple[int, int] | None) -> Iterator[_Wrong]:
     """Yield what is wrong: position, what was found, what was expected. Order matters: see each check."""
-    if bad_id is not None:
-        bad = np.flatnonzero(~_KNOWN[decoded.kind])  # positions have moved if gaps were marked
-        at = min([bad_id[0], *bad.tolist()[:1]])
-        if at < len(decoded.time):
-            yield at, f"event id {bad_id[1]}", "a known one"
+    if bad_id is not None and bad_id[0] < len(decoded.time):
+        yield bad_id[0], f"event id {bad_id[1]}", "a known one"
     checks: list[Callable[[_Decoded], _Wrong | None]] = [_time, _gil, _order, _tid]
     for check in checks:
         found = check(decoded)
@@ -239,11 +224,9 @@ def _time(decoded: _Decoded) -> _Wrong | None:
         if outside.any():
             at = int(where[np.argmax(outside)])
             wrong.append((at, f"time {time[at]}", "one between timestamp_begin and timestamp_end"))
-    requested = np.flatnonzero(decoded.kind == Event.GIL_DROP_REQUESTED)
-    later = time[requested] != time[requested - 1]
-    later &= decoded.kind[requested - 1] == Event.GIL_RELEASED
-    if later.any():
-        at = int(requested[np.argmax(later)])
+    later = (decoded.kind[1:] == Event.GIL_DROP_REQUESTED) & (time[1:] != time[:-1])
+    if later.any() and (later := later & (decoded.kind[:-1] == Event.GIL_RELEASED)).any():
+        at = int(np.argmax(later)) + 1
         wrong.append((at, f"gil_drop_requested at {time[at]}", f"the time of its release, {time[at - 1]}"))
     return min(wrong) if wrong else None
 

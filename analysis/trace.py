@@ -9,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import Bools, Int32s, Int64s, Table
+from .arrays import Int32s, Int64s, Table
 from .columns import Columns, make_columns
 from .errors import TraceFormatError
-from .format import NO_GIL
+from .format import EVENT_SIZE, NO_GIL
 from .grammar import LOST
 from .handoffs import Holds, first_releases, handoff_table, holds_of
 from .intervals import Intervals, interval_table, make_intervals
-from .model import EVENT, HANDOFF, Gil, Process, State, Thread
+from .model import EVENT, HANDOFF, Gil, Process, Thread
 from .problems import Problems
-from .process import RecordedProcess, read_process
+from .process import read_process, stream_files
+from .store import Store
 from .waits import someone_waits, wait_table
 
 _PROCESS_DIRECTORY = re.compile(r"\d+(_\d+)?")
@@ -76,7 +77,7 @@ class Trace:
     @cached_property
     def waits(self) -> Table:
         """The WAIT table: shape (waits,), sorted by (thread, start)."""
-        return wait_table(self.columns, self.intervals_by_column, self.gil_of_events)
+        return wait_table(self.intervals_by_column, self.gil_of_events)
 
     @cached_property
     def handoffs(self) -> Table:
@@ -105,22 +106,25 @@ class Trace:
         """Return the holds of a GIL, in the order of the lock."""
         if gil.index not in self._holds:
             intervals = self.intervals_by_column
-            first = first_releases(self.columns, intervals)
-            positions = self.intervals_on(gil, State.HOLDING)
-            mine = first[self._is_on(gil, first)]
-            if len(mine):
-                positions = np.sort(np.concatenate([positions, mine]))
-            self._holds[gil.index] = holds_of(self.columns, intervals, positions)
+            unseen = self._of_gil(gil, first_releases(intervals))
+            self._holds[gil.index] = holds_of(intervals, self.holding(gil), unseen)
         return self._holds[gil.index]
 
     def contended(self, gil: Gil) -> tuple[Int64s, Int64s]:
         """Return the stretches in which at least one thread waits for a GIL: their begins and ends, in ns."""
         if gil.index not in self._contended:
-            intervals = self.intervals_by_column
-            waits = self.intervals_on(gil, State.WAITING)
-            start = intervals.start[waits]
-            self._contended[gil.index] = someone_waits(start, start + intervals.duration[waits])
+            intervals, waiting = self.intervals_by_column, self.waiting(gil)
+            start = intervals.start[waiting]
+            self._contended[gil.index] = someone_waits(start, start + intervals.duration[waiting])
         return self._contended[gil.index]
+
+    def holding(self, gil: Gil) -> Int64s:
+        """Return the positions of the intervals in which a thread holds this GIL."""
+        return self._of_gil(gil, self.intervals_by_column.holding)
+
+    def waiting(self, gil: Gil) -> Int64s:
+        """Return the positions of the intervals in which a thread waits for this GIL."""
+        return self._of_gil(gil, self.intervals_by_column.waiting)
 
     @cached_property
     def _holds(self) -> dict[int, Holds]:
@@ -145,24 +149,17 @@ class Trace:
         threads = self.threads_of(process)
         return slice(int(self.columns.first[threads.start]), int(self.columns.first[threads.stop]))
 
-    def intervals_on(self, gil: Gil, state: State) -> Int64s:
-        """Return the positions of the intervals in which a thread holds this GIL, or waits for it."""
+    def _of_gil(self, gil: Gil, positions: Int64s) -> Int64s:
+        """Return those of some intervals, sorted, that began with an event about this GIL."""
+        if len(self.gils) == 1:
+            return positions
         intervals = self.intervals_by_column
         threads = self.threads_of(self.processes[gil.process])
-        begin, end = intervals.first[threads.start], intervals.first[threads.stop]
-        found: Int64s = np.flatnonzero(intervals.state[begin:end] == state) + begin
-        if sum(other.process == gil.process for other in self.gils) == 1:
-            return found
-        mine: Int64s = found[self.columns.gil[intervals.event[found]] == gil.number]
+        begin, end = np.searchsorted(positions, intervals.first[[threads.start, threads.stop]])
+        mine: Int64s = positions[begin:end]
+        if sum(other.process == gil.process for other in self.gils) > 1:
+            mine = mine[self.columns.gil[intervals.event[mine]] == gil.number]
         return mine
-
-    def _is_on(self, gil: Gil, positions: Int64s) -> Bools:
-        """Return which intervals began with an event on a GIL."""
-        intervals = self.intervals_by_column
-        threads = self.threads_of(self.processes[gil.process])
-        mine = (positions >= intervals.first[threads.start]) & (positions < intervals.first[threads.stop])
-        on: Bools = mine & (self.columns.gil[intervals.event[positions]] == gil.number)
-        return on
 
 
 def load(path: Path | str, *, salvage: bool = False) -> Trace:
@@ -182,14 +179,18 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
     """
     path = Path(path)
     problems = Problems(salvage)
-    found = [read_process(directory, problems) for directory in _process_directories(path)]
+    directories = _process_directories(path)
+    # Headers take at least as much room as the marks that reading may add.
+    size = sum(file.stat().st_size for directory in directories for file in stream_files(directory))
+    store = Store(size // EVENT_SIZE + 1)
+    found = [read_process(directory, store, problems) for directory in directories]
     processes = [process for process in found if process is not None]
     if not processes:
         problems.report(TraceFormatError(path, "no process", "<pid>/metadata of at least one"), "all of it")
     processes.sort(key=lambda process: (process.begin, process.metadata.pid, process.directory.name))
     runs = [run for process in processes for run in process.runs]
     threads = [(index, run) for index, process in enumerate(processes) for run in process.runs]
-    gils = [(index, number) for index, process in enumerate(processes) for number in _gil_numbers(process)]
+    gils = [(index, number) for index, process in enumerate(processes) for number in process.gils]
     return Trace(
         path=path,
         processes=tuple(process.numbered(index) for index, process in enumerate(processes)),
@@ -200,7 +201,7 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
         gils=tuple(Gil(index, process, number) for index, (process, number) in enumerate(gils)),
         begin=min((process.begin for process in processes), default=0),
         end=max((process.end for process in processes), default=0),
-        columns=make_columns(runs),
+        columns=make_columns(runs, store),
         skipped=problems.skipped,
     )
 
@@ -213,14 +214,3 @@ def _process_directories(path: Path) -> list[Path]:
     except OSError as error:
         raise TraceFormatError(path, error.strerror or str(error), "a trace directory") from None
     return [entry for entry in entries if _PROCESS_DIRECTORY.fullmatch(entry.name) and entry.is_dir()]
-
-
-def _gil_numbers(process: RecordedProcess) -> list[int]:
-    numbers: set[int] = set()
-    for stream in {id(run.stream): run.stream for run in process.runs if run.stream is not None}.values():
-        # NO_GIL + 1 is 0 in 16 bits.
-        if int((stream.gil + np.uint16(1)).max()) <= 1:
-            numbers |= {0} if len(stream) and (stream.gil == 0).any() else set()
-        else:
-            numbers |= set(np.flatnonzero(np.bincount(stream.gil, minlength=NO_GIL + 1)[:NO_GIL]).tolist())
-    return sorted(numbers)

@@ -134,11 +134,11 @@ def _times_decrease(trace: Trace) -> Iterator[Violation]:
 
 def _waits_without_end(trace: Trace) -> Iterator[Violation]:
     columns, intervals = trace.columns, trace.intervals_by_column
-    at = np.flatnonzero(intervals.state == State.WAITING)
+    at = intervals.waiting
     thread = intervals.thread_of(at)
     for position in np.flatnonzero(intervals.duration[at] < 0):
         yield _violation(trace, 5, thread[position], intervals.start[at[position]], "waits a negative time")
-    open_end = outcomes(columns, intervals, at) == Outcome.UNFINISHED
+    open_end = outcomes(intervals, at) == Outcome.UNFINISHED
     for position in np.flatnonzero(open_end & ~unfinished(columns, intervals)[at]):
         yield _violation(
             trace, 5, thread[position], intervals.start[at[position]], "waits, and then does not"

@@ -5,33 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import Bytes, Int32s, Int64s, Table
-from .columns import Columns
 from .format import Event
 from .intervals import Intervals
-from .model import WAIT, Outcome, State
+from .model import WAIT, Outcome
 
 
-def wait_table(columns: Columns, intervals: Intervals, gil: Int32s) -> Table:
+def wait_table(intervals: Intervals, gil: Int32s) -> Table:
     """Return the WAIT table; `gil` are the trace-wide indices of the events' GILs."""
-    at = np.flatnonzero(intervals.state == State.WAITING)
+    at = intervals.waiting
     table = np.empty(len(at), WAIT)
     table["start"] = intervals.start[at]
     table["duration"] = intervals.duration[at]
     table["thread"] = intervals.thread_of(at)
     table["gil"] = gil[intervals.event[at]]
     table["timeouts"] = intervals.within[at]
-    table["outcome"] = outcomes(columns, intervals, at)
+    table["outcome"] = outcomes(intervals, at)
     return table
 
 
-def outcomes(columns: Columns, intervals: Intervals, at: Int64s) -> Bytes:
+def outcomes(intervals: Intervals, at: Int64s) -> Bytes:
     """Return how the waits at these positions ended: what the thread did next says it."""
-    following = np.minimum(at + 1, len(intervals.event) - 1)
-    kind = columns.kind[intervals.event[following]] if len(at) else np.empty(0, np.uint8)
-    outcome = np.where(kind == Event.GIL_ACQUIRED, Outcome.ACQUIRED, Outcome.UNFINISHED).astype(np.uint8)
+    kind = intervals.kind_after(at)
+    outcome = np.full(len(at), Outcome.UNFINISHED, np.uint8)
+    outcome[kind == Event.GIL_ACQUIRED] = Outcome.ACQUIRED
     outcome[kind == Event.GIL_ABANDONED] = Outcome.ABANDONED
-    last_of_thread = np.isin(at, intervals.first[1:] - 1, assume_unique=True)
-    outcome[last_of_thread] = Outcome.UNFINISHED
     return outcome
 
 

@@ -1,0 +1,74 @@
+"""How fast a trace becomes figures: events a second from disk (page cache warm) to statistics.
+
+    python -m benchmarks.analysis [--short]
+
+The trace is the hardest kind for its size, two threads that thrash: five events a turn, every one of them
+matters to a handoff. Prints rows for benchmarks/RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import analysis
+from analysis.format import Event
+from tests.synthetic import TraceWriter
+
+SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+_TURN = (Event.GIL_WAIT, Event.GIL_TIMEOUT, Event.GIL_ACQUIRED, Event.GIL_RELEASED, Event.GIL_DROP_REQUESTED)
+
+
+def thrash(path: Path, events: int, threads: int = 2) -> None:
+    """Write a trace in which threads take the GIL from each other, a switch interval each."""
+    random = np.random.default_rng(0)
+    turns = events // len(_TURN)
+    hold = random.integers(4_000_000, 6_000_000, turns)
+    handoff = random.integers(5_000, 50_000, turns)
+    released = 10_000_000 + np.cumsum(hold + handoff)
+    acquired = released - hold
+    with TraceWriter(path) as trace:
+        process = trace.process(100)
+        process.events([(100, 1_000, "recording_start")])
+        for thread in range(threads):
+            acquire, release = acquired[thread::threads], released[thread::threads]
+            ask = np.concatenate([[2_000 + thread], release[:-1] + 1_000])
+            times = np.stack([ask, acquire - 1_000_000, acquire, release, release], axis=1)
+            process.columns(100 + thread, times.reshape(-1), np.tile(_TURN, len(acquire)))
+        process.stop(100, int(released[-1]) + 1_000)
+
+
+def seconds(path: Path) -> float:
+    """Return how long it takes from the files to statistics."""
+    begin = time.perf_counter()
+    trace = analysis.load(path)
+    analysis.statistics(trace)
+    return time.perf_counter() - begin
+
+
+def main() -> None:
+    """Print a row for each size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="up to a million events, fewer repetitions")
+    short = parser.parse_args().short
+    sizes, repeats = (SIZES[:-1], 5) if short else (SIZES, 11)
+    print("| events | from disk to statistics, median (min – max) | million events/s |")
+    print("|---:|---:|---:|")
+    with tempfile.TemporaryDirectory(prefix="gilscope-") as directory:
+        for size in sizes:
+            path = Path(directory) / str(size)
+            thrash(path, size)
+            seconds(path)
+            times = [seconds(path) for _ in range(repeats)]
+            median = statistics.median(times)
+            spread = f"{1e3 * median:.1f} ms ({1e3 * min(times):.1f} – {1e3 * max(times):.1f})"
+            print(f"| {size:,} | {spread} | {size / median / 1e6:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,84 +9,131 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.arrays import Table
-from analysis.model import State
+from analysis.arrays import Bytes, Int64s, Table
+from analysis.model import INTERVAL, State
+
+if TYPE_CHECKING:
+    from analysis.trace import Trace
 
 Times = npt.NDArray[np.int64]
 """Nanoseconds."""
 Indices = npt.NDArray[np.intp]
 
-_BLOCK: Final = 1 << 15  # intervals: 1 MiB, half of a common L2 cache
+_BLOCK: Final = 1 << 14  # intervals: what is read and written for them fits in a common L2 cache
 
 
-def search(
-    table: Table, column: str, values: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike
-) -> Indices:
-    """Return, for each value, the first row in `[low, high)` whose `column` is greater than it.
+def search(column: Int64s, values: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike) -> Indices:
+    """Return, for each value, the first index in `[low, high)` at which the ascending column is greater.
 
-    As `np.searchsorted(…, side="right")`, but on a column of a structured array it reads only the rows that
-    it compares (searchsorted copies the whole column first), and each value may have its own range.
+    As `np.searchsorted(…, side="right")`, but each value has a range of its own: a column ascends only
+    within a thread.
     """
     wanted, lo, hi = np.broadcast_arrays(
         np.asarray(values, np.int64), np.asarray(low, np.intp), np.asarray(high, np.intp)
     )
     lo, hi = lo.copy(), hi.copy()
-    cells = table[column]
     while True:
         open_ = lo < hi
         if not open_.any():
             return lo
         middle = np.where(open_, (lo + hi) // 2, 0)
-        below = cells[middle] <= wanted
+        below = column[middle] <= wanted
         lo = np.where(open_ & below, middle + 1, lo)
         hi = np.where(open_ & ~below, middle, hi)
 
 
 @dataclass(frozen=True)
-class Visible:
-    """The rows of `intervals` that touch a window, for each thread.
+class Intervals:
+    """Intervals by column; `gil` are the trace's indices, or None where they need not be told apart."""
 
-    `first[t]:last[t]` are the rows of thread `t`; empty for one that did not live in the window.
+    start: Int64s
+    duration: Int64s
+    state: Bytes
+    gil: npt.NDArray[np.int32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def __getitem__(self, which: Any) -> Intervals:
+        gil = None if self.gil is None else self.gil[which]
+        return Intervals(self.start[which], self.duration[which], self.state[which], gil)
+
+    @staticmethod
+    def of(table: Table) -> Intervals:
+        """Return the columns of an INTERVAL array."""
+        return Intervals(table["start"], table["duration"], table["state"], table["gil"])
+
+
+class Visible:
+    """The intervals of a trace that touch the window `[start, end)`.
+
+    Found in O(threads · log intervals), in the trace's columns: making its table of ten million intervals
+    would take longer than the figure.
+
+    Attributes
+    ----------
+    first, last : ndarray of intp, shape (threads,)
+        Thread t has the intervals first[t] to last[t]; none if it did not live in the window.
     """
 
-    intervals: Table
-    start: int
-    end: int
-    first: Indices
-    last: Indices
+    def __init__(self, trace: Trace, start: int, end: int) -> None:
+        self.trace = trace
+        self.start = start
+        self.end = end
+        source = trace.intervals_by_column
+        self.all = Intervals(source.start, source.duration, source.state)
+        first, last = source.first[:-1].astype(np.intp), source.first[1:].astype(np.intp)
+        begin = search(source.start, start, first, last)
+        may_reach = begin > first  # the interval before it may reach into the window
+        before = begin[may_reach] - 1
+        # One of no length at the very start is in the window too.
+        reaches = (source.start[before] + source.duration[before] > start) | (source.start[before] == start)
+        begin[may_reach] -= reaches
+        self.first = begin
+        self.last = search(source.start, end - 1, begin, last)
 
     def count(self) -> int:
         """Return how many intervals are visible."""
         return int((self.last - self.first).sum())
 
-    def rows(self, thread: int) -> Table:
-        """Return the visible intervals of one thread, in order; a view."""
-        return self.intervals[self.first[thread] : self.last[thread]]
+    def columns(self, thread: int) -> Intervals:
+        """Return the visible intervals of one thread, in order: views, without their GILs."""
+        return self.all[self.first[thread] : self.last[thread]]
+
+    def columns_with_gil(self, thread: int, most: int | None = None) -> Intervals:
+        """Return the same, at most the first `most`, with the GIL that each is about."""
+        first, last = int(self.first[thread]), int(self.last[thread])
+        at = slice(first, last if most is None else min(last, first + most))
+        part = self.all[at]
+        gils = [gil for gil in self.trace.gils if gil.process == self.trace.threads[thread].process]
+        about = part.state >= State.WAITING
+        if len(gils) == 1:
+            gil = np.where(about, np.int32(gils[0].index), np.int32(-1))
+        else:
+            gil = np.where(about, self.trace.gil_of_events[self.trace.intervals_by_column.event[at]], -1)
+        return Intervals(part.start, part.duration, part.state, gil.astype(np.int32))
+
+    def rows(self, thread: int, most: int | None = None) -> Table:
+        """Return a thread's visible intervals, at most the first `most`, as an INTERVAL array.
+
+        A copy, in which `unfinished` is not told.
+        """
+        part = self.columns_with_gil(thread, most)
+        table = np.zeros(len(part), INTERVAL)
+        table["start"] = part.start
+        table["duration"] = part.duration
+        table["thread"] = thread
+        table["gil"] = part.gil
+        table["state"] = part.state
+        return table
 
 
-def visible(intervals: Table, threads: int, start: int, end: int) -> Visible:
-    """Find the intervals that touch `[start, end)` for each of `threads` threads, in O(threads · log n)."""
-    numbers = np.arange(threads)
-    last = search(intervals, "thread", numbers, 0, len(intervals))
-    first = np.concatenate([np.zeros(1, np.intp), last[:-1]]) if threads else last
-    begin = search(intervals, "start", start, first, last)
-    touches = begin > first  # the interval before it may reach into the window
-    before = np.where(touches, begin - 1, 0)
-    if len(intervals):
-        reach = intervals["start"][before] + intervals["duration"][before] > start
-        # An interval of no length at the very start is in the window too.
-        reach |= intervals["start"][before] == start
-        begin = np.where(touches & reach, begin - 1, begin)
-    stop = search(intervals, "start", end - 1, begin, last)
-    return Visible(intervals, start, end, begin, stop)
-
-
-def _sums(rows: Table, bounds: Indices, states: Sequence[State], gil: int | None) -> Times:
+def _sums(rows: Intervals, bounds: Indices, states: Sequence[State], gil: int | None) -> Times:
     """Return the time in each state over `rows[:bound]` for ascending bounds: `(states, bounds)`."""
     sums = np.zeros((len(states), len(bounds)), np.int64)
     if not len(bounds):
@@ -97,18 +144,16 @@ def _sums(rows: Table, bounds: Indices, states: Sequence[State], gil: int | None
     for low in range(0, stop, _BLOCK):
         high = min(low + _BLOCK, stop)
         block = rows[low:high]
-        duration = np.ascontiguousarray(block["duration"])
-        state = np.ascontiguousarray(block["state"])
         until = int(np.searchsorted(bounds, high, side="right"))
         cuts = bounds[done:until] - low
         # reduceat wants strictly ascending places inside the block: sums between distinct cuts, then spread.
         places, which = np.unique(np.concatenate([[0], cuts]), return_inverse=True)
         inside = places[places < high - low]
         for i, wanted in enumerate(states):
-            chosen = state == wanted
+            chosen = block.state == wanted
             if gil is not None:
-                chosen &= block["gil"] == gil
-            pieces = np.add.reduceat(np.where(chosen, duration, 0), inside)
+                chosen &= block.gil == gil
+            pieces = np.add.reduceat(np.where(chosen, block.duration, 0), inside)
             before = np.concatenate([[0], np.cumsum(pieces)])
             sums[i, done:until] = total[i] + before[which[1:]]
             total[i] += before[-1]
@@ -116,12 +161,12 @@ def _sums(rows: Table, bounds: Indices, states: Sequence[State], gil: int | None
     return sums
 
 
-def coverage(rows: Table, edges: Times, states: Sequence[State], gil: int | None = None) -> Times:
+def coverage(rows: Intervals, edges: Times, states: Sequence[State], gil: int | None = None) -> Times:
     """Return how long one thread was in each state in each pixel column.
 
     Parameters
     ----------
-    rows : INTERVAL array
+    rows : Intervals
         One thread's intervals, in order and without overlap; they may reach beyond the edges.
     edges : int64 array, shape (columns + 1,), ns
         Ascending pixel edges.
@@ -136,50 +181,49 @@ def coverage(rows: Table, edges: Times, states: Sequence[State], gil: int | None
     """
     if not len(rows):
         return np.zeros((len(states), len(edges) - 1), np.int64)
-    after = search(rows, "start", edges, 0, len(rows))
+    after = np.searchsorted(rows.start, edges, side="right")
     at = np.maximum(after - 1, 0)
     reached = _sums(rows, at.astype(np.intp), states, gil)
     current = rows[at]
-    inside = np.clip(edges - current["start"], 0, current["duration"])
-    matches = np.ones(len(at), bool) if gil is None else current["gil"] == gil
+    inside = np.clip(edges - current.start, 0, current.duration)
+    matches = True if gil is None else current.gil == gil
     for i, wanted in enumerate(states):
-        reached[i] += np.where(matches & (current["state"] == wanted), inside, 0)
+        reached[i] += np.where(matches & (current.state == wanted), inside, 0)
     return np.asarray(np.diff(reached, axis=1), np.int64)
 
 
 def totals(seen: Visible, states: Sequence[State]) -> Times:
     """Return how long each thread was in each state within the window: `(threads, len(states))`, ns."""
-    rows, first, last = seen.intervals, seen.first, seen.last
+    rows, first, last = seen.all, seen.first, seen.last
     if 2 * seen.count() < len(rows):  # a close-up of a long trace: don't walk through all of it
-        parts = [seen.rows(thread) for thread in range(len(first))]
+        which = np.concatenate([np.arange(low, high) for low, high in zip(first, last, strict=True)])
+        rows = rows[which]
         lengths = last - first
-        rows = np.concatenate(parts) if parts else rows[:0]
         last = np.cumsum(lengths)
         first = last - lengths
     bounds = np.stack([first, last], axis=1).ravel()
     reached = _sums(rows, bounds, states, None)
     times = reached[:, 1::2] - reached[:, 0::2]
     some = np.flatnonzero(last > first)
-    for row, cut in (
-        (rows[first[some]], lambda r: seen.start - r["start"]),
-        (rows[last[some] - 1], lambda r: r["start"] + r["duration"] - seen.end),
-    ):
-        outside = np.maximum(cut(row), 0)
-        for i, wanted in enumerate(states):
-            times[i, some] -= np.where(row["state"] == wanted, outside, 0)
+    heads, tails = rows[first[some]], rows[last[some] - 1]
+    before = np.maximum(seen.start - heads.start, 0)
+    after = np.maximum(tails.start + tails.duration - seen.end, 0)
+    for i, wanted in enumerate(states):
+        times[i, some] -= np.where(heads.state == wanted, before, 0)
+        times[i, some] -= np.where(tails.state == wanted, after, 0)
     return np.asarray(times.T, np.int64)
 
 
-def crowd(rows: Table, edges: Times, states: Sequence[State]) -> Times:
+def crowd(rows: Intervals, edges: Times, states: Sequence[State]) -> Times:
     """Return the same for the intervals of many threads at once, in any order.
 
     A column's value is then the sum over the threads: between 0 and threads × the column's width.
     """
     result = np.zeros((len(states), len(edges) - 1), np.int64)
     for i, wanted in enumerate(states):
-        chosen = rows[rows["state"] == wanted]
-        start = np.clip(chosen["start"], edges[0], edges[-1])
-        end = np.clip(chosen["start"] + chosen["duration"], edges[0], edges[-1])
+        chosen = rows[rows.state == wanted]
+        start = np.clip(chosen.start, edges[0], edges[-1])
+        end = np.clip(chosen.start + chosen.duration, edges[0], edges[-1])
         result[i] = np.diff(_ramps(start, edges) - _ramps(end, edges))
     return result
 

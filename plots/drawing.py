@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
+from analysis.format import Event
+
 from . import lanes, marks
 from .rows import Plan, Row
 from .view import View
@@ -22,7 +24,7 @@ def draw_lanes(axes: Axes, view: View, rows: Plan) -> set[str]:
         view.edges,
         origin,
     )
-    firsts = [(row, view.seen.rows(row.thread)[:1]) for row in rows.lanes() if not view.is_exact(row.thread)]
+    firsts = [(row, view.seen.rows(row.thread, 1)) for row in rows.lanes() if not view.is_exact(row.thread)]
     if lanes.draw_unknown(axes, polygons + firsts, origin, window.start, window.end):
         parts.add("unknown")
     for row in rows.rows:
@@ -42,17 +44,15 @@ def _draw_close_up(axes: Axes, view: View, lane_of: dict[int, Row]) -> set[str]:
     parts = set()
     trace, window, origin = view.trace, view.window, view.trace.begin
     inch = window.span * axes.figure.dpi / axes.get_window_extent().width
-    switches = marks.switches(trace, window)
+    switches = marks.switches(view.rows_of([int(thread) for thread in view.alive]))
     if len(switches) <= marks.ARROWS and marks.draw_arrows(axes, switches, lane_of, origin):
         parts.add("handoff")
-    requests = marks.requests(trace, window)
-    if len(requests) <= marks.REQUESTS and marks.draw_requests(
-        axes, requests, lane_of, view.seen, origin, inch
-    ):
+    requests = marks.events(trace, window, Event.GIL_DROP_REQUESTED, lane_of)
+    few = sum(map(len, requests.values())) <= marks.REQUESTS
+    if few and marks.draw_requests(axes, requests, lane_of, view.seen, origin, inch):
         parts.add("drop request")
-    passed = marks.timeouts(trace, window, lane_of)
-    if sum(map(len, passed.values())) <= marks.TIMEOUTS and marks.draw_timeouts(
-        axes, passed, lane_of, origin
-    ):
+    passed = marks.events(trace, window, Event.GIL_TIMEOUT, lane_of)
+    few = sum(map(len, passed.values())) <= marks.TIMEOUTS
+    if few and marks.draw_timeouts(axes, passed, lane_of, origin):
         parts.add("timeout")
     return parts

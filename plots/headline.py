@@ -46,7 +46,7 @@ def headline(trace: Trace, window: Window, measures: Measures) -> str:
         shares = sorted((holding[t] for t in rivals), reverse=True)
         if 2 <= len(rivals) <= 3:
             parts = " + ".join(percent(float(share)) for share in shares)
-            return f"{crowd}: each holds it in turn, {parts} of the time"
+            return f"{len(rivals)} threads share one core's worth of Python: {parts}"
         if len(rivals) > 3:
             return f"{crowd}: on average {_number(waits)} of them wait"
         if measures.waited is not None:

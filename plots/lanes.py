@@ -19,11 +19,11 @@ from .style import STATES, UNKNOWN
 
 Floats = npt.NDArray[np.float64]
 
-HAIRLINE: Final = 1.0
-"""Pixels. A hold that is shorter is drawn so wide where holds are few: it is what the figure is about."""
-
 _FEW: Final = 1 / 8
-"""Holds per pixel column up to which short ones are drawn as hairlines; more would look like one long hold."""
+"""Holds per pixel column up to which those shorter than a pixel fill one: they are what the figure is about.
+
+More of them would look like one long hold.
+"""
 
 _UNKNOWN_DOTS: Final = (0, (1.0, 3.0))
 
@@ -59,8 +59,7 @@ def draw_exact(
             chosen = intervals[intervals["state"] == style.state]
             left, right = _clipped(chosen, origin, start, end)
             if style.state == State.HOLDING and len(chosen) * pixel <= _FEW * (end - start):
-                right = np.maximum(right, np.minimum(left + HAIRLINE * pixel, end - origin))
-                left = np.minimum(left, right - HAIRLINE * pixel)
+                left, right = _hairlines(left, right, start - origin, pixel)
             top, bottom = bar(row, style.height)
             corners.append(rectangles(left, right, top, bottom))
         if sum(map(len, corners)):
@@ -75,6 +74,13 @@ def draw_exact(
                 ),
                 autolim=False,
             )
+
+
+def _hairlines(left: Floats, right: Floats, start: int, pixel: float) -> tuple[Floats, Floats]:
+    """Return the edges with those nearer than a pixel moved to the pixel column that they begin in."""
+    short = right - left < pixel
+    column = start + np.floor((left - start) / pixel) * pixel
+    return np.where(short, column, left), np.where(short, column + pixel, right)
 
 
 def draw_unknown(axes: Axes, lanes: Sequence[tuple[Row, Table]], origin: int, start: int, end: int) -> int:

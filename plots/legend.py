@@ -143,7 +143,7 @@ def draw_legend(figure: Figure, x: float, y: float, parts: set[str], limit: floa
     while True:
         legend = figure.legend(
             handles=handles,
-            handler_map=handlers,  # type: ignore[arg-type]  # handles are looked up as keys too
+            handler_map=handlers,
             loc="upper left",
             bbox_to_anchor=(x, y),
             ncols=len(handles),

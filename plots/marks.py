@@ -1,4 +1,4 @@
-"""What a close-up shows besides states: handoffs, drop requests, switch intervals, ends that were not clean."""
+"""What a close-up shows besides states: handoffs, drop requests, timeouts, and ends that were not clean."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from analysis.arrays import Table
 from analysis.format import Event
+from analysis.model import HANDOFF, State
 
-from .coverage import Times, Visible, search
+from .coverage import Times, Visible
 from .lanes import bar
 from .rows import Row
 from .style import ALARM, DROP_REQUEST, INK, STATES
@@ -32,16 +33,40 @@ TIMEOUTS: Final = 240
 _CORNER: Final = 0.11  # inches
 
 
-def switches(trace: Trace, window: Window) -> Table:
-    """Return the handoffs in the window that gave the GIL to another thread which waited, in order of time.
+def switches(intervals: Table) -> Table:
+    """Return the handoffs between visible intervals that gave the GIL to a thread which waited for it.
 
-    Where nobody waited the lock lay free until somebody came: nothing was handed.
+    A release with nobody waiting hands nothing over: the lock lies free until somebody comes.
+
+    Parameters
+    ----------
+    intervals : INTERVAL array
+        All visible ones, in any order. A close-up has few: `Trace.handoffs` would be made of all that a long
+        trace has.
+
+    Returns
+    -------
+    HANDOFF array
+        In order of time; `requested` is not told.
     """
-    handoffs = trace.handoffs
-    inside = (handoffs["released"] >= window.start) & (handoffs["acquired"] < window.end)
-    given = handoffs["contended"] & (handoffs["from_thread"] != handoffs["to_thread"])
-    chosen = handoffs[inside & given]
-    return chosen[np.argsort(chosen["released"], kind="stable")]
+    found = [np.zeros(0, HANDOFF)]
+    for gil in np.unique(intervals["gil"][intervals["state"] == State.HOLDING]):
+        about = intervals[intervals["gil"] == gil]
+        holds = np.sort(about[about["state"] == State.HOLDING], order=["start"])
+        waits = about[about["state"] == State.WAITING]
+        waiting_since = {(int(w["thread"]), int(w["start"] + w["duration"])): int(w["start"]) for w in waits}
+        pairs = np.zeros(max(len(holds) - 1, 0), HANDOFF)
+        pairs["released"] = holds["start"][:-1] + holds["duration"][:-1]
+        pairs["acquired"] = holds["start"][1:]
+        pairs["gil"] = gil
+        pairs["from_thread"] = holds["thread"][:-1]
+        pairs["to_thread"] = holds["thread"][1:]
+        pairs["contended"] = [
+            waiting_since.get((int(p["to_thread"]), int(p["acquired"])), p["acquired"]) <= p["released"]
+            for p in pairs
+        ]
+        found.append(pairs[pairs["contended"] & (pairs["from_thread"] != pairs["to_thread"])])
+    return np.sort(np.concatenate(found), order=["released"])
 
 
 def draw_arrows(axes: Axes, handoffs: Table, lanes: Mapping[int, Row], origin: int) -> int:
@@ -71,30 +96,33 @@ def draw_arrows(axes: Axes, handoffs: Table, lanes: Mapping[int, Row], origin: i
     return drawn
 
 
-def requests(trace: Trace, window: Window) -> Table:
-    """Return the handoffs in the window whose release answered a drop request."""
-    handoffs = trace.handoffs
-    inside = (handoffs["released"] >= window.start) & (handoffs["released"] < window.end)
-    return handoffs[inside & handoffs["requested"]]
+def events(trace: Trace, window: Window, kind: Event, threads: Iterable[int]) -> dict[int, Times]:
+    """Return when each of these threads had an event of a kind, within the window."""
+    columns = trace.columns
+    found = {}
+    for thread in threads:
+        low, high = columns.first[thread], columns.first[thread + 1]
+        first, last = np.searchsorted(columns.time[low:high], [window.start, window.end]) + low
+        found[thread] = columns.time[first:last][columns.kind[first:last] == kind]
+    return found
 
 
 def draw_requests(
-    axes: Axes, handoffs: Table, lanes: Mapping[int, Row], seen: Visible, origin: int, inch: float
+    axes: Axes, times: Mapping[int, Times], lanes: Mapping[int, Row], seen: Visible, origin: int, inch: float
 ) -> int:
     """Turn down the corner of each hold whose release answered a drop request; return how many.
 
     The x axis counts ns since `origin`; `inch` is how many of them an inch is.
     """
     corners = []
-    for handoff in handoffs:
-        thread, released = int(handoff["from_thread"]), int(handoff["released"])
-        if thread not in lanes:
-            continue
-        rows = seen.rows(thread)
-        hold = rows[max(0, int(search(rows, "start", released - 1, 0, len(rows))) - 1)]
-        wide = min(_CORNER * inch, float(released - hold["start"]))
-        right, top = float(released - origin), lanes[thread].bar[0]
-        corners.append([(right, top), (right - wide, top), (right, top + _CORNER)])
+    for thread, releases in times.items():
+        rows = seen.columns(thread)
+        for released in releases:
+            # The last interval that began before it is the hold that it ended.
+            hold = rows.start[max(0, int(np.searchsorted(rows.start, released)) - 1)]
+            wide = min(_CORNER * inch, float(released - hold))
+            right, top = float(released - origin), lanes[thread].bar[0]
+            corners.append([(right, top), (right - wide, top), (right, top + _CORNER)])
     if corners:
         axes.add_collection(
             PolyCollection(corners, facecolors=DROP_REQUEST, linewidths=0, zorder=3, label="drop request"),
@@ -122,18 +150,6 @@ def draw_focus(axes: Axes, focus: tuple[int, int, int], lanes: Mapping[int, Row]
             label="focus",
         )
     )
-
-
-def timeouts(trace: Trace, window: Window, threads: Iterable[int]) -> dict[int, Times]:
-    """Return when each of these threads had waited one more switch interval, within the window."""
-    events = trace.events
-    found = {}
-    for thread in threads:
-        first, last = search(events, "thread", [thread - 1, thread], 0, len(events))
-        low, high = search(events, "time", [window.start - 1, window.end - 1], first, last)
-        seen = events[low:high]
-        found[thread] = np.asarray(seen["time"][seen["kind"] == Event.GIL_TIMEOUT], np.int64)
-    return found
 
 
 def draw_timeouts(axes: Axes, times: Mapping[int, Times], lanes: Mapping[int, Row], origin: int) -> int:

@@ -226,7 +226,7 @@ class Page:
         self._draw_interval(waiters)
 
     def _draw_interval(self, waiters: Axes) -> None:
-        """Draw the switch interval as a scale beside the axis's name, where it has a size that can be seen."""
+        """Draw the switch interval as a scale below the axis, where it has a size that can be seen."""
         intervals = {process.switch_interval for process in self.trace.processes} - {0}
         if len(intervals) != 1:
             return

@@ -27,7 +27,7 @@ COUNTED: Final = (State.HOLDING, State.WAITING, State.RELEASED)
 
 @dataclass(frozen=True)
 class Row:
-    """One row: `top` and `height` in inches from the top of the axes; `bar` is the part of it that is drawn in.
+    """One row: `top` and `height` in inches from the top of the axes; `bar` is the part that is drawn in.
 
     `thread` (a lane), `gil` (a strip), `process` are indices of the trace, -1 where there is none. A strip
     that is `attached` belongs to the lane above it and needs no label.
@@ -187,8 +187,9 @@ def _gils(trace: Trace, seen: Visible, process: int, threads: Sequence[int]) -> 
     if len(own) > 1:
         used = np.zeros(len(trace.gils) + 1, np.int64)
         for thread in threads:
-            rows = seen.rows(thread)
-            used += np.bincount(rows["gil"] + 1, minlength=len(used))
+            about = seen.columns_with_gil(thread).gil
+            assert about is not None
+            used += np.bincount(about + 1, minlength=len(used))
         own = sorted(sorted(own, key=lambda gil: -used[gil + 1])[:_STRIPS_A_PROCESS])
         own = [gil for gil in own if used[gil + 1]]
     return own

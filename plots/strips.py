@@ -170,4 +170,5 @@ def draw_waiters(axes: Axes, times: Times, counts: Floats | Times, origin: int) 
 
 def held_by(rows: Table, gil: int) -> Table:
     """Return the holds of one GIL."""
-    return rows[(rows["state"] == State.HOLDING) & (rows["gil"] == gil)]
+    held: Table = rows[(rows["state"] == State.HOLDING) & (rows["gil"] == gil)]
+    return held

@@ -69,7 +69,7 @@ _STYLE_FILE: Final = Path(__file__).with_name("gil.mplstyle")
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Make figures in the style of `gil.mplstyle` inside the block; rcParams are the caller's again after it."""
+    """Make figures in the style of `gil.mplstyle` inside the block; after it rcParams are as before."""
     with matplotlib.style.context(["default", str(_STYLE_FILE)]):
         yield
 

@@ -37,7 +37,7 @@ def parse_time(text: str) -> int:
 
 
 def unit_for(span: float) -> tuple[str, int]:
-    """Return the unit, and its nanoseconds, in which a span of that many ns is a number from 2 to some 2000."""
+    """Return the unit, and its ns, in which a span of that many ns is a number from 2 to some 2000."""
     return next(((name, ns) for name, ns in UNITS if span >= 2 * ns), UNITS[-1])
 
 
@@ -54,7 +54,7 @@ def duration(ns: float) -> str:
 
 
 class TimeFormatter(Formatter):
-    """Tick labels for an axis in nanoseconds: in one unit, counted from `base`, with the decimals they need."""
+    """Tick labels for an axis in ns: in one unit, counted from `base`, with the decimals they need."""
 
     def __init__(self, unit_ns: int, base: int = 0) -> None:
         self.unit_ns = unit_ns

@@ -44,9 +44,9 @@ def timeline(
     ----------
     trace : Trace
     ax : matplotlib Axes, optional
-        Draw only the lanes, into these; x counts ns since the trace's begin. By default a figure of its own is
-        made, 13.3 x 7.5 inches, with strips for the GILs' owners and the number of waiting threads, shares,
-        title and legend; its style is that of `gil.mplstyle`, whatever the rcParams are.
+        Draw only the lanes, into these; x counts ns since the trace's begin. By default a figure of its own
+        is made, 13.3 x 7.5 inches, with strips for the GILs' owners and the number of waiting threads,
+        shares, title and legend; its style is that of `gil.mplstyle`, whatever the rcParams are.
     start, end : int, optional
         The window, ns since the trace's begin.
     around : str, optional

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from analysis.arrays import Table
-from analysis.model import State
+from analysis.model import INTERVAL, State
 
-from .coverage import Times, Visible, coverage, crowd, edges, totals, visible
+from .coverage import Intervals, Times, Visible, coverage, crowd, edges, totals
 from .rows import COUNTED
 from .window import Window
 
@@ -43,7 +43,7 @@ class View:
         self.trace = trace
         self.window = window
         self.edges = edges(window.start, window.end, columns)
-        self.seen: Visible = visible(trace.intervals, len(trace.threads), window.start, window.end)
+        self.seen = Visible(trace, window.start, window.end)
         self.alive = np.flatnonzero(self.seen.last > self.seen.first)
         self._columns: dict[tuple[int, int | None], Times] = {}
         self._limit = 0 if exact is False else EXACT if exact else columns
@@ -82,35 +82,35 @@ class View:
         return self._columns[key]
 
     def _measure(self, thread: int) -> Times:
-        rows = self.seen.rows(thread)
+        rows = self.seen.columns(thread)
         asked = [State.HOLDING, State.WAITING]
-        lost = self.trace.processes[self.trace.threads[thread].process].discarded > 0
-        if lost:  # what is unknown may be anywhere; else it is only the first interval
+        # What is unknown is a thread's first interval only, unless something was lost.
+        lost = self.trace.processes[self.trace.threads[thread].process].discarded or self.trace.skipped
+        if lost:
             asked.append(State.UNKNOWN)
         found = coverage(rows, self.edges, asked)
         unknown = found[2] if lost else coverage(rows[:1], self.edges, [State.UNKNOWN])[0]
-        life = np.clip(
-            self.edges, rows["start"][:1], rows["start"][-1:] + rows["duration"][-1:]
-        )  # the rows tile it: what is neither held nor waited for nor unknown is released
-        released = np.diff(life) - found[0] - found[1] - unknown
-        return np.stack([found[0], found[1], released])
+        # The intervals tile the life: what is none of these is released.
+        life = np.clip(self.edges, rows.start[0], rows.start[-1] + rows.duration[-1])
+        return np.stack([found[0], found[1], np.diff(life) - found[0] - found[1] - unknown])
 
     def held(self, thread: int, gil: int) -> Times:
         """Return how long one thread held one GIL in each column, ns."""
         if self._one_gil(self.trace.threads[thread].process):
-            return self.columns(thread)[0]
+            return _row(self.columns(thread), 0)
         key = (thread, gil)
         if key not in self._columns:
-            self._columns[key] = coverage(self.seen.rows(thread), self.edges, [State.HOLDING], gil)
-        return self._columns[key][0]
+            self._columns[key] = coverage(
+                self.seen.columns_with_gil(thread), self.edges, [State.HOLDING], gil
+            )
+        return _row(self._columns[key], 0)
 
     def _one_gil(self, process: int) -> bool:
         return sum(gil.process == process for gil in self.trace.gils) == 1
 
     def rows_of(self, threads: list[int]) -> Table:
         """Return the visible intervals of these threads."""
-        parts = [self.seen.rows(thread) for thread in threads]
-        return np.concatenate(parts) if parts else self.trace.intervals[:0]
+        return np.concatenate([np.zeros(0, INTERVAL), *(self.seen.rows(thread) for thread in threads)])
 
     def crowd(self, threads: list[int], gil: int | None = None) -> Times:
         """Return the time in each of `COUNTED` in each column, summed over threads: `(3, columns)`, ns."""
@@ -124,26 +124,34 @@ class View:
         rows = self.rows_of(short)
         if gil is not None:
             rows = rows[rows["gil"] == gil]
-        return np.asarray(total + crowd(rows, self.edges, COUNTED), np.int64)
+        return np.asarray(total + crowd(Intervals.of(rows), self.edges, COUNTED), np.int64)
 
     @cached_property
     def gil_shares(self) -> dict[int, float]:
         """The share of the window that each GIL was held."""
-        used: dict[int, int] = {}
-        for gil in self.trace.gils:
-            threads = [int(t) for t in self.alive if self.trace.threads[t].process == gil.process]
-            if self._one_gil(gil.process):
-                used[gil.index] = int(self.times[threads, 0].sum())
-            else:
-                ends = np.array([self.window.start, self.window.end])
-                used[gil.index] = sum(
-                    int(coverage(self.seen.rows(t), ends, [State.HOLDING], gil.index).sum()) for t in threads
-                )
-        return {gil: held / self.window.span for gil, held in used.items()}
+        used = np.zeros(len(self.trace.gils) + 1)
+        for thread in map(int, self.alive):
+            process = self.trace.threads[thread].process
+            gils = [gil.index for gil in self.trace.gils if gil.process == process]
+            if len(gils) == 1:
+                used[gils[0] + 1] += self.times[thread, 0]
+                continue
+            rows = self.seen.columns_with_gil(thread)
+            rows = rows[rows.state == State.HOLDING]
+            start = np.maximum(rows.start, self.window.start)
+            held = np.minimum(rows.start + rows.duration, self.window.end) - start
+            assert rows.gil is not None
+            used += np.bincount(rows.gil + 1, weights=held, minlength=len(used))
+        return {gil.index: float(used[gil.index + 1]) / self.window.span for gil in self.trace.gils}
 
     @cached_property
     def holds(self) -> int:
         """How many holds there are in the window."""
         return sum(
-            int(np.count_nonzero(self.seen.rows(int(t))["state"] == State.HOLDING)) for t in self.alive
+            int(np.count_nonzero(self.seen.columns(int(t)).state == State.HOLDING)) for t in self.alive
         )
+
+
+def _row(times: Times, number: int) -> Times:
+    row: Times = times[number]
+    return row

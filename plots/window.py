@@ -81,13 +81,14 @@ def _around(trace: Trace, around: str) -> Window:
             if around == "largest-wait"
             else (State.HOLDING, "held the GIL for {}")
         )
-        durations = np.where(trace.intervals["state"] == state, trace.intervals["duration"], -1)
-        if not len(durations) or durations.max() < 0:
+        intervals = trace.intervals_by_column
+        found = np.flatnonzero(intervals.state == state)
+        if not len(found):
             missing = "wait for" if state == State.WAITING else "hold of"
             raise PlotError(f"no window {around}: there is no {missing} the GIL in this trace")
-        longest = trace.intervals[int(durations.argmax())]
-        begin, length = int(longest["start"]), int(longest["duration"])
-        thread = trace.threads[int(longest["thread"])]
+        longest = found[int(intervals.duration[found].argmax())]
+        begin, length = int(intervals.start[longest]), int(intervals.duration[longest])
+        thread = trace.threads[int(np.searchsorted(intervals.first, longest, side="right")) - 1]
         name = "the longest wait" if state == State.WAITING else "the longest hold"
         finding = f"{name[0].upper()}{name[1:]}: {thread.name} {verb.format(duration(length))}"
         focus: tuple[int, int, int] | None = (thread.index, begin, begin + length)

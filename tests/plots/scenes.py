@@ -257,8 +257,8 @@ def subinterpreters(path: Path) -> Path:
 
 
 def dense(path: Path, intervals: int, threads: int = 4) -> Path:
-    """Threads that take the GIL in turn, each for a moment: `intervals` of them in all, shares drifting."""
-    turns = intervals // (2 * threads)
+    """Threads that take the GIL in turn, each for a moment: `intervals` intervals in all, shares drifting."""
+    turns = intervals // (3 * threads)
     random = np.random.default_rng(7)
     step = 2000  # ns: one hold and the handoff after it
     order = np.tile(np.arange(threads), turns)

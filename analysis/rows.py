@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from .distribution import NONE, Distribution
 from .model import State
-from .statistics import Counts, ProcessStatistics, Statistics, ThreadStatistics
+from .measures import Counts, ProcessStatistics, Statistics, ThreadStatistics
 
 MOST_THREADS = 20
 MOST_PROCESSES = 24

@@ -36,7 +36,7 @@ from typing import Any
 
 from .distribution import Distribution
 from .model import State
-from .statistics import GilStatistics, ProcessStatistics, Statistics, ThreadStatistics, statistics
+from .measures import GilStatistics, ProcessStatistics, Statistics, ThreadStatistics, statistics
 from .trace import Trace
 from .verdict import verdict
 

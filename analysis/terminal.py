@@ -14,7 +14,7 @@ from rich.text import Text
 
 from .model import Process, State
 from .rows import Row, rows
-from .statistics import Statistics, statistics
+from .measures import Statistics, statistics
 from .trace import Trace
 from .units import count, duration, share
 from .verdict import verdict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .model import State
-from .statistics import ProcessStatistics, Statistics, ThreadStatistics
+from .measures import ProcessStatistics, Statistics, ThreadStatistics
 from .units import duration, share
 
 _ACTIVE = 0.01

@@ -14,7 +14,7 @@ import pytest
 
 import analysis
 from analysis.format import Event
-from analysis.validate import validate
+from analysis import validate
 
 from .build import build
 

@@ -22,6 +22,8 @@ CORE = Path(__file__).resolve().parent / "native" / "libgilscope.so"
 
 _PASSED_ON = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
 _SI_KERNEL = 0x80
+# A thread that does not block SIGCHLD swallows it. The launcher starts none, who calls main() may have some.
+_LOST_SIGCHLD = 1.0
 # How long a stopped target must stay stopped before the launcher stops too, see _stop_like.
 _STOP_SETTLES = 0.02
 
@@ -92,8 +94,8 @@ def run(target: Target, environment: dict[str, str]) -> int:
 
 def _wait(pid: int, watched: set[signal.Signals]) -> int:
     while True:
-        received = signal.sigwaitinfo(watched)
-        if received.si_signo == signal.SIGCHLD:
+        received = signal.sigtimedwait(watched, _LOST_SIGCHLD)
+        if received is None or received.si_signo == signal.SIGCHLD:
             done, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
             if done and os.WIFSTOPPED(status):
                 _stop_like(pid)

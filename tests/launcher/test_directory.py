@@ -55,7 +55,7 @@ def test_trim_leaves_a_running_process_alone(tmp_path: Path) -> None:
 
 def test_trace_s_format_is_the_analysis_s() -> None:
     # tracer.directory has its own copy of two figures, to stay free of numpy.
-    assert directory._PACKET_SIZE == trace_format.PACKET_SIZE
+    assert directory.PACKET_SIZE == trace_format.PACKET_SIZE
     assert directory._EMPTY_CONTENT == trace_format.HEADER_SIZE * 8
 
 

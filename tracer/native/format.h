@@ -63,7 +63,8 @@ struct gs_name_record {
     X(2, gil_timeout)        /* one switch interval passed without the GIL */                      \
     X(3, gil_acquired)       /* holds it now; no gil_wait before it: it was free */                \
     X(4, gil_released)       /* holds it no longer */                                              \
-    X(5, gil_drop_requested) /* the release just before, same stamp, answered a drop request */    \
+    X(5, gil_drop_requested) /* after its release this thread found a drop request pending; up to 3.12 \
+                                that may be one to the next holder, and it may come too late to find it */ \
     X(6, gil_abandoned)      /* gave up waiting: the thread exits */                               \
     X(16, thread_start)      /* arg: tid; first event of a thread in this stream */                \
     X(17, thread_exit)       /* arg: tid */                                                        \

@@ -112,7 +112,7 @@ static int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
     if (self->released != NULL &&
         atomic_load_explicit(&self->released->switch_mutex, memory_order_relaxed) == mutex) {
         if (self->epoch == gs_run.number) /* else the release itself is in no trace, or in an earlier one */
-            note(self, self->released_at, gs_gil_drop_requested, self->released);
+            note(self, gs_now(), gs_gil_drop_requested, self->released);
         self->released = NULL;
         return real_pthread_mutex_lock(mutex);
     }
@@ -137,12 +137,10 @@ static int hook_pthread_cond_signal(pthread_cond_t *cond)
         atomic_store_explicit(&gil->holder, self, memory_order_relaxed);
         self->settled = true;
     } else if (gil != NULL && !self->settled) {
-        uint64_t now = gs_gil_stamp(gil, gs_now());
-        note(self, now, gs_gil_released, gil);
+        note(self, gs_gil_stamp(gil, gs_now()), gs_gil_released, gil);
         atomic_store_explicit(&gil->holder, NULL, memory_order_relaxed);
         self->settled = true;
         self->released = gil;
-        self->released_at = now;
     } else if (gil == NULL) {
         gs_candidate_signal(self, cond);
     }

@@ -25,7 +25,6 @@ struct gs_thread {
     struct gs_gil *section;  /* GIL whose mutex M this thread holds */
     struct gs_gil *released; /* GIL this thread has just dropped */
     uint64_t asked;          /* stamp of the ask, 0: not taken */
-    uint64_t released_at;
     bool settled;            /* this section has acquired or released */
     struct gs_candidate candidate;
 };

@@ -76,7 +76,7 @@ def handoff_matrix(trace: Trace, *, ax: Axes | None = None, max_threads: int = 1
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_xlabel("taken by", color=MUTED, labelpad=10)
-    ax.set_ylabel("released by", color=MUTED)
+    ax.set_ylabel("released by", color=MUTED, labelpad=12)
     if not size:
         ax.text(0.5, 0.5, "no handoffs", transform=ax.transAxes, ha="center", color=MUTED)
     switched = int(counts.sum() - np.trace(counts))

@@ -3,64 +3,88 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from .coverage import Times
+import numpy as np
+import numpy.typing as npt
+
 from .text import percent
 from .timeaxis import NBSP, duration
+from .view import View
 from .window import Window
 
 if TYPE_CHECKING:
     from analysis.trace import Trace
 
+Floats = npt.NDArray[np.float64]
+
+
+_RIVAL: Final = 0.1
+"""A thread is a rival for the GIL when it waits this share of its life; shorter lives count for less."""
+
+_USED: Final = 0.02
+
 
 @dataclass(frozen=True)
 class Measures:
-    """What is known of the window: times in ns, shares of the window's length.
+    """What is known of the window.
 
-    `times` is `coverage.totals` over `rows.COUNTED`; `held` each used GIL's share; `waited` the share of the
-    time in which at least one thread waited, None where that was not computed; `holds` how many holds.
+    `holding`, `waiting`: each thread's share of the window; `shares`: of its life in it. `held`: each GIL's
+    share of its process's life. `waited`: the share of the window in which at least one thread waited, None
+    where that was not computed. `holds`: how many there are.
     """
 
-    times: Times
+    holding: Floats
+    waiting: Floats
+    shares: list[tuple[float, float]]
     held: dict[int, float]
     waited: float | None
     holds: int
+
+    @classmethod
+    def of(cls, view: View, waited: float | None) -> Measures:
+        """Return the measures of a view."""
+        times = view.times / view.window.span
+        shares = [view.share(thread) for thread in range(len(times))]
+        return cls(times[:, 0], times[:, 1], shares, view.gil_shares, waited, view.holds)
 
 
 def headline(trace: Trace, window: Window, measures: Measures) -> str:
     """Return the finding for a window, some ten words."""
     if window.finding:
         return window.finding
-    holding = measures.times[:, 0] / window.span
-    waiting = measures.times[:, 1] / window.span
-    used = [share for share in measures.held.values() if share >= 0.02]
-    total, waits = float(holding.sum()), float(waiting.sum())
+    total, waits = float(measures.holding.sum()), float(measures.waiting.sum())
     if not total and not waits:
         return "Nobody used the GIL"
+    used = [share for share in measures.held.values() if share >= _USED]
     if waits >= 0.05 * (total + waits):
-        if len(used) > 1:
-            return f"{len(used)} GILs, {extent(used)} held: on average {_number(waits)} threads wait"
-        rivals = [t for t in range(len(holding)) if holding[t] + waiting[t] >= 0.1 and waiting[t] >= 0.02]
-        crowd = f"{len(rivals)} threads share one GIL"
-        shares = sorted((holding[t] for t in rivals), reverse=True)
-        if 2 <= len(rivals) <= 3:
-            parts = " + ".join(percent(float(share)) for share in shares)
-            return f"{len(rivals)} threads share one core's worth of Python: {parts}"
-        if len(rivals) > 3:
-            return f"{crowd}: on average {_number(waits)} of them wait"
-        if measures.waited is not None:
-            return f"Somebody waits for the GIL {percent(measures.waited)} of the time"
-        return f"On average {_number(waits)} threads wait for the GIL"
+        return _contended(measures, used, waits)
     nobody = "nobody waits" if not waits else "hardly anybody waits"
     if len(used) > 1:
         owners = "process" if len({trace.gils[g].process for g in measures.held}) > 1 else "interpreter"
         return f"{len(used)} GILs, one for each {owners}: {nobody}"
     if total < 0.5:
         return f"The GIL is free {percent(1 - total)} of the time: {nobody}"
-    workers = int((holding >= 0.02).sum())
+    workers = int((measures.holding >= _USED).sum())
     who = "One thread holds" if workers == 1 else f"{workers} threads hold"
     return f"{who} the GIL {percent(total)} of the time: {nobody}"
+
+
+def _contended(measures: Measures, used: list[float], waits: float) -> str:
+    if len(used) > 1:
+        return f"{len(used)} GILs, {extent(used)} held: on average {_number(waits)} threads wait"
+    rivals = [
+        share
+        for thread, share in enumerate(measures.shares)
+        if share[1] >= _RIVAL and measures.waiting[thread] >= _USED
+    ]
+    if len(rivals) == 2:
+        return f"2 threads share one GIL: each holds it {extent([hold for hold, _ in rivals])} of its life"
+    if len(rivals) > 2:
+        return f"{len(rivals)} threads share one GIL: each waits {extent([w for _, w in rivals])} of its life"
+    if measures.waited is not None:
+        return f"Somebody waits for the GIL {percent(measures.waited)} of the time"
+    return f"On average {_number(waits)} threads wait for the GIL"
 
 
 def _number(value: float) -> str:
@@ -82,7 +106,7 @@ def subtitle(trace: Trace, window: Window, measures: Measures) -> str:
         shown = f"{duration(window.span)}, from {duration(window.start - trace.begin)} of {length}"
     used = [share for share in measures.held.values() if share > 0]
     if len(used) > 1:
-        held = f"{len(used)} GILs held {extent(used)} of {shown}"
+        held = f"{shown} · {len(used)} GILs held {extent(used)}"
     else:
         held = f"GIL held {percent(sum(used))} of {shown}"
     parts = [held, f"{measures.holds:,} hold{'' if measures.holds == 1 else 's'}"]

@@ -19,11 +19,14 @@ from .style import STATES, UNKNOWN
 
 Floats = npt.NDArray[np.float64]
 
-_FEW: Final = 1 / 8
-"""Holds per pixel column up to which those shorter than a pixel fill one: they are what the figure is about.
+_ALONE: Final = 3
+"""Pixels. A hold too short to be seen fills a pixel column if no other is so near: it is what the figure is about.
 
-More of them would look like one long hold.
+Where they are denser that would look like one long hold.
 """
+
+_CLUSTER: Final = 2
+"""Pixels. Holds within so much count as one."""
 
 _UNKNOWN_DOTS: Final = (0, (1.0, 3.0))
 
@@ -58,7 +61,7 @@ def draw_exact(
         for row, intervals in lanes:
             chosen = intervals[intervals["state"] == style.state]
             left, right = _clipped(chosen, origin, start, end)
-            if style.state == State.HOLDING and len(chosen) * pixel <= _FEW * (end - start):
+            if style.state == State.HOLDING:
                 left, right = _hairlines(left, right, start - origin, pixel)
             top, bottom = bar(row, style.height)
             corners.append(rectangles(left, right, top, bottom))
@@ -77,10 +80,16 @@ def draw_exact(
 
 
 def _hairlines(left: Floats, right: Floats, start: int, pixel: float) -> tuple[Floats, Floats]:
-    """Return the edges with those nearer than a pixel moved to the pixel column that they begin in."""
-    short = right - left < pixel
-    column = start + np.floor((left - start) / pixel) * pixel
-    return np.where(short, column, left), np.where(short, column + pixel, right)
+    """Move the edges of ordered holds, where short ones are lonely, to those of a pixel column; return them."""
+    if not len(left):
+        return left, right
+    first = np.flatnonzero(np.concatenate([[True], left[1:] - right[:-1] >= _ALONE * pixel]))
+    last = np.concatenate([first[1:], [len(left)]]) - 1
+    first = first[right[last] - left[first] < _CLUSTER * pixel]
+    first = first[right[first] - left[first] < pixel]
+    column = start + np.floor((left[first] - start) / pixel) * pixel
+    left[first], right[first] = column, column + pixel
+    return left, right
 
 
 def draw_unknown(axes: Axes, lanes: Sequence[tuple[Row, Table]], origin: int, start: int, end: int) -> int:

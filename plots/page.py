@@ -117,7 +117,7 @@ class Page:
         waited = self._draw_waiters(waiters)
         self._draw_time_axis(axes, waiters)
         self._draw_shares(axes)
-        measures = title_texts.Measures(self.view.times, self.view.gil_shares, waited, self.view.holds)
+        measures = title_texts.Measures.of(self.view, waited)
         self._draw_head(title or title_texts.headline(self.trace, self.window, measures), measures)
         draw_legend(
             self.figure,
@@ -232,7 +232,7 @@ class Page:
             return
         (interval,) = intervals
         share = interval / self.window.span
-        if not 0.006 <= share <= 0.35:
+        if not 0.012 <= share <= 0.35:
             return
         y = -0.50 / _WAITERS
         waiters.plot(
@@ -257,7 +257,7 @@ class Page:
         )
 
     def _draw_shares(self, axes: Axes) -> None:
-        """Write the table at the right: the share of the window that each thread holds and waits."""
+        """Write the table at the right: the shares of its life that each thread holds and waits."""
         for x, text, colour in ((self.columns.holds, "holds", HOLD), (self.columns.waits, "waits", WAIT)):
             self.figure.text(
                 x / _WIDTH,
@@ -269,23 +269,19 @@ class Page:
                 weight="bold",
                 size=_FONT,
             )
-        span = self.window.span
         for row in self.plan.rows:
             if row.kind == "lane":
-                hold, wait, _ = self.view.times[row.thread] / span
-                self._cell(axes, self.columns.holds, row.middle, percent(float(hold)), INK)
-                self._cell(axes, self.columns.waits, row.middle, percent(float(wait)), INK)
+                hold, wait = self.view.share(row.thread)
+                self._cell(axes, self.columns.holds, row.middle, percent(hold), INK)
+                self._cell(axes, self.columns.waits, row.middle, percent(wait), INK)
             elif row.kind == "strip" and not row.attached:
                 self._cell(
                     axes, self.columns.holds, row.middle, percent(self.view.gil_shares[row.gil]), MUTED
                 )
             elif row.kind == "rest":
-                hold, wait, _ = self.view.times[list(self.plan.hidden)].sum(axis=0) / span
-                hidden = len(self.plan.hidden)
-                gils = len({self.trace.threads[t].process for t in self.plan.hidden})
-                mean = "" if gils == 1 else "ø "
-                self._cell(axes, self.columns.holds, row.middle, mean + percent(float(hold) / gils), MUTED)
-                self._cell(axes, self.columns.waits, row.middle, "ø " + percent(float(wait) / hidden), MUTED)
+                holds, waits = zip(*map(self.view.share, self.plan.hidden), strict=True)
+                self._cell(axes, self.columns.holds, row.middle, f"ø {percent(float(np.mean(holds)))}", MUTED)
+                self._cell(axes, self.columns.waits, row.middle, f"ø {percent(float(np.mean(waits)))}", MUTED)
 
     def _cell(self, axes: Axes, x: float, y: float, text: str, colour: str) -> None:
         axes.text(

@@ -54,8 +54,9 @@ def timeline(
     max_lanes : int, optional
         Give up to so many threads a lane, and the figure the height for it. By default as many as fit.
     exact : bool, optional
-        Draw polygons for every lane (True) or none (False). By default a lane is drawn as polygons while it
-        has not more intervals than pixel columns, and beyond that as exact shares of each column.
+        Draw polygons for every lane (True, up to 100,000 intervals) or for none (False). By default a lane is
+        drawn as polygons unless many of its pixel columns have several intervals; then as exact shares of
+        each column.
     title : str, optional
         Instead of the finding.
 

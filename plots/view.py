@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 EXACT: Final = 100_000
 """Visible intervals up to which polygons are drawn at all."""
 
+_CROWDED: Final = 4
+"""Intervals that begin in one pixel column which are too many for polygons there."""
+
+_SOMEWHERE: Final = 0.1
+"""Share of its columns that may be crowded in a lane of polygons."""
+
 FEW_THREADS: Final = 24
 """So many threads are measured by columns at once; with more, those that get no lane are only summed."""
 
@@ -34,9 +40,9 @@ class View:
     columns : int
         Pixel columns of the axes.
     exact : bool, optional
-        Polygons for all lanes (True) or for none (False). By default a lane gets polygons while it has not
-        more intervals than pixel columns: beyond that renderers, which blend one thin polygon over the other,
-        show less than there is.
+        Polygons for all lanes (True, while they are not more than `EXACT`) or for none (False). By default a
+        lane gets polygons unless it is crowded: renderers blend thin polygons over each other, and then show
+        less of them than there is.
     """
 
     def __init__(self, trace: Trace, window: Window, columns: int, exact: bool | None = None) -> None:
@@ -46,8 +52,8 @@ class View:
         self.seen = Visible(trace, window.start, window.end)
         self.alive = np.flatnonzero(self.seen.last > self.seen.first)
         self._columns: dict[tuple[int, int | None], Times] = {}
-        self._limit = 0 if exact is False else EXACT if exact else columns
-        self._all_exact = exact is True or self.seen.count() <= EXACT
+        self._exact = False if self.seen.count() > EXACT else exact
+        self._is_exact: dict[int, bool] = {}
 
     @property
     def pixel(self) -> float:
@@ -56,8 +62,13 @@ class View:
 
     def is_exact(self, thread: int) -> bool:
         """Return whether this thread's lane is drawn as polygons."""
-        count = int(self.seen.last[thread] - self.seen.first[thread])
-        return self._all_exact and count <= self._limit
+        if self._exact is not None:
+            return self._exact
+        if thread not in self._is_exact:
+            begins = np.searchsorted(self.seen.columns(thread).start, self.edges)
+            crowded = np.diff(begins) >= _CROWDED
+            self._is_exact[thread] = bool(crowded.mean() <= _SOMEWHERE)
+        return self._is_exact[thread]
 
     @cached_property
     def all_exact(self) -> bool:
@@ -126,9 +137,19 @@ class View:
             rows = rows[rows["gil"] == gil]
         return np.asarray(total + crowd(Intervals.of(rows), self.edges, COUNTED), np.int64)
 
+    def life(self, thread: int) -> int:
+        """Return how long a thread lived within the window, ns."""
+        entry = self.trace.threads[thread]
+        return max(min(entry.end, self.window.end) - max(entry.begin, self.window.start), 0)
+
+    def share(self, thread: int) -> tuple[float, float]:
+        """Return the shares of its life within the window that a thread held the GIL, and waited for it."""
+        hold, wait, _ = self.times[thread] / max(self.life(thread), 1)
+        return float(hold), float(wait)
+
     @cached_property
     def gil_shares(self) -> dict[int, float]:
-        """The share of the window that each GIL was held."""
+        """The share of its process's life within the window that each GIL was held."""
         used = np.zeros(len(self.trace.gils) + 1)
         for thread in map(int, self.alive):
             process = self.trace.threads[thread].process
@@ -142,7 +163,12 @@ class View:
             held = np.minimum(rows.start + rows.duration, self.window.end) - start
             assert rows.gil is not None
             used += np.bincount(rows.gil + 1, weights=held, minlength=len(used))
-        return {gil.index: float(used[gil.index + 1]) / self.window.span for gil in self.trace.gils}
+        shares = {}
+        for gil in self.trace.gils:
+            owner = self.trace.processes[gil.process]
+            life = min(owner.end, self.window.end) - max(owner.begin, self.window.start)
+            shares[gil.index] = float(used[gil.index + 1]) / max(life, 1)
+        return shares
 
     @cached_property
     def holds(self) -> int:

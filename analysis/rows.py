@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from .distribution import NONE, Distribution
-from .model import State
 from .measures import Counts, ProcessStatistics, Statistics, ThreadStatistics
+from .model import State
 
 MOST_THREADS = 20
 MOST_PROCESSES = 24

@@ -35,8 +35,8 @@ from dataclasses import asdict
 from typing import Any
 
 from .distribution import Distribution
-from .model import State
 from .measures import GilStatistics, ProcessStatistics, Statistics, ThreadStatistics, statistics
+from .model import State
 from .trace import Trace
 from .verdict import verdict
 

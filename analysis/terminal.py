@@ -12,9 +12,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from .measures import Statistics, statistics
 from .model import Process, State
 from .rows import Row, rows
-from .measures import Statistics, statistics
 from .trace import Trace
 from .units import count, duration, share
 from .verdict import verdict

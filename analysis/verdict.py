@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .model import State
 from .measures import ProcessStatistics, Statistics, ThreadStatistics
+from .model import State
 from .units import duration, share
 
 _ACTIVE = 0.01

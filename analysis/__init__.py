@@ -35,8 +35,8 @@ __all__ = [
 ]
 
 # What is not an error is imported when it is first used: the tracer shares the errors, and must bring neither
-# numpy nor numpy's threads into a program that it records, or into the launcher while the program runs. (So no
-# module here may have the name of something that is public: importing it would put it in its place.)
+# numpy nor numpy's threads into a program that it records, or into the launcher while the program runs. (So
+# no module here may have the name of something that is public: importing it would put it in its place.)
 _HOME = {
     "Gil": "model",
     "Outcome": "model",

@@ -170,9 +170,9 @@ def test_ctrl_c_interrupts_the_program_once(launcher: Launcher) -> None:
     launcher.write(
         """
         import time
-        print("ready", flush=True)
         for _ in range(2):
             try:
+                print("ready", flush=True)
                 time.sleep(1)
             except KeyboardInterrupt:
                 print("interrupted", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--salvage", action="store_true", help="skip what can't be read, and say so")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without µ and █ shows something else for them
     try:
         trace = load(options.trace, salvage=options.salvage)
         for line in trace.skipped:

@@ -53,7 +53,7 @@ class Event(IntEnum):
     GIL_TIMEOUT = 2  # one switch interval passed without the GIL
     GIL_ACQUIRED = 3  # holds it now; no GIL_WAIT before it: it was free
     GIL_RELEASED = 4
-    GIL_DROP_REQUESTED = 5  # the release just before, same stamp, answered a drop request
+    GIL_DROP_REQUESTED = 5  # after its release this thread found a drop request pending
     GIL_ABANDONED = 6  # gave up waiting: the thread exits
     THREAD_START = 16  # arg: tid; the first event of a thread in its stream
     THREAD_EXIT = 17  # arg: tid

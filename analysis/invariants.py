@@ -146,25 +146,27 @@ def _waits_without_end(trace: Trace) -> Iterator[Violation]:
 
 
 def _requested_by_nobody(trace: Trace) -> Iterator[Violation]:
-    """A waiter asks the holder to let go when it has timed out: so there is a timeout during the hold.
+    """A waiter asks the holder to let go when it has timed out: after the acquire, before the holder finds it.
 
     Not where the trace can't know: the hold began before the recording, events were lost, or a thread lived
     whose state was not known yet, who may have been the one.
     """
+    columns = trace.columns
     for gil in trace.gils:
         process = trace.processes[gil.process]
         if process.discarded or trace.skipped:
             continue
-        holds = trace.holds(gil)
-        asked = np.flatnonzero(holds.requested & holds.acquire_seen)
-        asked = asked[holds.acquired[asked] > process.begin]
-        asked = asked[holds.released[asked] > _all_known(trace, gil)]
-        timeouts = np.sort(trace.columns.time[_events_on(trace, gil, Event.GIL_TIMEOUT)])
-        first = np.searchsorted(timeouts, holds.acquired[asked], "left")
-        last = np.searchsorted(timeouts, holds.released[asked], "right")
-        for position in asked[first == last]:
+        found = _events_on(trace, gil, Event.GIL_DROP_REQUESTED)
+        found = found[columns.kind[found - 2] == Event.GIL_ACQUIRED]  # acquired, released, requested
+        acquired, told = columns.time[found - 2], columns.time[found]
+        known = (acquired > process.begin) & (told > _all_known(trace, gil))
+        found, acquired, told = found[known], acquired[known], told[known]
+        timeouts = np.sort(columns.time[_events_on(trace, gil, Event.GIL_TIMEOUT)])
+        first, last = np.searchsorted(timeouts, acquired, "left"), np.searchsorted(timeouts, told, "right")
+        for position in found[first == last]:
+            thread = columns.thread_of(np.array([position]))[0]
             message = "answers a drop request, but nobody who waits has timed out"
-            yield _violation(trace, 6, holds.thread[position], holds.released[position], message)
+            yield _violation(trace, 6, thread, columns.time[position], message)
 
 
 def _all_known(trace: Trace, gil: Gil) -> int:

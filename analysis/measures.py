@@ -267,7 +267,7 @@ def _gil(trace: Trace, gil: Gil, wait: Distribution, hold: Distribution) -> GilS
 
 def _flow(trace: Trace) -> Table:
     flows = [_flow_of(len(trace.threads), trace.holds(gil)) for gil in trace.gils]
-    return np.concatenate(flows) if len(flows) != 1 else flows[0] if flows else np.empty(0, FLOW)
+    return np.concatenate(flows) if flows else np.empty(0, FLOW)
 
 
 def _flow_of(size: int, holds: Holds) -> Table:

@@ -224,10 +224,6 @@ def _time(decoded: _Decoded) -> _Wrong | None:
         if outside.any():
             at = int(where[np.argmax(outside)])
             wrong.append((at, f"time {time[at]}", "one between timestamp_begin and timestamp_end"))
-    later = (decoded.kind[1:] == Event.GIL_DROP_REQUESTED) & (time[1:] != time[:-1])
-    if later.any() and (later := later & (decoded.kind[:-1] == Event.GIL_RELEASED)).any():
-        at = int(np.argmax(later)) + 1
-        wrong.append((at, f"gil_drop_requested at {time[at]}", f"the time of its release, {time[at - 1]}"))
     return min(wrong) if wrong else None
 
 

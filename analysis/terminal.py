@@ -22,7 +22,7 @@ from .verdict import verdict
 HOLD: Final = "#0072B2"
 WAIT: Final = "#D55E00"
 _BAR: Final = 20
-_WIDTH_WITHOUT_TERMINAL: Final = 180
+_WIDTH_WITHOUT_TERMINAL: Final = 200
 
 _GROUPS: Final = (
     ("holding", "waiting", "released"),
@@ -88,11 +88,15 @@ def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
     if not lines:
         return
     unlimited = console.options.update(width=10_000)
+
+    def fits(columns: Sequence[str], bar: bool) -> bool:
+        table = _table(lines, columns, bar=bar)
+        return Measurement.get(console, unlimited, table).maximum <= console.width
+
     columns: list[str] = []
-    bar = True
+    bar = fits(_GROUPS[0], True)
     for group in _GROUPS:
-        wider = _table(lines, [*columns, *group], bar=bar)
-        if columns and Measurement.get(console, unlimited, wider).maximum > console.width:
+        if columns and not fits([*columns, *group], bar):
             yield _table(lines, columns, bar=bar)
             columns, bar = [], False
         columns += group
@@ -154,9 +158,9 @@ def _cell(line: Row, column: str) -> str | Text:
         case "voluntary":
             return count(counts.voluntary_releases)
         case "wait p50":
-            return duration(wait.p50) if wait.count else "–"
+            return duration(wait.p50) if wait.count and not line.is_rest else "–"
         case "wait p99":
-            return duration(wait.p99) if wait.count else "–"
+            return duration(wait.p99) if wait.count and not line.is_rest else "–"
         case "wait max":
             return duration(wait.max) if wait.count else "–"
         case _:
@@ -170,14 +174,18 @@ def _time(line: Row, state: State, colour: str) -> Text:
 
 def _remarks(trace: Trace) -> Iterator[str]:
     """Yield what a reader must know before believing the figures."""
+    killed = [process for process in trace.processes if process.ended == "killed"]
+    if killed:
+        which = "its" if len(killed) == 1 else "their"
+        yield (
+            f"{_plural(len(killed), 'process', 'processes')} ended without a stop (killed, os._exit or exec):"
+            f" {which} figures end with the last event."
+        )
     for process in trace.processes:
-        who = f"process {process.pid}"
-        if process.ended == "killed":
-            yield f"{who} was killed while it was recorded: the figures end with its last event."
-        elif process.ended == "failed":
-            yield f"The recording of {who} ended early: {process.failure}."
+        if process.ended == "failed":
+            yield f"The recording of process {process.pid} ended early: {process.failure}."
         if process.discarded:
-            yield f"{who} lost {_plural(process.discarded, 'event')}."
+            yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
     for line in trace.skipped:
         yield f"Skipped: {line}"
 

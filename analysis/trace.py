@@ -83,7 +83,9 @@ class Trace:
     def handoffs(self) -> Table:
         """The HANDOFF table: shape (handoffs,), GIL after GIL, each in the order of the lock."""
         tables = [handoff_table(gil.index, self.holds(gil), *self.contended(gil)) for gil in self.gils]
-        return np.concatenate(tables) if len(tables) != 1 else tables[0] if tables else np.empty(0, HANDOFF)
+        if len(tables) == 1:
+            return tables[0]
+        return np.concatenate(tables) if tables else np.empty(0, HANDOFF)
 
     @cached_property
     def gil_of_events(self) -> Int32s:

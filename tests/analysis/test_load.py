@@ -64,7 +64,9 @@ def test_many_packets(tmp_path: Path) -> None:
 def test_killed(tmp_path: Path) -> None:
     """No stop was written, the packet ahead is at the end of time: the process ends with its last event."""
     with TraceWriter(tmp_path / "t") as writer:
-        writer.process(100).events([(100, 10, "gil_acquired"), (101, 20, "gil_wait"), (101, 70, "gil_timeout")])
+        writer.process(100).events(
+            [(100, 10, "gil_acquired"), (101, 20, "gil_wait"), (101, 70, "gil_timeout")]
+        )
     trace = analysis.load(tmp_path / "t")
     assert (trace.processes[0].ended, trace.end) == ("killed", 70)
     assert trace.intervals["unfinished"].tolist() == [True, True]
@@ -198,7 +200,9 @@ def test_processes_in_order(tmp_path: Path) -> None:
         parent = writer.process(300)
         parent.events([(300, 10, "recording_start"), (300, 10, "gil_acquired")]).stop(300, 100)
         child = writer.process(200, ppid=300)
-        child.events([(200, 30, "thread_start"), (200, 30, "process_fork", 0, 300), (200, 40, "gil_acquired")])
+        child.events(
+            [(200, 30, "thread_start"), (200, 30, "process_fork", 0, 300), (200, 40, "gil_acquired")]
+        )
         again = writer.process(300)
         again.events([(300, 120, "recording_start"), (300, 120, "gil_acquired")]).stop(300, 130)
     trace = analysis.load(tmp_path / "t")
@@ -232,7 +236,9 @@ def test_several_gils(tmp_path: Path) -> None:
         process.stop(100, 200)
     trace = analysis.load(tmp_path / "t")
     assert [gil.number for gil in trace.gils] == [0, 3]
-    handoffs = trace.handoffs[["released", "acquired", "gil", "from_thread", "to_thread", "contended"]].tolist()
+    handoffs = trace.handoffs[
+        ["released", "acquired", "gil", "from_thread", "to_thread", "contended"]
+    ].tolist()
     assert handoffs == [(50, 60, 0, 0, 2, False), (70, 80, 1, 1, 1, False), (99, 99, 1, 1, 2, True)]
     assert analysis.validate(trace) == []
     first, second = analysis.statistics(trace).gils
@@ -243,7 +249,9 @@ def test_several_gils(tmp_path: Path) -> None:
 def test_own_gil_destroyed_while_held(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "t") as writer:
         process = writer.process(100)
-        process.events([(100, 0, "gil_acquired", 1), (100, 10, "gil_acquired", 0), (100, 20, "gil_released", 0)])
+        process.events(
+            [(100, 0, "gil_acquired", 1), (100, 10, "gil_acquired", 0), (100, 20, "gil_released", 0)]
+        )
         process.stop(100, 30)
     trace = analysis.load(tmp_path / "t")
     assert analysis.validate(trace) == []
@@ -289,7 +297,9 @@ def test_killed_before_the_first_event(tmp_path: Path) -> None:
     path = two_threads(tmp_path / "t")
     (path / "101").mkdir()
     (path / "102").mkdir()
-    (path / "102/metadata").write_text((path / "100/metadata").read_text().replace(" pid = 100", " pid = 102"))
+    (path / "102/metadata").write_text(
+        (path / "100/metadata").read_text().replace(" pid = 100", " pid = 102")
+    )
     trace = analysis.load(path)
     assert [process.pid for process in trace.processes] == [100, 102]
     assert trace.threads_of(trace.processes[1]) == slice(2, 2)

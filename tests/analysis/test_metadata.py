@@ -31,7 +31,9 @@ def test_keeps_unknown_keys(tmp_path: Path) -> None:
     assert read_metadata(written(tmp_path, text(flavour="sweet"))).environment["flavour"] == "sweet"
 
 
-@pytest.mark.parametrize("value", ['say "hi"', "back\\slash", "two\nlines", "/* no comment */", "a = 1; };", "ü", ""])
+@pytest.mark.parametrize(
+    "value", ['say "hi"', "back\\slash", "two\nlines", "/* no comment */", "a = 1; };", "ü", ""]
+)
 def test_texts_survive(tmp_path: Path, value: str) -> None:
     assert read_metadata(written(tmp_path, text(hostname=value))).text("hostname") == value
 

@@ -26,7 +26,7 @@ NATIVE = Path("tracer/native")
 # is one. nodelete: a thread may be inside a hook at any time, so the core can't be unloaded. now: no lazy
 # binding inside a hook.
 CORE_FLAGS = shlex.split(
-    "-std=gnu11 -O2 -g1 -fPIC -fvisibility=hidden -ftls-model=initial-exec -Wall -Wextra -shared"
+    "-std=gnu11 -O2 -g1 -fPIC -fno-plt -fvisibility=hidden -ftls-model=initial-exec -Wall -Wextra -shared"
     " -Wl,-z,nodelete -Wl,-z,now"
 )
 CORE_LIBRARIES = ["-lpthread", "-ldl"]

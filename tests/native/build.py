@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -11,7 +12,9 @@ CORE = HERE.parents[1] / "tracer" / "native"
 BENCHMARKS = HERE.parents[1] / "benchmarks"
 
 COMMON = shlex.split("-std=gnu11 -g -fPIC -Wall -Wextra -Werror")
-CORE_FLAGS = shlex.split("-O2 -fvisibility=hidden -ftls-model=initial-exec -shared -Wl,-z,nodelete")
+CORE_FLAGS = shlex.split(
+    "-O2 -fno-plt -fvisibility=hidden -ftls-model=initial-exec -shared -Wl,-z,nodelete -Wl,-z,now"
+)
 
 
 def _compile(directory: Path, output: str, sources: list[Path], flags: list[str]) -> None:
@@ -35,3 +38,27 @@ def build(directory: Path, *sanitize: str) -> Path:
     for program in (HERE / "scenarios.c", BENCHMARKS / "hook_cost.c", HERE / "pairs.c"):
         _compile(directory, program.stem, [program], ["-O1", *extra, *libraries, *system])
     return directory
+
+
+def instructions_a_pair(programs: Path, mode: str, directory: Path) -> float:
+    """Count the instructions of a take and a drop with callgrind: of many less those of few, so that the start
+    does not count. `mode`: plain, off or recording."""
+    few, many = 1_000, 1_800  # within one packet
+    return (
+        _instructions(programs, mode, many, directory) - _instructions(programs, mode, few, directory)
+    ) / (many - few)
+
+
+def _instructions(programs: Path, mode: str, pairs: int, directory: Path) -> int:
+    trace = directory / f"{mode}-{pairs}.trace"
+    trace.mkdir()
+    done = subprocess.run(
+        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory / 'callgrind.out'}"]
+        + [str(programs / "pairs"), mode, str(pairs), str(trace)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    assert found is not None, done.stderr
+    return int(found[1])

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import analysis
-from analysis.format import Event
 from analysis import validate
+from analysis.format import Event
 
 from .build import build
 

@@ -80,6 +80,7 @@ static __attribute__((noinline)) void make_ready(struct gs_thread *self)
         gs_session_resume();
     if (ready(self) == NULL && gs_state() == GS_RECORDING)
         gs_stream_attach(self, gs_now(), false);
+    attend(self);
 }
 
 static inline void enter_section(struct gs_thread *self, struct gs_gil *gil)
@@ -94,13 +95,27 @@ static inline void enter_section(struct gs_thread *self, struct gs_gil *gil)
     self->asked = holder != NULL && holder != self ? gs_now() : 0;
 }
 
-static int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
+/* Each hook is two functions: one that passes straight on while nothing is recorded, which must cost next to
+ * nothing, and, out of its way, the one that looks. */
+#define LOOKS static __attribute__((noinline))
+
+/* S of a GIL that was just dropped: its thread has found a drop request pending. */
+static void found_request(struct gs_thread *self)
 {
-    if (gs_state() == GS_OFF)
-        return real_pthread_mutex_lock(mutex);
+    if (self->epoch == gs_run.number) /* else the release itself is in no trace, or in an earlier one */
+        note(self, gs_now(), gs_gil_drop_requested, self->released);
+    self->released = NULL;
+}
+
+static inline bool is(_Atomic(void *) *address, const void *value)
+{
+    return atomic_load_explicit(address, memory_order_relaxed) == value;
+}
+
+LOOKS int look_at_lock(pthread_mutex_t *mutex)
+{
     struct gs_thread *self = &gs_self;
-    struct gs_gil *section = self->section;
-    if (section != NULL && atomic_load_explicit(&section->switch_mutex, memory_order_relaxed) == mutex)
+    if (self->section != NULL && is(&self->section->switch_mutex, mutex))
         return real_pthread_mutex_lock(mutex);
     struct gs_gil *gil = gs_gil_of_mutex(self, mutex);
     if (gil != NULL) {
@@ -109,11 +124,8 @@ static int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
         self->section = gil;
         return result;
     }
-    if (self->released != NULL &&
-        atomic_load_explicit(&self->released->switch_mutex, memory_order_relaxed) == mutex) {
-        if (self->epoch == gs_run.number) /* else the release itself is in no trace, or in an earlier one */
-            note(self, gs_now(), gs_gil_drop_requested, self->released);
-        self->released = NULL;
+    if (self->released != NULL && is(&self->released->switch_mutex, mutex)) {
+        found_request(self);
         return real_pthread_mutex_lock(mutex);
     }
     int result = real_pthread_mutex_lock(mutex);
@@ -121,30 +133,46 @@ static int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
     return result;
 }
 
-static int hook_pthread_cond_signal(pthread_cond_t *cond)
+static int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-    if (gs_state() == GS_OFF)
-        return real_pthread_cond_signal(cond);
+    return gs_state() == GS_OFF ? real_pthread_mutex_lock(mutex) : look_at_lock(mutex);
+}
+
+static inline void acquired(struct gs_thread *self, struct gs_gil *gil)
+{
+    note(self, gs_gil_stamp(gil, gs_now()), gs_gil_acquired, gil);
+    atomic_store_explicit(&gil->holder, self, memory_order_relaxed);
+    self->settled = true;
+}
+
+static inline void released(struct gs_thread *self, struct gs_gil *gil)
+{
+    note(self, gs_gil_stamp(gil, gs_now()), gs_gil_released, gil);
+    atomic_store_explicit(&gil->holder, NULL, memory_order_relaxed);
+    self->settled = true;
+    self->released = gil;
+}
+
+LOOKS int look_at_signal(pthread_cond_t *cond)
+{
     struct gs_thread *self = &gs_self;
     struct gs_gil *gil = self->section;
-    bool take = gil != NULL && atomic_load_explicit(&gil->switch_cond, memory_order_relaxed) == cond;
-    if (gil == NULL) { /* hooked in the middle of a take: only takes signal SC */
-        gil = gs_gil_of_switch_cond(cond);
-        take = gil != NULL;
-    }
-    if (take) {
-        note(self, gs_gil_stamp(gil, gs_now()), gs_gil_acquired, gil);
-        atomic_store_explicit(&gil->holder, self, memory_order_relaxed);
-        self->settled = true;
-    } else if (gil != NULL && !self->settled) {
-        note(self, gs_gil_stamp(gil, gs_now()), gs_gil_released, gil);
-        atomic_store_explicit(&gil->holder, NULL, memory_order_relaxed);
-        self->settled = true;
-        self->released = gil;
-    } else if (gil == NULL) {
+    if (likely(gil != NULL)) {
+        if (is(&gil->switch_cond, cond))
+            acquired(self, gil);
+        else if (!self->settled)
+            released(self, gil);
+    } else if ((gil = gs_gil_of_switch_cond(cond)) != NULL) {
+        acquired(self, gil); /* the recording began in the middle of this take: only takes signal SC */
+    } else {
         gs_candidate_signal(self, cond);
     }
     return real_pthread_cond_signal(cond);
+}
+
+static int hook_pthread_cond_signal(pthread_cond_t *cond)
+{
+    return gs_state() == GS_OFF ? real_pthread_cond_signal(cond) : look_at_signal(cond);
 }
 
 /* Waits may last for ever, with an event each interval, and M is held between them. A packet for these is
@@ -166,16 +194,15 @@ static void note_wait(struct gs_thread *self, const struct gs_gil *gil)
         self->waiting_since = self->epoch;
 }
 
-static int hook_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
+LOOKS int look_at_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
 {
     struct gs_thread *self = &gs_self;
     struct gs_gil *gil = self->section;
-    if (gs_state() == GS_OFF || gil == NULL ||
-        atomic_load_explicit(&gil->mutex, memory_order_relaxed) != (void *)mutex)
+    if (gil == NULL || !is(&gil->mutex, mutex))
         return real_pthread_cond_timedwait(cond, mutex, until);
     note_wait(self, gil);
     struct gs_stream *stream = ready(self);
-    if (unlikely(stream != NULL && stream->used >= stream->attention))
+    if (unlikely(stream != NULL && stream->used >= GS_PREPARE_AT && stream->next == NULL))
         return make_room_without_mutex(self, mutex);
     int result = real_pthread_cond_timedwait(cond, mutex, until);
     if (result == ETIMEDOUT && gs_state() != GS_OFF) {
@@ -183,6 +210,12 @@ static int hook_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mu
         note(self, gs_now(), gs_gil_timeout, gil);
     }
     return result;
+}
+
+static int hook_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    return gs_state() == GS_OFF ? real_pthread_cond_timedwait(cond, mutex, until)
+                                : look_at_timedwait(cond, mutex, until);
 }
 
 /* A further GIL (a subinterpreter's) has shown itself by a take; it is held by this thread now. */
@@ -196,27 +229,18 @@ static void begin_with_hold(struct gs_thread *self, struct gs_gil *gil, uint64_t
     attend(self);
 }
 
-static int leave_section(struct gs_thread *self, struct gs_gil *gil, pthread_mutex_t *mutex)
+static inline int leave_section(struct gs_thread *self, struct gs_gil *gil, pthread_mutex_t *mutex)
 {
     if (unlikely(self->waiting_since != 0 && !self->settled && self->waiting_since == gs_epoch()))
         note(self, gs_now(), gs_gil_abandoned, gil);
-    self->waiting_since = 0;
     self->section = NULL;
     int result = real_pthread_mutex_unlock(mutex);
     attend(self);
     return result;
 }
 
-static int hook_pthread_mutex_unlock(pthread_mutex_t *mutex)
+static __attribute__((noinline)) int unlock_candidate(struct gs_thread *self, pthread_mutex_t *mutex)
 {
-    if (gs_state() == GS_OFF)
-        return real_pthread_mutex_unlock(mutex);
-    struct gs_thread *self = &gs_self;
-    struct gs_gil *section = self->section;
-    if (section != NULL && atomic_load_explicit(&section->mutex, memory_order_relaxed) == (void *)mutex)
-        return leave_section(self, section, mutex);
-    if (self->candidate.stage == 0)
-        return real_pthread_mutex_unlock(mutex);
     uint64_t timestamp = self->candidate.timestamp;
     struct gs_gil *learned = gs_candidate_unlock(self, mutex);
     if (learned != NULL)
@@ -225,6 +249,19 @@ static int hook_pthread_mutex_unlock(pthread_mutex_t *mutex)
     if (learned != NULL)
         begin_with_hold(self, learned, timestamp);
     return result;
+}
+
+LOOKS int look_at_unlock(pthread_mutex_t *mutex)
+{
+    struct gs_thread *self = &gs_self;
+    if (self->section != NULL && is(&self->section->mutex, mutex))
+        return leave_section(self, self->section, mutex);
+    return unlikely(self->candidate.stage != 0) ? unlock_candidate(self, mutex) : real_pthread_mutex_unlock(mutex);
+}
+
+static int hook_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+    return gs_state() == GS_OFF ? real_pthread_mutex_unlock(mutex) : look_at_unlock(mutex);
 }
 
 static int hook_pthread_mutex_destroy(pthread_mutex_t *mutex)

@@ -146,7 +146,7 @@ def _waits_without_end(trace: Trace) -> Iterator[Violation]:
 
 
 def _requested_by_nobody(trace: Trace) -> Iterator[Violation]:
-    """A waiter asks the holder to let go when it has timed out: after the acquire, before the holder finds it.
+    """A waiter asks the holder to let go when it has timed out: after the acquire, before it is found.
 
     Not where the trace can't know: the hold began before the recording, events were lost, or a thread lived
     whose state was not known yet, who may have been the one.

@@ -95,13 +95,12 @@ class Trace:
         for process in self.processes:
             gils = [gil for gil in self.gils if gil.process == process.index]
             events = self._events_of(process)
-            if len(self.gils) == 1:
+            if len(gils) == 1:
                 index[events][numbers[events] != NO_GIL] = gils[0].index
-                continue
-            lookup = np.full(1 << 16, -1, np.int32)
-            for gil in gils:
-                lookup[gil.number] = gil.index
-            index[events] = lookup[numbers[events]]
+            elif gils:
+                lookup = np.full(1 << 16, -1, np.int32)
+                lookup[[gil.number for gil in gils]] = [gil.index for gil in gils]
+                index[events] = lookup[numbers[events]]
         return index
 
     def holds(self, gil: Gil) -> Holds:

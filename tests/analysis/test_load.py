@@ -195,7 +195,7 @@ def test_ten_thousand_threads_in_one_file(tmp_path: Path) -> None:
 
 
 def test_processes_in_order(tmp_path: Path) -> None:
-    """Root first, then as they began; a fork child's state is unknown until its first event; exec comes again."""
+    """As they began; a fork child's state is unknown until its first event; after exec a pid comes again."""
     with TraceWriter(tmp_path / "t") as writer:
         parent = writer.process(300)
         parent.events([(300, 10, "recording_start"), (300, 10, "gil_acquired")]).stop(300, 100)

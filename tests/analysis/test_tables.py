@@ -80,7 +80,7 @@ def test_nobody_waits(tmp_path: Path) -> None:
 
 
 def test_many_waiters(tmp_path: Path) -> None:
-    """Three wait at once: contention counts time once, waits count it three times; the loser is not forgotten."""
+    """Three wait at once: contention counts the time once, their waits count it three times."""
     with TraceWriter(tmp_path / "t") as writer:
         process = writer.process(100)
         process.events([(100, 0, "gil_acquired"), (100, 50, "gil_released"), (100, 51, "gil_acquired")])

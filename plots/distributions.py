@@ -74,7 +74,7 @@ def ecdf(
             drawstyle="steps-post",
             color=colour,
             linewidth=2.2,
-            label=f"{elide(printable(trace.threads[thread].name), 14, 180)} ({len(x):,})",
+            label=f"{elide(printable(trace.threads[thread].name), 14, 130)} ({len(x):,})",
         )
     intervals = {process.switch_interval for process in trace.processes} - {0}
     for interval in intervals:

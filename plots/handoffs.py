@@ -50,7 +50,7 @@ def handoff_matrix(trace: Trace, *, ax: Axes | None = None, max_threads: int = 1
             figure = Figure()
             FigureCanvasAgg(figure)
             return handoff_matrix(
-                trace, ax=figure.add_axes((0.26, 0.05, 0.70, 0.74)), max_threads=max_threads
+                trace, ax=figure.add_axes((0.29, 0.05, 0.68, 0.74)), max_threads=max_threads
             )
     counts, names = _counts(trace, max_threads)
     size = len(names)
@@ -70,7 +70,7 @@ def handoff_matrix(trace: Trace, *, ax: Axes | None = None, max_threads: int = 1
     else:  # there is no room for names above the columns
         names = [f"{name}   {number}" for number, name in enumerate(names, 1)]
         ax.set_xticks(range(size), [str(number) for number in range(1, size + 1)])
-    ax.set_yticks(range(size), [elide(name, 14, 200) for name in names])
+    ax.set_yticks(range(size), [elide(name, 14, 190) for name in names])
     ax.xaxis.tick_top()
     ax.xaxis.set_label_position("top")
     ax.tick_params(length=0)

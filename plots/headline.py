@@ -93,8 +93,8 @@ def _number(value: float) -> str:
 
 def extent(shares: list[float]) -> str:
     """Return the least and the greatest of some shares: "31 – 98 %"."""
-    low, high = percent(min(shares)), percent(max(shares))
-    return high if low == high else f"{low.split(NBSP)[0]} – {high}"
+    low, high = round(100 * min(shares)), round(100 * max(shares))
+    return f"{high}{NBSP}%" if low == high else f"{low} – {high}{NBSP}%"
 
 
 def subtitle(trace: Trace, window: Window, measures: Measures) -> str:

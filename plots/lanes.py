@@ -20,9 +20,9 @@ from .style import STATES, UNKNOWN
 Floats = npt.NDArray[np.float64]
 
 _ALONE: Final = 3
-"""Pixels. A hold too short to be seen fills a pixel column if no other is so near: it is what the figure is about.
+"""Pixels. A hold too short to be seen fills a pixel column if no other is so near.
 
-Where they are denser that would look like one long hold.
+It is what the figure is about. Where they are denser that would look like one long hold.
 """
 
 _CLUSTER: Final = 2
@@ -80,7 +80,7 @@ def draw_exact(
 
 
 def _hairlines(left: Floats, right: Floats, start: int, pixel: float) -> tuple[Floats, Floats]:
-    """Move the edges of ordered holds, where short ones are lonely, to those of a pixel column; return them."""
+    """Move the edges of short lonely ones among ordered holds to those of a pixel column; return all."""
     if not len(left):
         return left, right
     first = np.flatnonzero(np.concatenate([[True], left[1:] - right[:-1] >= _ALONE * pixel]))

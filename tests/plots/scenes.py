@@ -288,3 +288,19 @@ def single_event(path: Path) -> Path:
     with TraceWriter(path) as trace:
         trace.process(100, begin=5).events([(100, 5, "recording_start")]).name(100, 5, "MainThread")
     return path
+
+
+def odd_names(path: Path) -> Path:
+    """Names that are long, hold markup, line ends, or characters that the font does not have."""
+    gil = Gil().thread(100, 0, main_steps(50 * MS))
+    names = {
+        101: "worker-" + "x" * 200 + "-17",
+        102: "$\\alpha_1$ $",
+        103: "two\nlines\t\x1b[31m",
+        104: "工作线程 🦊",
+    }
+    for tid in names:
+        gil.thread(tid, MS, [("compute", 10 * MS)])
+    with TraceWriter(path) as trace:
+        record(trace, [gil], names, end=52 * MS)
+    return path

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from analysis.arrays import Int64s
 from analysis.model import State
@@ -52,7 +52,7 @@ def ecdf(
         with style():
             figure = Figure()
             FigureCanvasAgg(figure)
-            ax = ecdf(trace, what, ax=figure.add_axes((0.08, 0.12, 0.66, 0.76)), max_threads=max_threads)
+            ax = ecdf(trace, what, ax=figure.add_axes((0.09, 0.12, 0.65, 0.76)), max_threads=max_threads)
             legend = ax.get_legend()
             if legend is not None:
                 legend.set_loc("upper left")
@@ -80,7 +80,9 @@ def ecdf(
     for interval in intervals:
         ax.axvline(interval, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
     ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(numticks=12))
+    low, high = ax.get_xlim()
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 50 * low else (1,), numticks=12))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
     ax.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}\N{NO-BREAK SPACE}%"))

@@ -14,7 +14,7 @@ from analysis.arrays import Int64s
 from analysis.model import HANDOFF
 
 from .style import HOLD, INK, MUTED, style
-from .text import elide, printable
+from .text import elide, fit, printable
 
 if TYPE_CHECKING:
     from analysis.trace import Trace
@@ -80,7 +80,10 @@ def handoff_matrix(trace: Trace, *, ax: Axes | None = None, max_threads: int = 1
     if not size:
         ax.text(0.5, 0.5, "no handoffs", transform=ax.transAxes, ha="center", color=MUTED)
     switched = int(counts.sum() - np.trace(counts))
-    ax.set_title(f"{switched:,} of {int(counts.sum()):,} handoffs went to another thread", pad=16)
+    title = f"{switched:,} of {int(counts.sum()):,} handoffs went to another thread"
+    room = 72 * ax.get_window_extent().width / ax.figure.dpi
+    title, points = fit(title, room, (24, 21, 18, 15, 12), "bold")
+    ax.set_title(title, pad=16, size=points)
     return ax
 
 

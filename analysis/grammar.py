@@ -10,13 +10,14 @@ from typing import Final
 
 import numpy as np
 
-from .arrays import Bytes, UInt16s
+from .arrays import Bools, Bytes, UInt16s
 from .format import NO_GIL, Event
 
 LOST: Final = 0
 """Not in any file: the reader puts it where events are missing. What the thread did is unknown."""
 
 _FORBIDDEN, _SAME_GIL, _OTHER_GIL = 1, 2, 3
+_LAST, _FIRST_BOOKKEEPING = int(Event.GIL_ABANDONED), int(Event.THREAD_START)
 
 _W, _T, _A, _R = Event.GIL_WAIT, Event.GIL_TIMEOUT, Event.GIL_ACQUIRED, Event.GIL_RELEASED
 _D, _X = Event.GIL_DROP_REQUESTED, Event.GIL_ABANDONED
@@ -78,7 +79,7 @@ def first_impossible(kind: Bytes, gil: UInt16s) -> int | None:
     code = _code(kind)
     rules = ((code[:-1] << 4) | code[1:]).tobytes().translate(_TABLE)
     wrong = [at for at in [rules.find(_FORBIDDEN)] if at >= 0]
-    if int((gil + np.uint16(1)).max(initial=0)) <= 1:  # NO_GIL and GIL 0, the usual case
+    if _only_gil_0(gil):
         wrong += [at for at in [rules.find(_OTHER_GIL)] if at >= 0]
     else:
         rule = np.frombuffer(rules, np.uint8)
@@ -88,7 +89,26 @@ def first_impossible(kind: Bytes, gil: UInt16s) -> int | None:
     return min(wrong) + 1 if wrong else None
 
 
+def unknown(kind: Bytes) -> Bools:
+    """Return which kinds, up to the highest one, are none of ours: those between the two ranges, and 0."""
+    between: Bools = kind - np.uint8(_LAST + 1) < _FIRST_BOOKKEEPING - _LAST - 1
+    return between | (kind == LOST)
+
+
 def first_misplaced_gil(kind: Bytes, gil: UInt16s) -> int | None:
     """Return the first event about a GIL that names none, or the other way round; None when there is none."""
-    bad = (gil == NO_GIL) != ((kind >= Event.THREAD_START) | (kind == LOST))
+    about_one = kind - np.uint8(1) < _LAST  # LOST becomes 255
+    bad = (gil != NO_GIL) != about_one
     return int(np.argmax(bad)) if bad.any() else None
+
+
+def gil_numbers(gil: UInt16s) -> tuple[int, ...]:
+    """Return the GILs that events are about."""
+    if _only_gil_0(gil):
+        return (0,) if (gil == 0).any() else ()
+    return tuple(np.flatnonzero(np.bincount(gil, minlength=NO_GIL + 1)[:NO_GIL]).tolist())
+
+
+def _only_gil_0(gil: UInt16s) -> bool:
+    """Return whether there is no other GIL, which is the usual case. NO_GIL + 1 is 0 in 16 bits."""
+    return int((gil + np.uint16(1)).max(initial=0)) <= 1

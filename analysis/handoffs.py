@@ -65,7 +65,7 @@ def holds_of(intervals: Intervals, holding: Int64s, unseen: Int64s) -> Holds:
         order = np.argsort(acquired, kind="stable")
         in_order = acquired[order]
         if (in_order[1:] == in_order[:-1]).any():  # a hold of no length is before one that begins then
-            order = np.lexsort((released, acquired))
+            order = np.lexsort(((flags & _RELEASED) == 0, released, acquired))
         acquired, released = in_order, released[order]
         flags, thread = flags[order], thread[order]
     acquire_seen, release_seen, requested = (

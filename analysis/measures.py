@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from .arrays import Bools, Int64s, Table
-from .distribution import Distribution, distribution, distributions
+from .arrays import Bools, Int32s, Int64s, Table
+from .distribution import Distribution, distribution, distributions, narrow
 from .format import Event
 from .handoffs import Holds
 from .model import Gil, Process, State, Thread
@@ -150,7 +150,9 @@ def statistics(trace: Trace) -> Statistics:
     )
     times = _times(trace, waits, first_wait, holds, first_hold)
     counts = _counts(trace, waiting, first_wait, first_hold)
-    of_waits, of_holds = distributions(waits, first_wait), distributions(holds, first_hold)
+    waits_narrow, holds_narrow = narrow(waits), narrow(holds)
+    of_waits = distributions(waits_narrow, first_wait)
+    of_holds = distributions(holds_narrow, first_hold)
     threads = [
         ThreadStatistics(thread, dict(zip(State, time, strict=True)), Counts(*count), wait, hold)
         for thread, time, count, wait, hold in zip(
@@ -160,8 +162,8 @@ def statistics(trace: Trace) -> Statistics:
     processes = []
     for process in trace.processes:
         mine = trace.threads_of(process)
-        wait = _of(waits, first_wait, mine)
-        hold = _of(holds, first_hold, mine)
+        wait = _of(waits_narrow, first_wait, mine)
+        hold = _of(holds_narrow, first_hold, mine)
         gils = [_gil(trace, gil, wait, hold) for gil in trace.gils if gil.process == process.index]
         time, count = times[mine].sum(axis=0).tolist(), counts[mine].sum(axis=0).tolist()
         processes.append(
@@ -181,8 +183,8 @@ def statistics(trace: Trace) -> Statistics:
         duration=trace.end - trace.begin,
         time=dict(zip(State, times.sum(axis=0).tolist(), strict=True)),
         counts=Counts(*counts.sum(axis=0).tolist()),
-        wait=alone.wait if alone else distribution(waits),
-        hold=alone.hold if alone else distribution(holds),
+        wait=alone.wait if alone else distribution(waits_narrow),
+        hold=alone.hold if alone else distribution(holds_narrow),
         flow=_flow(trace),
     )
 
@@ -237,7 +239,7 @@ def _counts(trace: Trace, waiting: Int64s, first_wait: Int64s, first_hold: Int64
     )
 
 
-def _of(durations: Int64s, first: Int64s, threads: slice) -> Distribution:
+def _of(durations: Int64s | Int32s, first: Int64s, threads: slice) -> Distribution:
     return distribution(durations[first[threads.start] : first[threads.stop]])
 
 
@@ -248,8 +250,8 @@ def _gil(trace: Trace, gil: Gil, wait: Distribution, hold: Distribution) -> GilS
     holds = trace.holds(gil)
     begin, end = trace.contended(gil)
     if sum(other.process == gil.process for other in trace.gils) > 1:
-        wait = distribution(intervals.duration[trace.waiting(gil)])
-        hold = distribution(intervals.duration[trace.holding(gil)])
+        wait = distribution(narrow(intervals.duration[trace.waiting(gil)]))
+        hold = distribution(narrow(intervals.duration[trace.holding(gil)]))
     handed = holds.handed_on()
     switched = holds.thread[:-1][handed] != holds.thread[1:][handed]
     return GilStatistics(

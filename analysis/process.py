@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import UInt16s
 from .errors import TraceFormatError
-from .format import NO_GIL, Event, Name
+from .format import Event, Name
 from .metadata import Metadata, read_metadata
 from .model import Process
 from .names import Names, display_names, read_names
@@ -120,7 +119,7 @@ def _assemble(
         directory=directory,
         metadata=metadata,
         runs=tuple(_runs(metadata.pid, streams, names, store, begin, end)),
-        gils=_gil_numbers(store.gil[events]),
+        gils=tuple(sorted({number for stream in streams for number in stream.gils})),
         begin=begin,
         end=end,
         ended="failed" if failures else "stopped" if stopped else "killed",
@@ -166,11 +165,3 @@ def _check_complete(recorded: RecordedProcess, names: Names, problems: Problems)
         found = f"no events of thread {missing[0]}, which is in the names"
         error = TraceFormatError(recorded.directory, found, "the stream file of every thread")
         problems.report(error, f"{len(missing)} threads")
-
-
-def _gil_numbers(gil: UInt16s) -> tuple[int, ...]:
-    """Return the GILs that events are about."""
-    # NO_GIL + 1 is 0 in 16 bits: up to 1 there is no other GIL than 0.
-    if int((gil + np.uint16(1)).max(initial=0)) <= 1:
-        return (0,) if (gil == 0).any() else ()
-    return tuple(np.flatnonzero(np.bincount(gil, minlength=NO_GIL + 1)[:NO_GIL]).tolist())

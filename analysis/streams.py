@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from .arrays import Bytes, Int64s, UInt16s, UInt32s
 from .errors import TraceFormatError
 from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, NO_GIL, STREAM_GIL, Event
-from .grammar import LOST, first_impossible, first_misplaced_gil
+from .grammar import LOST, first_impossible, first_misplaced_gil, gil_numbers, unknown
 from .packets import Packets, read_packets
 from .problems import Problems
 from .store import Store
@@ -36,6 +37,8 @@ class Stream:
         Its events are first to last.
     starts : ndarray of int64
         Positions of the thread_start events: each one begins a thread.
+    gils : tuple of int
+        Numbers of the GILs that the events are about.
     discarded : int
         Events that the recorder lost.
     """
@@ -44,6 +47,7 @@ class Stream:
     first: int
     last: int
     starts: Int64s
+    gils: tuple[int, ...]
     discarded: int
 
 
@@ -57,6 +61,17 @@ class _Decoded:
     kind: Bytes
     gil: UInt16s
     arg: UInt32s
+
+    @cached_property
+    def bookkeeping(self) -> Int64s:
+        """Positions of the few events that are not about a GIL."""
+        return np.flatnonzero(self.kind >= Event.THREAD_START)
+
+    @property
+    def starts(self) -> Int64s:
+        """Positions of the thread_start events."""
+        starts: Int64s = self.bookkeeping[self.kind[self.bookkeeping] == Event.THREAD_START]
+        return starts
 
     def cut(self, count: int) -> _Decoded:
         return replace(
@@ -108,8 +123,7 @@ def read_stream(path: Path, *, pid: int, store: Store, problems: Problems) -> St
     if cut and end and decoded.kind[-1] != Event.THREAD_EXIT:
         decoded = decoded.insert(np.array([end]), LOST, 0, decoded.time[-1])
     first = store.keep(decoded.time, decoded.kind, decoded.gil, decoded.arg)
-    starts = np.flatnonzero(decoded.kind == Event.THREAD_START) + first
-    return Stream(path, first, store.used, starts, discarded)
+    return Stream(path, first, store.used, decoded.starts + first, gil_numbers(decoded.gil), discarded)
 
 
 def _counts(packets: Packets, problems: Problems) -> tuple[Int64s, bool]:
@@ -141,33 +155,32 @@ def _decode(packets: Packets, counts: Int64s, store: Store) -> tuple[_Decoded, t
     """Copy the columns out of the packets; also position and id of the first event that is not ours."""
     total = int(counts.sum())
     time, kind, gil, arg = store.room(total)
-    bad: tuple[int, int] | None = None
-    # A few packets at a time: each is looked at four times, and stays in the cache meanwhile.
+    words = packets.data[: len(counts)].view("<i8")[:, HEADER_SIZE // 8 :]
+    ids = words.view("<u2")[:, 4::8]
+    highest = 0
+    # A few packets at a time: each is looked at five times, and stays in the cache meanwhile.
     for packet in range(0, len(counts), _AT_ONCE):
-        words = packets.data[packet : min(packet + _AT_ONCE, len(counts))].view("<i8")[:, HEADER_SIZE // 8 :]
-        first = packet * EVENTS_PER_PACKET
-        part = slice(first, min(first + len(words) * EVENTS_PER_PACKET, total))
-        halves = words.view("<u2")
-        ids = _fill(kind[part], halves[:, 4::8])
-        bad = bad or _first_unknown(ids, first)
-        _fill(time[part], words[:, ::2])
-        _fill(gil[part], halves[:, 5::8])
-        _fill(arg[part], words.view("<u4")[:, 3::4])
-    starts = np.arange(len(counts)) * EVENTS_PER_PACKET
-    return _Decoded(packets, starts, time, kind, gil, arg), bad
+        some = words[packet : packet + _AT_ONCE]
+        part = slice(packet * EVENTS_PER_PACKET, (packet + len(some)) * EVENTS_PER_PACKET)
+        _fill(time[part], some[:, ::2])
+        _fill(kind[part], some.view("<u2")[:, 4::8])
+        _fill(gil[part], some.view("<u2")[:, 5::8])
+        _fill(arg[part], some.view("<u4")[:, 3::4])
+        highest = max(highest, int(ids[packet : packet + _AT_ONCE].max()))
+    decoded = _Decoded(packets, np.arange(len(counts)) * EVENTS_PER_PACKET, time, kind, gil, arg)
+    if highest <= max(Event) and not unknown(kind).any():
+        return decoded, None
+    known = _KNOWN[ids].reshape(-1)[:total]
+    at = int(np.argmin(known)) if total else 0
+    return decoded, None if not total or known[at] else (at, int(ids.flat[at]))
 
 
-def _fill(column: npt.NDArray[Any], source: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Copy a strided column of some packets and return it; only the last packet of all is not full."""
-    flat = np.ascontiguousarray(source).reshape(-1)[: len(column)]
-    column[...] = flat
-    return flat
-
-
-def _first_unknown(ids: UInt16s, first: int) -> tuple[int, int] | None:
-    known = _KNOWN[ids]
-    at = int(np.argmin(known))
-    return None if known[at] else (first + at, int(ids[at]))
+def _fill(column: npt.NDArray[Any], source: npt.NDArray[Any]) -> None:
+    """Copy a strided column of some packets; the last packet of all may not be full."""
+    if len(column) == source.size:
+        column.reshape(source.shape)[...] = source
+    else:
+        column[...] = source.reshape(-1)[: len(column)]
 
 
 def _mark_gaps(decoded: _Decoded, counts: Int64s) -> _Decoded:
@@ -180,7 +193,7 @@ def _mark_gaps(decoded: _Decoded, counts: Int64s) -> _Decoded:
     if not len(at):
         return decoded
     tid = decoded.packets.headers["tid"][at]
-    starts = np.flatnonzero(decoded.kind == Event.THREAD_START)
+    starts = decoded.starts
     before = np.searchsorted(starts, decoded.first[at], "left") - 1
     same = (before >= 0) & (decoded.arg[starts[np.maximum(before, 0)]] == tid) if len(starts) else before >= 0
     same &= decoded.kind[decoded.first[at] - 1] != Event.THREAD_EXIT
@@ -254,23 +267,20 @@ def _order(decoded: _Decoded) -> _Wrong | None:
 
 def _tid(decoded: _Decoded) -> _Wrong | None:
     """Tids are there, and headers and events agree on them. Every stream begins with a thread_start."""
-    kind, arg, first = decoded.kind, decoded.arg, decoded.first
-    starts = np.flatnonzero(kind == Event.THREAD_START)
+    kind, arg, first, starts = decoded.kind, decoded.arg, decoded.first, decoded.starts
     if not len(starts):
         return None
     wrong: list[_Wrong] = []
-    if (arg[starts] == 0).any():
-        wrong.append((int(starts[np.argmax(arg[starts] == 0)]), "tid 0", "the tid of a thread"))
-    named = [
-        *first.tolist(),
-        *np.flatnonzero((kind >= Event.THREAD_EXIT) & (kind != Event.PROCESS_FORK)).tolist(),
-    ]
-    at = np.array(named, np.int64)
-    said = np.concatenate([decoded.packets.headers["tid"][: len(first)], arg[at[len(first) :]]])
+    if not arg[starts].all():
+        wrong.append((int(starts[np.argmin(arg[starts])]), "tid 0", "the tid of a thread"))
+    named = decoded.bookkeeping
+    named = named[(kind[named] != Event.THREAD_START) & (kind[named] != Event.PROCESS_FORK)]
+    at = np.concatenate([first, named])
+    said = np.concatenate([decoded.packets.headers["tid"][: len(first)], arg[named]])
     thread = arg[starts[np.searchsorted(starts, at, "right") - 1]]
     bad = np.flatnonzero(said != thread)
     if len(bad):
-        position = int(at[bad].min())
         which = bad[np.argmin(at[bad])]
-        wrong.append((position, f"tid {said[which]}", f"{thread[which]}, the thread that started there"))
+        found, expected = f"tid {said[which]}", f"{thread[which]}, the thread that started there"
+        wrong.append((int(at[which]), found, expected))
     return min(wrong) if wrong else None

@@ -90,6 +90,7 @@ class Schedule:
         self.asked[gil] = False
 
     def _release(self, thread: int) -> None:
+        self.now += 1  # of two holds of no length at one time nobody could tell the order
         gil = self.acquired.pop(thread)
         self.emit(thread, "gil_released", gil)
         self.become(thread, State.RELEASED)

@@ -2,9 +2,9 @@
 
     python -m benchmarks.overhead [--short] [--pairs N]
 
-Each run is a process of its own and prints the seconds that its work took, so neither the start nor the analysis
-counts. The ratio is taken pair by pair, plain first in one pair and last in the next; a machine that changes its
-speed changes it for both. Prints rows for benchmarks/RESULTS.md.
+Each run is a process of its own and prints the seconds that its work took, so neither the start nor the
+analysis counts. The ratio is taken pair by pair, plain first in one pair and last in the next; a machine that
+changes its speed changes it for both. Prints rows for benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations

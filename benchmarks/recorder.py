@@ -2,8 +2,8 @@
 
     python -m benchmarks.recorder [--short]
 
-On the fake interpreter of tests/native, so that nothing but the lock and the hooks is measured: nanoseconds in
-interleaved blocks of one process, and instructions by callgrind, which repeat exactly. Prints rows for
+On the fake interpreter of tests/native, so that nothing but the lock and the hooks is measured: nanoseconds
+in interleaved blocks of one process, and instructions by callgrind, which repeat exactly. Prints rows for
 benchmarks/RESULTS.md.
 """
 

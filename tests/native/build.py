@@ -41,8 +41,10 @@ def build(directory: Path, *sanitize: str) -> Path:
 
 
 def instructions_a_pair(programs: Path, mode: str, directory: Path) -> float:
-    """Count the instructions of a take and a drop with callgrind: of many less those of few, so that the start
-    does not count. `mode`: plain, off or recording."""
+    """Count the instructions of a take and a drop with callgrind, those of the start taken off.
+
+    `mode`: plain, off or recording.
+    """
     few, many = 1_000, 1_800  # within one packet
     return (
         _instructions(programs, mode, many, directory) - _instructions(programs, mode, few, directory)
@@ -53,8 +55,10 @@ def _instructions(programs: Path, mode: str, pairs: int, directory: Path) -> int
     trace = directory / f"{mode}-{pairs}.trace"
     trace.mkdir()
     done = subprocess.run(
-        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory / 'callgrind.out'}"]
-        + [str(programs / "pairs"), mode, str(pairs), str(trace)],
+        [
+            *("valgrind", "--tool=callgrind", f"--callgrind-out-file={directory / 'callgrind.out'}"),
+            *(str(programs / "pairs"), mode, str(pairs), str(trace)),
+        ],
         capture_output=True,
         text=True,
         check=True,

@@ -179,3 +179,40 @@ def test_the_switch_interval_is_what_a_wait_times_out_after(launcher: Launcher, 
     timed_out = trace.waits[(trace.waits["timeouts"] == 1) & (trace.waits["outcome"] == 1)]
     assert len(timed_out) >= 3
     assert timed_out["duration"].min() >= interval * 1e9
+
+
+def test_memory_a_thread(launcher: Launcher, interpreter: str) -> None:
+    """64 KiB mapped and resident a living thread, and 1 MiB for all."""
+    source = """
+    import re, threading
+    barrier = threading.Barrier(201)
+    def work():
+        for _ in range(3_000):
+            threading.Event().wait(0)
+        barrier.wait()
+        barrier.wait()
+    threads = [threading.Thread(target=work) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    mapped = resident = 0
+    ours = False
+    with open("/proc/self/smaps") as maps:
+        for line in maps:
+            if re.match("[0-9a-f]+-", line):
+                ours = ".trace/" in line or "libgilscope" in line
+            elif ours and line.startswith("Size:"):
+                mapped += int(line.split()[1])
+            elif ours and line.startswith("Rss:"):
+                resident += int(line.split()[1])
+    print(mapped, resident)
+    barrier.wait()
+    for thread in threads:
+        thread.join()
+    """
+    run = launcher.record(source, options=("--python", interpreter))
+    mapped, resident = map(int, run.stdout.split())
+    pool = 512  # of streams, anonymous: its room is reserved, what is not used is not resident
+    assert 200 * 32 < mapped + pool < 1024 + 201 * 64
+    assert resident + pool < 1024 + 201 * 64
+    assert len(run.load().threads) == 201

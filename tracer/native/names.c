@@ -123,8 +123,8 @@ bool gs_names_begin(void)
 void gs_names_end(uint64_t timestamp)
 {
     struct gs_packet_header *packet = atomic_load(&names.packet);
-    if (packet != NULL && packet->timestamp_end < timestamp)
-        packet->timestamp_end = timestamp;
+    if (packet != NULL && __atomic_load_n(&packet->timestamp_end, __ATOMIC_RELAXED) < timestamp)
+        __atomic_store_n(&packet->timestamp_end, timestamp, __ATOMIC_RELAXED);
 }
 
 void gs_names_count_discarded(void)
@@ -137,5 +137,5 @@ void gs_names_count_discarded(void)
 uint64_t gs_names_discarded(void)
 {
     struct gs_packet_header *packet = atomic_load(&names.packet);
-    return packet ? packet->events_discarded : 0;
+    return packet ? __atomic_load_n(&packet->events_discarded, __ATOMIC_RELAXED) : 0;
 }

@@ -185,13 +185,15 @@ static int make_room_without_mutex(struct gs_thread *self, pthread_mutex_t *mute
     return real_pthread_mutex_lock(mutex);
 }
 
-/* Once a wait and recording. */
-static void note_wait(struct gs_thread *self, const struct gs_gil *gil)
+/* Once a wait and recording. Returns whether the wait is in this recording. */
+static bool note_wait(struct gs_thread *self, const struct gs_gil *gil)
 {
     if (self->waiting_since != 0 && self->waiting_since == gs_epoch())
-        return;
-    if (note(self, self->asked ? self->asked : gs_now(), gs_gil_wait, gil))
-        self->waiting_since = self->epoch;
+        return true;
+    if (!note(self, self->asked ? self->asked : gs_now(), gs_gil_wait, gil))
+        return false;
+    self->waiting_since = self->epoch;
+    return true;
 }
 
 LOOKS int look_at_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
@@ -205,10 +207,9 @@ LOOKS int look_at_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const 
     if (unlikely(stream != NULL && stream->used >= GS_PREPARE_AT && stream->next == NULL))
         return make_room_without_mutex(self, mutex);
     int result = real_pthread_cond_timedwait(cond, mutex, until);
-    if (result == ETIMEDOUT && gs_state() != GS_OFF) {
-        note_wait(self, gil); /* the recording may have begun meanwhile */
+    /* The recording may have begun, or begun anew, meanwhile. */
+    if (result == ETIMEDOUT && gs_state() != GS_OFF && note_wait(self, gil))
         note(self, gs_now(), gs_gil_timeout, gil);
-    }
     return result;
 }
 

@@ -91,8 +91,8 @@ def first_impossible(kind: Bytes, gil: UInt16s) -> int | None:
 
 def unknown(kind: Bytes) -> Bools:
     """Return which kinds, up to the highest one, are none of ours: those between the two ranges, and 0."""
-    between: Bools = kind - np.uint8(_LAST + 1) < _FIRST_BOOKKEEPING - _LAST - 1
-    return between | (kind == LOST)
+    none: Bools = (kind == LOST) | (kind - np.uint8(_LAST + 1) < _FIRST_BOOKKEEPING - _LAST - 1)
+    return none
 
 
 def first_misplaced_gil(kind: Bytes, gil: UInt16s) -> int | None:

@@ -48,7 +48,7 @@ class Metadata:
         """The command line; empty when it is not there."""
         try:
             argv = json.loads(self.text("argv") or "[]")
-        except ValueError:
+        except (ValueError, RecursionError):
             return (self.text("argv"),)
         return tuple(str(part) for part in argv) if isinstance(argv, list) else (str(argv),)
 

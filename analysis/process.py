@@ -81,19 +81,24 @@ def stream_files(directory: Path) -> list[Path]:
 
 def read_process(directory: Path, store: Store, problems: Problems) -> RecordedProcess | None:
     """Read one process; None: it died before there was anything to read, or all of it had to be skipped."""
-    files = stream_files(directory)
+    try:
+        files = stream_files(directory)
+    except OSError as error:
+        unreadable = TraceFormatError(directory, error.strerror or str(error), "the directory of a process")
+        problems.report(unreadable, f"process {directory.name}")
+        return None
     if not files and not (directory / "metadata").exists():
         return None
     try:
         metadata = read_metadata(directory / "metadata")
-    except TraceFormatError as unreadable:
-        problems.report(unreadable, f"process {directory.name}")
+    except TraceFormatError as wrong:
+        problems.report(wrong, f"process {directory.name}")
         return None
-    if not re.fullmatch(rf"{metadata.pid}(_\d+)?", directory.name):
-        error = TraceFormatError(
-            metadata.path, f"pid {metadata.pid}", f"that of the directory, {directory.name}"
-        )
-        problems.report(error, f"process {directory.name}")
+    named = re.match(r"\d+", directory.name)
+    if named and named[0] != str(metadata.pid):
+        expected = f"that of the directory, {directory.name}"
+        mismatch = TraceFormatError(metadata.path, f"pid {metadata.pid}", expected)
+        problems.report(mismatch, f"process {directory.name}")
         return None
     streams = [read_stream(file, pid=metadata.pid, store=store, problems=problems) for file in files]
     if files or (directory / "names").exists():  # a process killed at its very start has neither

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import TypeVar
 
 from .distribution import NONE, Distribution
@@ -18,7 +19,10 @@ T = TypeVar("T", ThreadStatistics, ProcessStatistics)
 
 @dataclass(frozen=True)
 class Row:
-    """A thread, a process, or the rest of either. `lifetime` is what its times are shares of, in ns."""
+    """A thread, a process, or the rest of either. `lifetime` is what its times are shares of, in ns.
+
+    Of a process that is its own time, so that holding is what share of it the GIL was held.
+    """
 
     name: str
     lifetime: int
@@ -29,6 +33,8 @@ class Row:
     is_process: bool = False
     is_rest: bool = False
     indented: bool = False
+    threads: int = 1
+    """Threads in it: the times of several add up to more than a life."""
 
 
 def rows(figures: Statistics) -> Iterator[Row]:
@@ -40,8 +46,9 @@ def rows(figures: Statistics) -> Iterator[Row]:
     most = max(3, MOST_THREADS // max(len(shown), 1))
     for process in shown:
         yield _of_process(process)
-        for row in _threads(process.threads, most):
-            yield replace(row, indented=True)
+        if len(process.threads) > 1:
+            for row in _threads(process.threads, most):
+                yield replace(row, indented=True)
     if rest:
         yield _sum(f"{len(rest):,} more processes", [_of_process(process) for process in rest])
 
@@ -74,10 +81,11 @@ def _of_thread(of: ThreadStatistics) -> Row:
 
 
 def _of_process(of: ProcessStatistics) -> Row:
-    script = of.process.argv[0] if of.process.argv else ""
+    script = PurePath(of.process.argv[0]).name if of.process.argv else ""
     name = f"process {of.process.pid} {script}".rstrip()
-    lifetime = sum(thread.lifetime for thread in of.threads)
-    return Row(name, lifetime, of.time, of.counts, of.wait, of.hold, is_process=True)
+    count = len(of.threads)
+    lifetime = of.threads[0].lifetime if count == 1 else of.duration
+    return Row(name, lifetime, of.time, of.counts, of.wait, of.hold, is_process=True, threads=count)
 
 
 def _sum(name: str, parts: Iterable[Row]) -> Row:
@@ -93,6 +101,7 @@ def _sum(name: str, parts: Iterable[Row]) -> Row:
         wait=_longest([part.wait for part in parts]),
         hold=_longest([part.hold for part in parts]),
         is_rest=True,
+        threads=sum(part.threads for part in parts),
     )
 
 

@@ -26,7 +26,16 @@ class Store:
     def room(self, count: int) -> tuple[Int64s, Bytes, UInt16s, UInt32s]:
         """Return the columns' next `count` elements, to be filled; `keep` makes them part of the store."""
         part = slice(self.used, self.used + count)
+        if part.stop > len(self.time):  # files may have grown since the capacity was reckoned
+            self._grow(part.stop)
         return self.time[part], self.kind[part], self.gil[part], self.arg[part]
+
+    def _grow(self, capacity: int) -> None:
+        for name in ("time", "kind", "gil", "arg"):
+            column = getattr(self, name)
+            larger = np.empty(capacity, column.dtype)
+            larger[: self.used] = column[: self.used]
+            setattr(self, name, larger)
 
     def keep(self, time: Int64s, kind: Bytes, gil: UInt16s, arg: UInt32s) -> int:
         """Add events, which may be in their `room` already; return the position of the first one."""

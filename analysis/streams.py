@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .arrays import Bytes, Int64s, UInt16s, UInt32s
 from .errors import TraceFormatError
-from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, NO_GIL, STREAM_GIL, Event
+from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, NO_GIL, PACKET_HEADER, STREAM_GIL, Event
 from .grammar import LOST, first_impossible, first_misplaced_gil, gil_numbers, unknown
 from .packets import Packets, read_packets
 from .problems import Problems
@@ -143,7 +143,10 @@ def _counts(packets: Packets, problems: Problems) -> tuple[Int64s, bool]:
         return counts[:at], False
     if len(packets):
         at = len(packets) - 1
-        if packets.data[at, HEADER_SIZE + EVENT_SIZE * (int(counts[at]) + _UNCOMMITTED) :].any():
+        behind = packets.data[at, HEADER_SIZE + EVENT_SIZE * (int(counts[at]) + _UNCOMMITTED) :]
+        # While it is being recorded, a packet goes on growing after its header was copied.
+        now = packets.data[at, :HEADER_SIZE].view(PACKET_HEADER)[0]
+        if behind.any() and now["content_size"] == packets.headers[at]["content_size"]:
             found = f"a content_size for {counts[at]} events with more behind them"
             error = TraceFormatError(packets.path, found, "zeros behind the content", f"packet {at}")
             problems.report(error, "what is behind content_size")

@@ -131,7 +131,7 @@ def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
 
 def _bar(line: Row) -> Text:
     """Draw the shares of holding and waiting: dark, then half-tone, so that it reads without colour too."""
-    if not line.lifetime:
+    if not line.lifetime or (line.is_process and line.threads != 1):
         return Text("")
     hold = round(_BAR * line.time[State.HOLDING] / line.lifetime)
     wait = min(round(_BAR * line.time[State.WAITING] / line.lifetime), _BAR - hold)
@@ -168,6 +168,8 @@ def _cell(line: Row, column: str) -> str | Text:
 
 
 def _time(line: Row, state: State, colour: str) -> Text:
+    if line.is_process and line.threads != 1 and state != State.HOLDING:
+        return Text(f"{duration(line.time[state])} {'':>7}")
     part = line.time[state] / line.lifetime if line.lifetime else 0.0
     return Text.assemble(f"{duration(line.time[state])} ", (f"{share(part):>7}", colour))
 

@@ -181,9 +181,7 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
     path = Path(path)
     problems = Problems(salvage)
     directories = _process_directories(path)
-    # Headers take at least as much room as the marks that reading may add.
-    size = sum(file.stat().st_size for directory in directories for file in stream_files(directory))
-    store = Store(size // EVENT_SIZE + 1)
+    store = Store(_capacity(directories))
     found = [read_process(directory, store, problems) for directory in directories]
     processes = [process for process in found if process is not None]
     if not processes:
@@ -205,6 +203,17 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
         columns=make_columns(runs, store),
         skipped=problems.skipped,
     )
+
+
+def _capacity(directories: list[Path]) -> int:
+    """Return how many events there may be at most; headers take more room than marks that reading adds."""
+    size = 0
+    for directory in directories:
+        try:
+            size += sum(file.stat().st_size for file in stream_files(directory))
+        except OSError:
+            continue  # whoever reads it next says why it can't be read
+    return size // EVENT_SIZE + 1
 
 
 def _process_directories(path: Path) -> list[Path]:

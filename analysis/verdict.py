@@ -7,7 +7,7 @@ from .model import State
 from .units import duration, share
 
 _ACTIVE = 0.01
-"""A thread counts as active when it holds the GIL, or wants it, this share of the time."""
+"""A share of the time that is worth a word."""
 
 
 def verdict(statistics: Statistics) -> str:
@@ -26,8 +26,11 @@ def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> st
     together = (
         f"{len(active)} processes, each with a GIL of its own, ran {statistics.parallelism:.1f} cores' worth"
     )
-    if waited < _ACTIVE:
+    if not waited:
         return f"{together} of Python; nowhere did a thread wait for the GIL."
+    if waited < _ACTIVE:
+        most = f"{share(waited)} of the time"
+        return f"{together} of Python; nowhere did threads wait for the GIL more than {most}."
     worst = max(active, key=_waited)
     where = f"in process {worst.process.pid} somebody waited for the GIL {share(waited)} of the time"
     return f"{together} of Python; {where}."
@@ -38,15 +41,11 @@ def _of_process(process: ProcessStatistics) -> str:
         return _of_gils(process)
     gil = process.gils[0]
     held, waited = gil.utilisation, gil.contention
-    threads = [
-        thread for thread in process.threads if _holds(process, thread) + _waits(process, thread) >= _ACTIVE
-    ]
+    threads = [thread for thread in process.threads if _takes_part(process, thread)]
     if len(threads) < 2 and waited < _ACTIVE:
-        return (
-            f"One thread ran Python: it held the GIL {share(held)} of the time, and nobody waited for it."
-            if held >= _ACTIVE
-            else f"The GIL was held {share(held)} of the time, and nobody waited for it."
-        )
+        nobody = f"somebody waited for it {share(waited)}" if waited else "nobody waited for it"
+        who = "One thread ran Python: it held the GIL" if len(threads) == 1 else "The GIL was held"
+        return f"{who} {share(held)} of the time, and {nobody}."
     if waited < _ACTIVE:
         return (
             f"{len(threads)} threads took turns without getting in each other's way:"
@@ -54,7 +53,8 @@ def _of_process(process: ProcessStatistics) -> str:
         )
     several = f"{max(len(threads), 2)} threads"
     who = _each(process, threads)
-    what = "shared one core's worth of Python" if waited >= 0.5 else f"held the GIL {share(held)} of the time"
+    shared = waited >= 0.5 and held >= 0.9
+    what = "shared one core's worth of Python" if shared else f"held the GIL {share(held)} of the time"
     return f"{several} {what}: {who} holding, {share(waited)} of the time someone waited{_longest(process)}"
 
 
@@ -93,5 +93,6 @@ def _holds(process: ProcessStatistics, thread: ThreadStatistics) -> float:
     return thread.time[State.HOLDING] / process.duration if process.duration else 0.0
 
 
-def _waits(process: ProcessStatistics, thread: ThreadStatistics) -> float:
-    return thread.time[State.WAITING] / process.duration if process.duration else 0.0
+def _takes_part(process: ProcessStatistics, thread: ThreadStatistics) -> bool:
+    """Return whether a thread counts: it holds the GIL for a while, or wants to for long."""
+    return _holds(process, thread) >= _ACTIVE or thread.time[State.WAITING] >= 0.1 * process.duration

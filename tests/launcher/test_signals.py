@@ -31,6 +31,12 @@ sys.exit(9)
 """
 
 
+def default_signals() -> None:
+    """Undo what a shell does to the programs that it starts in the background, and they pass on."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def started(launcher: Launcher, source: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A launcher whose program has printed "ready PID", and that PID."""
@@ -42,6 +48,8 @@ def started(launcher: Launcher, source: str, *options: str) -> Iterator[tuple[su
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=default_signals,
+        start_new_session=True,
     )
     try:
         assert process.stdout is not None
@@ -49,7 +57,8 @@ def started(launcher: Launcher, source: str, *options: str) -> Iterator[tuple[su
         assert word == "ready"
         yield process, int(pid)
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
@@ -136,6 +145,7 @@ class Terminal:
     def __init__(self, command: list[str], directory: Path) -> None:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            default_signals()
             os.chdir(directory)
             os.execvpe(command[0], command, environment())
         self.output = b""

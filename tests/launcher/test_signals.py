@@ -212,7 +212,7 @@ def test_ctrl_c_kills_a_program_that_does_not_catch_it(launcher: Launcher) -> No
 def test_job_control(launcher: Launcher) -> None:
     # Ctrl-Z gives the shell its terminal back, fg goes on, the status comes through.
     launcher.write("import sys\nprint('ready', flush=True)\nprint('got', input(), flush=True)\nsys.exit(3)\n")
-    shell = Terminal(["bash", "--norc", "--noprofile", "-i"], launcher.directory)
+    shell = Terminal(["bash", "--norc", "--noprofile", "--noediting", "-i"], launcher.directory)
     shell.type(b"PS1='$ '; stty -echo\n")
     shell.type(b"alias traced='" + " ".join(launcher.command("-q", "--no-png")).encode() + b"'\n")
     shell.type(b"traced program.py; echo first=$?\n")

@@ -1,7 +1,7 @@
 """The trace format, in numpy's words: what tracer/native/format.h says in C (a test compares the two).
 
 A stream file is a row of packets of `PACKET_SIZE` bytes: one `PACKET_HEADER`, then fixed-size `EVENT_RECORD`s
-(gil streams), or `NAME_RECORD`s each followed by its text (the names stream). Little endian, naturally
+(gil streams) or `SCHED_RECORD`s (sched streams), or `NAME_RECORD`s each followed by its text (the names stream). Little endian, naturally
 aligned, nanoseconds of CLOCK_MONOTONIC.
 """
 
@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+READABLE_VERSIONS: Final = (1, 2)
 
 PACKET_SIZE: Final = 32768
 HEADER_SIZE: Final = 128
@@ -22,6 +23,7 @@ EVENTS_PER_PACKET: Final = (PACKET_SIZE - HEADER_SIZE) // EVENT_SIZE
 CTF_MAGIC: Final = 0xC1FC1FC1
 STREAM_GIL: Final = 0
 STREAM_NAMES: Final = 1
+STREAM_SCHED: Final = 2
 
 UNUSED_TIMESTAMP: Final = 1 << 61
 """Both timestamps of a packet that was prepared ahead and not used yet."""
@@ -43,6 +45,7 @@ PACKET_HEADER: Final = np.dtype(
     ]
 )
 EVENT_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("gil", "<u2"), ("arg", "<u4")])
+SCHED_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("cpu", "<u2"), ("tid", "<u4")])
 NAME_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("reserved", "<u2"), ("ref", "<u4")])
 
 
@@ -69,3 +72,14 @@ class Name(IntEnum):
     THREAD_ALIVE = 33  # ref: tid; lived when recording began; text: its name in the OS
     THREAD_COMM = 34  # ref: tid; its name in the OS
     RECORDING_FAILED = 35  # ref: errno; recording ended early at this stamp; text: what failed
+    TASK = 36  # ref: tid; of sched/: first seen, or exec'd or renamed; text: "<pid> <ppid> <comm>"
+    TASK_EXIT = 37  # ref: tid; of sched/; no text
+
+
+class Sched(IntEnum):
+    """Events of a sched stream. A CPU runs one thread at a time, so an in ends with the next out."""
+
+    SCHED_IN = 48  # the thread begins to run on this CPU
+    SCHED_OUT = 49  # it leaves the CPU, because it blocks or exits
+    SCHED_PREEMPTED = 50  # it leaves the CPU and could go on
+    SCHED_LOST = 51  # records were lost since this stream's previous event; tid: how many

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import TraceFormatError
-from .format import FORMAT_VERSION
+from .format import READABLE_VERSIONS
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _COMMENT = re.compile(rf"({_STRING})|/\*.*?\*/|//[^\n]*", re.DOTALL)
@@ -78,10 +78,9 @@ def read_metadata(path: Path) -> Metadata:
     if trace is None or trace[1] != "le":
         raise TraceFormatError(path, f"byte order {trace[1] if trace else 'not said'}", "byte_order = le")
     version = _number(path, environment, "gilscope_format")
-    if version != FORMAT_VERSION:
-        raise TraceFormatError(
-            path, f"gilscope_format {version}", f"{FORMAT_VERSION}, the one this gilscope reads"
-        )
+    if version not in READABLE_VERSIONS:
+        readable = " or ".join(map(str, READABLE_VERSIONS))
+        raise TraceFormatError(path, f"gilscope_format {version}", f"{readable}, which this gilscope reads")
     if _number(path, clock, "freq") != 1_000_000_000:
         raise TraceFormatError(path, f"a clock of {clock['freq']} Hz", "1000000000")
     return Metadata(

@@ -1,6 +1,7 @@
 """The two definitions of the trace format, C's and Python's, say the same."""
 
 import re
+from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ def constant(name: str) -> int:
         ("GS_CTF_MAGIC", format.CTF_MAGIC),
         ("GS_STREAM_GIL", format.STREAM_GIL),
         ("GS_STREAM_NAMES", format.STREAM_NAMES),
+        ("GS_STREAM_SCHED", format.STREAM_SCHED),
         ("GS_UNUSED_TIMESTAMP", format.UNUSED_TIMESTAMP),
         ("GS_NO_GIL", format.NO_GIL),
     ],
@@ -36,8 +38,11 @@ def test_constants(name: str, value: int) -> None:
     assert constant(name) == value
 
 
-@pytest.mark.parametrize(("macro", "enum"), [("GS_EVENTS", format.Event), ("GS_NAMES", format.Name)])
-def test_ids(macro: str, enum: type[format.Event] | type[format.Name]) -> None:
+@pytest.mark.parametrize(
+    ("macro", "enum"),
+    [("GS_EVENTS", format.Event), ("GS_NAMES", format.Name), ("GS_SCHED_EVENTS", format.Sched)],
+)
+def test_ids(macro: str, enum: type[IntEnum]) -> None:
     table = HEADER.split(f"#define {macro}(X)")[1].split("\n\n")[0]
     in_c = {name: int(number) for number, name in re.findall(r"X\((\d+), (\w+)\)", table)}
     assert in_c == {member.name.lower(): member.value for member in enum}
@@ -48,6 +53,7 @@ def test_ids(macro: str, enum: type[format.Event] | type[format.Name]) -> None:
     [
         ("gs_packet_header", format.PACKET_HEADER),
         ("gs_event", format.EVENT_RECORD),
+        ("gs_sched_event", format.SCHED_RECORD),
         ("gs_name_record", format.NAME_RECORD),
     ],
 )

@@ -51,12 +51,17 @@ def test_layout_does_not_matter(tmp_path: Path) -> None:
         assert read_metadata(written(tmp_path, other)).environment == expected
 
 
+def test_reads_the_first_version(tmp_path: Path) -> None:
+    older = text().replace("gilscope_format = 2", "gilscope_format = 1")
+    assert read_metadata(written(tmp_path, older)).environment["gilscope_format"] == 1
+
+
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
         ("/* CTF 1.8 */", "/* CTF 2 */", "CTF 1.8"),
-        ("gilscope_format = 1", "gilscope_format = 2", "found gilscope_format 2, expected 1"),
-        ("gilscope_format = 1;", "", "no gilscope_format"),
+        ("gilscope_format = 2", "gilscope_format = 3", "found gilscope_format 3, expected 1 or 2"),
+        ("gilscope_format = 2;", "", "no gilscope_format"),
         ("byte_order = le", "byte_order = be", "byte_order = le"),
         ("freq = 1000000000", "freq = 1", "1000000000"),
         ("pid = 100", 'pid = "x"', "a number"),

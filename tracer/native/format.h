@@ -2,17 +2,18 @@
  *
  * Version history (GS_FORMAT_VERSION, "gilscope_format" in the metadata's env):
  *   1  first: gil streams (class 0), names stream (class 1).
+ *   2  a directory sched/ may be there: sched streams (class 2), records task and task_exit among its names.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
- * that is a CTF 1.8 trace: metadata, gil_<n>, names. A stream file is a row of packets of GS_PACKET_SIZE
- * bytes. The clock is CLOCK_MONOTONIC in nanoseconds. Everything is little endian and naturally aligned.
+ * that is a CTF 1.8 trace: metadata, gil_<n>, names. What the scheduler did with all of them is one more, sched/:
+ * metadata, sched_<cpu>, names. A stream file is a row of packets of GS_PACKET_SIZE bytes. The clock is CLOCK_MONOTONIC in nanoseconds. Everything is little endian and naturally aligned.
  */
 #ifndef GILSCOPE_FORMAT_H
 #define GILSCOPE_FORMAT_H
 
 #include <stdint.h>
 
-#define GS_FORMAT_VERSION 1
+#define GS_FORMAT_VERSION 2
 
 /* 32 KiB, so that the packet in use and the one prepared ahead of it stay within 64 KiB a thread. */
 #define GS_PACKET_SIZE 32768u
@@ -22,6 +23,7 @@
 #define GS_CTF_MAGIC 0xC1FC1FC1u
 #define GS_STREAM_GIL 0u   /* fixed-size events of one thread after another */
 #define GS_STREAM_NAMES 1u /* text, referenced by number */
+#define GS_STREAM_SCHED 2u /* fixed-size events of one CPU */
 
 /* A packet prepared ahead of its use is valid CTF: empty, and at the end of time. */
 #define GS_UNUSED_TIMESTAMP (UINT64_C(1) << 61)
@@ -44,6 +46,13 @@ struct gs_event {
     uint16_t id;
     uint16_t gil; /* GS_NO_GIL when the event is about no GIL */
     uint32_t arg;
+};
+
+struct gs_sched_event {
+    uint64_t timestamp;
+    uint16_t id;
+    uint16_t cpu;
+    uint32_t tid; /* of sched_lost: how many records */
 };
 
 /* A names record: this, then UTF-8 text with its NUL. Each starts at a multiple of 8; content_size ends with the
@@ -77,14 +86,24 @@ struct gs_name_record {
     X(32, thread_name)      /* ref: tid; the Python name; a later one replaces it */               \
     X(33, thread_alive)     /* ref: tid; lived when recording began; text: its name in the OS */   \
     X(34, thread_comm)      /* ref: tid; its name in the OS */                                     \
-    X(35, recording_failed) /* ref: errno; recording ended early at this stamp; text: what failed */
+    X(35, recording_failed) /* ref: errno; recording ended early at this stamp; text: what failed */ \
+    X(36, task)             /* ref: tid; of sched/: first seen, or exec'd or renamed; text: "<pid> <ppid> <comm>" */ \
+    X(37, task_exit)        /* ref: tid; of sched/; no text */
+
+/* X(id, name): the events of a sched stream. A CPU runs one thread at a time, so an in ends with the next out. */
+#define GS_SCHED_EVENTS(X)                                                                         \
+    X(48, sched_in)        /* the thread begins to run on this CPU */                              \
+    X(49, sched_out)       /* it leaves the CPU, because it blocks or exits */                     \
+    X(50, sched_preempted) /* it leaves the CPU and could go on */                                 \
+    X(51, sched_lost)      /* records were lost since this stream's previous event; tid: how many */
 
 #define GS_ENUM(id, name) gs_##name = id,
-enum gs_event_id { GS_EVENTS(GS_ENUM) GS_NAMES(GS_ENUM) };
+enum gs_event_id { GS_EVENTS(GS_ENUM) GS_NAMES(GS_ENUM) GS_SCHED_EVENTS(GS_ENUM) };
 #undef GS_ENUM
 
 _Static_assert(sizeof(struct gs_packet_header) == GS_HEADER_SIZE, "header");
 _Static_assert(sizeof(struct gs_event) == GS_EVENT_SIZE, "event");
+_Static_assert(sizeof(struct gs_sched_event) == GS_EVENT_SIZE, "sched event");
 _Static_assert(sizeof(struct gs_name_record) == 16, "name record");
 
 #endif

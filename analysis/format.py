@@ -1,8 +1,8 @@
 """The trace format, in numpy's words: what tracer/native/format.h says in C (a test compares the two).
 
 A stream file is a row of packets of `PACKET_SIZE` bytes: one `PACKET_HEADER`, then fixed-size `EVENT_RECORD`s
-(gil streams) or `SCHED_RECORD`s (sched streams), or `NAME_RECORD`s each followed by its text (the names stream). Little endian, naturally
-aligned, nanoseconds of CLOCK_MONOTONIC.
+(gil streams) or `SCHED_RECORD`s (sched streams), or `NAME_RECORD`s each followed by its text (the names
+stream). Little endian, naturally aligned, nanoseconds of CLOCK_MONOTONIC.
 """
 
 from __future__ import annotations

@@ -29,12 +29,22 @@ cdef extern from "native/gilscope.h":
         unsigned int streams
 
 
+cdef extern from "native/sched.h":
+    struct gs_sched_result:
+        unsigned long long events
+        unsigned long long lost
+        unsigned long long cpu_ns
+        int failure
+
+
 ctypedef int (*install_function)(char *message, size_t size)
 ctypedef int (*start_function)(const char *directory, const char *environment, int follow_forks, char *message, size_t size)
 ctypedef void (*plain_function)() noexcept nogil
 ctypedef void (*status_function)(gs_status *status) noexcept nogil
 ctypedef void (*name_function)(unsigned int tid, const char *text) noexcept nogil
 ctypedef const char *(*text_function)() noexcept nogil
+ctypedef int (*sched_start_function)(const char *directory, const char *environment, int of_process, char *message, size_t size)
+ctypedef void (*sched_stop_function)(gs_sched_result *result) noexcept nogil
 
 CORE_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "native", "libgilscope.so")
 
@@ -49,6 +59,8 @@ cdef struct Core:
     status_function get_status
     name_function name_thread
     text_function process_directory
+    sched_start_function sched_start
+    sched_stop_function sched_stop
 
 cdef Core core
 
@@ -71,6 +83,8 @@ cdef int open_core() except -1:
     core.get_status = <status_function>symbol(library, b"gs_get_status")
     core.name_thread = <name_function>symbol(library, b"gs_name_thread")
     core.process_directory = <text_function>symbol(library, b"gs_process_directory")
+    core.sched_start = <sched_start_function>symbol(library, b"gs_sched_start")
+    core.sched_stop = <sched_stop_function>symbol(library, b"gs_sched_stop")
     return 0
 
 
@@ -160,3 +174,50 @@ def name_thread(unsigned int tid, str name):
 def process_directory():
     """Where this process is recorded now, or ``""``."""
     return os.fsdecode(core.process_directory())
+
+
+def sched_start(directory, str environment, bint of_process):
+    """Begin to record what the scheduler does, into ``sched/`` in `directory`.
+
+    Parameters
+    ----------
+    directory : path
+        The trace.
+    environment : str
+        TSDL assignments for the metadata's ``env`` block.
+    of_process : bool
+        Record this process, and all that it starts; else the next program that this thread starts, and all
+        that that one starts.
+
+    Returns
+    -------
+    str
+        Why it can't be recorded and what would allow it; ``""``: it is.
+    """
+    cdef char message[MESSAGE_SIZE]
+    cdef bytes path = os.fsencode(os.path.abspath(directory))
+    cdef bytes text = environment.encode()
+    # The GIL stays held: what would start a thread now waits until the events are open.
+    if core.sched_start(path, text, of_process, message, MESSAGE_SIZE) != 0:
+        return message.decode("utf-8", "replace")
+    return ""
+
+
+def sched_stop():
+    """End what `sched_start` began, and wait until all is written.
+
+    Returns
+    -------
+    dict
+        ``events`` (written), ``lost`` (records that there was no room for), ``cpu_ns`` (what draining cost),
+        ``failure`` (errno that ended it early, or 0). All 0 when nothing was recorded.
+    """
+    cdef gs_sched_result result
+    with nogil:
+        core.sched_stop(&result)
+    return {
+        "events": result.events,
+        "lost": result.lost,
+        "cpu_ns": result.cpu_ns,
+        "failure": result.failure,
+    }

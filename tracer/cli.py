@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from tracer import directory, launcher
 from tracer.ahead import Ahead
 from tracer.errors import GilscopeError, UsageError
 from tracer.options import Options, parse
+from tracer.sched import Scheduler
 
 if TYPE_CHECKING:
     from analysis import Trace
@@ -23,12 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments[:1] == ["dump"]:
             return _dump(arguments[1:])
         options = parse(arguments)
-        status = _record(options)
+        scheduler = Scheduler(options.trace, options.target.command, wanted=options.sched)
+        status = _record(options, scheduler)
     except GilscopeError as error:
         _say(str(error))
         return 2
     try:
-        _report(options)
+        _report(options, scheduler)
     except GilscopeError as error:
         _say(str(error))
     except KeyboardInterrupt:
@@ -40,7 +43,7 @@ def _say(line: str) -> None:
     print(f"gilscope: {line}", file=sys.stderr, flush=True)
 
 
-def _record(options: Options) -> int:
+def _record(options: Options, scheduler: Scheduler) -> int:
     if not launcher.CORE.exists():
         raise UsageError(f"the native core is not built: pip install . (or make build) makes {launcher.CORE}")
     directory.make(options.trace, force=options.force)
@@ -48,18 +51,20 @@ def _record(options: Options) -> int:
         options.trace, switch_interval=options.switch_interval, children=options.children
     )
     try:
-        with Ahead(options.trace):
+        with Ahead(options.trace), scheduler:
+            if scheduler.missing and not options.quiet:
+                _say(f"no scheduler events: {scheduler.missing}")
             return launcher.run(options.target, environment)
     except UsageError:
         options.trace.rmdir()
         raise
 
 
-def _report(options: Options) -> None:
+def _report(options: Options, scheduler: Scheduler) -> None:
     if not options.trace.is_dir():
         _say(f"{options.trace} has vanished: there is nothing to analyse")
         return
-    if not directory.process_directories(options.trace):
+    if directory.is_empty(options.trace):
         options.trace.rmdir()
         _say(f"nothing was recorded, so there is no {options.trace}")
         return
@@ -76,6 +81,10 @@ def _report(options: Options) -> None:
             _say(f"the recording of process {process.pid} ended early: {process.failure}")
     if discarded := sum(process.discarded for process in trace.processes):
         _say(f"{discarded} events were lost; the trace ends early")
+    if scheduler.failure:
+        _say(f"the scheduler's events end early: {os.strerror(scheduler.failure)}")
+    if scheduler.lost:
+        _say(f"{scheduler.lost} scheduler events were lost; what they said is shown as unknown")
     if options.json is not None:
         _write_json(trace, options.json)
     if options.picture is not None:

@@ -15,6 +15,9 @@ _PROCESS = re.compile(r"[1-9][0-9]*(_[1-9][0-9]*)?")
 _FILE = re.compile(r"metadata|names|(gil|sched)_[0-9]+")
 _MARK = b"gilscope_format"
 
+SCHED = "sched"
+"""The directory, beside those of the processes, of what the scheduler did with all of them."""
+
 # Of tracer/native/format.h. Not from analysis.format: that needs numpy, and the API runs in the traced
 # program.
 PACKET_SIZE = 32768
@@ -31,7 +34,9 @@ def is_trace(path: Path) -> bool:
 
 
 def _is_process(path: Path) -> bool:
-    if path.is_symlink() or not path.is_dir() or not _PROCESS.fullmatch(path.name):
+    if path.is_symlink() or not path.is_dir():
+        return False
+    if path.name != SCHED and not _PROCESS.fullmatch(path.name):
         return False
     files = list(path.iterdir())
     if not files:
@@ -87,6 +92,11 @@ def process_directories(path: Path) -> list[Path]:
         return sorted(entry for entry in path.iterdir() if _PROCESS.fullmatch(entry.name))
     except OSError:
         return []
+
+
+def is_empty(path: Path) -> bool:
+    """Whether nothing at all was recorded into the trace's directory at `path`."""
+    return not process_directories(path) and not (path / SCHED).is_dir()
 
 
 def running(path: Path) -> list[int]:

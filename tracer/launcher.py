@@ -31,15 +31,16 @@ _STOP_SETTLES = 0.02
 @dataclass(frozen=True)
 class Target:
     """What to run: the interpreter, its own options, and the program (a script, -m or -c) with its
-    arguments."""
+    arguments. Or a command of any kind, the name that it was called by, and its arguments."""
 
     interpreter: str
     flags: tuple[str, ...]
     program: tuple[str, ...]
+    called: str = ""
 
     @property
     def command(self) -> list[str]:
-        return [self.interpreter, *self.flags, *self.program]
+        return [self.called or self.interpreter, *self.flags, *self.program]
 
 
 def target_environment(trace: Path, *, switch_interval: float | None, children: bool) -> dict[str, str]:

@@ -28,6 +28,8 @@ NAME comes from the program (threads.py: threads; -m pkg.mod: pkg.mod; -c: comma
 program; everything after it is its own. The interpreter's own options go where they always go:
 python -X dev -m tracer script.py. The exit status is the program's; 2 for an error of gilscope's own.
 gilscope dump TRACE prints a trace as text.
+With --exec the program is any command: gilscope --exec -- make test. Pythons in it are recorded as ever, all
+else as the scheduler sees it.
 """
 
 
@@ -43,6 +45,7 @@ class Options:
     quiet: bool
     switch_interval: float | None
     children: bool
+    sched: bool
 
 
 class _Parser(argparse.ArgumentParser):
@@ -53,7 +56,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> _Parser:
     parser = _Parser(
         prog="gilscope",
-        usage="gilscope [options] (script.py | -m module | -c code) [arguments ...]",
+        usage="gilscope [options] (script.py | -m module | -c code | --exec -- command) [arguments ...]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -75,6 +78,8 @@ def _parser() -> _Parser:
     add("--switch-interval", metavar="S", help="set the interpreter's switch interval, in seconds")
     add("--no-children", action="store_true", help="leave out the processes that the program starts")
     add("--python", metavar="PATH", help="the interpreter that runs the program (default: this one)")
+    add("--exec", action="store_true", help="the program is a command of any kind")
+    add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--version", action="version", version=f"gilscope {VERSION}")
     return parser
 
@@ -104,7 +109,9 @@ def parse(arguments: list[str]) -> Options:
     values = _parser().parse_args(ours)
     if values.no_png and values.png:
         raise UsageError("--png and --no-png exclude each other")
-    name = _program_name(program)
+    if values.exec and values.python:
+        raise UsageError("--exec runs the command itself: --python does not go with it")
+    name = _command_name(program) if values.exec else _program_name(program)
     trace = Path(values.output or f"{name}.trace")
     if values.no_png:
         picture = None
@@ -121,7 +128,7 @@ def parse(arguments: list[str]) -> Options:
     if json not in (None, "-"):
         _check_file(Path(json), "--json", values.force)
     return Options(
-        target=_target(values.python, program),
+        target=_command(program) if values.exec else _target(values.python, program),
         trace=trace,
         picture=picture,
         json=json,
@@ -129,6 +136,7 @@ def parse(arguments: list[str]) -> Options:
         quiet=values.quiet,
         switch_interval=_switch_interval(values.switch_interval),
         children=not values.no_children,
+        sched=not values.no_sched,
     )
 
 
@@ -152,6 +160,12 @@ def _program_name(program: list[str]) -> str:
     if not os.access(script, os.R_OK):
         raise UsageError(f"{script} can't be read")
     return script.resolve().stem if script.name in ("", "..") else script.stem
+
+
+def _command_name(command: list[str]) -> str:
+    if not command:
+        raise UsageError("no command to run: gilscope --exec -- command [arguments ...]")
+    return Path(command[0]).stem or "command"
 
 
 def _check_file(path: Path, option: str, force: bool) -> None:
@@ -185,6 +199,13 @@ def _target(python: str | None, program: list[str]) -> Target:
     if interpreter is None:
         raise UsageError(f"there is no interpreter {python} to run (--python PATH)")
     return Target(interpreter, (), tuple(program))
+
+
+def _command(command: list[str]) -> Target:
+    path = shutil.which(command[0])
+    if path is None:
+        raise UsageError(f"there is no command {command[0]} to run (--exec)")
+    return Target(path, (), tuple(command[1:]), called=command[0])
 
 
 def _own_flags() -> list[str]:

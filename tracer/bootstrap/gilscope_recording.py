@@ -67,7 +67,7 @@ def _json_string(text):
     return '"' + "".join(characters) + '"'
 
 
-def _tsdl_string(text):
+def tsdl_string(text):
     # type: (str) -> str
     """A string of the trace's metadata. Without control characters, which its grammar has no safe form of."""
     printable = "".join(character if character >= " " and character != "\x7f" else " " for character in text)
@@ -96,19 +96,19 @@ def environment_text():
     implementation = getattr(sys, "implementation", None)
     interval = getattr(sys, "getswitchinterval", lambda: 0)()
     entries = [
-        ("hostname", _tsdl_string(machine[1])),
-        ("argv", _tsdl_string("[" + ", ".join(map(_json_string, _arguments())) + "]")),
-        ("executable", _tsdl_string(sys.executable or "")),
-        ("python_implementation", _tsdl_string("PyPy" if hasattr(sys, "pypy_version_info") else "CPython")),
-        ("python_version", _tsdl_string("%d.%d.%d" % sys.version_info[:3])),
-        ("python_build", _tsdl_string(sys.version.replace("\n", " "))),
+        ("hostname", tsdl_string(machine[1])),
+        ("argv", tsdl_string("[" + ", ".join(map(_json_string, _arguments())) + "]")),
+        ("executable", tsdl_string(sys.executable or "")),
+        ("python_implementation", tsdl_string("PyPy" if hasattr(sys, "pypy_version_info") else "CPython")),
+        ("python_version", tsdl_string("%d.%d.%d" % sys.version_info[:3])),
+        ("python_build", tsdl_string(sys.version.replace("\n", " "))),
         ("switch_interval_ns", "%.0f" % (interval * 1e9)),
         ("cpus", str(cpus)),
-        ("kernel", _tsdl_string(machine[2])),
-        ("gilscope_version", _tsdl_string(VERSION)),
+        ("kernel", tsdl_string(machine[2])),
+        ("gilscope_version", tsdl_string(VERSION)),
     ]
     if implementation is not None and implementation.name not in ("cpython", "pypy"):
-        entries.append(("implementation_name", _tsdl_string(implementation.name)))
+        entries.append(("implementation_name", tsdl_string(implementation.name)))
     return "".join("  %s = %s;\n" % entry for entry in entries)
 
 

@@ -1,4 +1,4 @@
-/* Written once a process, before its first event. In a forked child this runs in a hook, so the text is put
+/* Written once a process (and once for the scheduler's part), before its first event. In a forked child this runs in a hook, so the text is put
  * together when the recording begins and only its numbers change. */
 #define _GNU_SOURCE
 #include "metadata.h"
@@ -22,6 +22,9 @@
     "event { name = \"" #event_name "\"; id = " #event_id                                            \
     "; stream_id = 1; fields := struct { uint32_t ref; string text; }; };\n"
 
+#define SCHED(event_id, event_name)                                                                  \
+    "event { name = \"" #event_name "\"; id = " #event_id "; stream_id = 2; fields := struct { uint32_t tid; }; };\n"
+
 #define TEXT_OF(number) #number
 #define VERSION(number) TEXT_OF(number)
 
@@ -44,26 +47,36 @@ static const char before[] =
     "env {\n  gilscope_format = " VERSION(GS_FORMAT_VERSION) ";\n"
     "  pid = " NUMBER ";\n  ppid = " NUMBER ";\n  recording_start = " NUMBER ";\n";
 
-static const char after[] =
-    "};\n"
-    "clock { name = monotonic; description = \"CLOCK_MONOTONIC\"; freq = 1000000000; offset = " NUMBER "; };\n"
+#define CLOCK                                                                                        \
+    "};\n"                                                                                           \
+    "clock { name = monotonic; description = \"CLOCK_MONOTONIC\"; freq = 1000000000; offset = " NUMBER "; };\n" \
     "typealias integer { size = 64; align = 64; signed = false; map = clock.monotonic.value; } := timestamp_t;\n"
+
+static const char of_process[] = CLOCK
     "stream { id = 0;\n" PACKET_CONTEXT "  event.context := struct { uint16_t gil; };\n};\n" GS_EVENTS(EVENT)
     "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME);
 
-static char *text;
+static const char of_sched[] = "  kind = \"sched\";\n  recording_stop = " NUMBER ";\n" CLOCK
+    "stream { id = 2;\n" PACKET_CONTEXT "  event.context := struct { uint16_t cpu; };\n};\n" GS_SCHED_EVENTS(SCHED)
+    "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME);
+
+static char *of_this_process, *of_this_sched;
+
+static char *compose(const char *environment, const char *rest)
+{
+    char *text = malloc(sizeof before + strlen(environment) + strlen(rest) + 1);
+    if (text != NULL)
+        strcpy(stpcpy(stpcpy(text, before), environment), rest);
+    return text;
+}
 
 bool gs_metadata_prepare(const char *environment)
 {
-    free(text);
-    text = malloc(sizeof before + strlen(environment) + sizeof after);
-    if (text == NULL)
-        return false;
-    strcpy(stpcpy(stpcpy(text, before), environment), after);
-    return true;
+    free(of_this_process);
+    return (of_this_process = compose(environment, of_process)) != NULL;
 }
 
-static void put(const char *key, uint64_t number)
+static void put(char *text, const char *key, uint64_t number)
 {
     char *at = strstr(text, key);
     if (at == NULL)
@@ -74,18 +87,9 @@ static void put(const char *key, uint64_t number)
     gs_append_number(&at, end, number);
 }
 
-bool gs_metadata_write(const char *path, uint32_t pid, uint32_t parent, uint64_t start)
+static bool write_text(const char *path, int how, const char *text)
 {
-    put("  pid = ", pid);
-    put("  ppid = ", parent);
-    put("  recording_start = ", start);
-    /* The two clocks are read around each other: the offset is good to some ten nanoseconds. */
-    uint64_t first = gs_clock_read(CLOCK_MONOTONIC);
-    uint64_t utc = gs_clock_read(CLOCK_REALTIME);
-    uint64_t second = gs_clock_read(CLOCK_MONOTONIC);
-    put("freq = 1000000000; offset = ", utc - (first + (second - first) / 2));
-
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | how, 0666);
     if (fd < 0)
         return false;
     size_t length = strlen(text), done = 0;
@@ -101,4 +105,39 @@ bool gs_metadata_write(const char *path, uint32_t pid, uint32_t parent, uint64_t
     close(fd);
     errno = done < length && error == 0 ? ENOSPC : error;
     return done == length;
+}
+
+static bool write_new(const char *path, char *text, uint32_t pid, uint32_t parent, uint64_t start)
+{
+    put(text, "  pid = ", pid);
+    put(text, "  ppid = ", parent);
+    put(text, "  recording_start = ", start);
+    /* The two clocks are read around each other: the offset is good to some ten nanoseconds. */
+    uint64_t first = gs_clock_read(CLOCK_MONOTONIC);
+    uint64_t utc = gs_clock_read(CLOCK_REALTIME);
+    uint64_t second = gs_clock_read(CLOCK_MONOTONIC);
+    put(text, "freq = 1000000000; offset = ", utc - (first + (second - first) / 2));
+    return write_text(path, O_CREAT | O_EXCL, text);
+}
+
+bool gs_metadata_write(const char *path, uint32_t pid, uint32_t parent, uint64_t start)
+{
+    return write_new(path, of_this_process, pid, parent, start);
+}
+
+bool gs_metadata_write_sched(const char *path, const char *environment, uint32_t pid, uint32_t parent,
+                             uint64_t start)
+{
+    free(of_this_sched);
+    of_this_sched = compose(environment, of_sched);
+    if (of_this_sched == NULL)
+        return false;
+    put(of_this_sched, "  recording_stop = ", 0);
+    return write_new(path, of_this_sched, pid, parent, start);
+}
+
+bool gs_metadata_end_sched(const char *path, uint64_t stop)
+{
+    put(of_this_sched, "  recording_stop = ", stop);
+    return write_text(path, 0, of_this_sched); /* of the same length: nobody reads half of it */
 }

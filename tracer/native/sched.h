@@ -1,0 +1,27 @@
+/* The scheduler's part of a recording: when each thread was on which CPU. Another interface of the native core,
+ * apart from the interpreter's: no call here needs the GIL, and its thread never asks for it. */
+#ifndef GILSCOPE_SCHED_H
+#define GILSCOPE_SCHED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gilscope.h"
+
+struct gs_sched_result {
+    uint64_t events;    /* written */
+    uint64_t lost;      /* records that the kernel could not keep: the rings were full */
+    uint64_t cpu_ns;    /* what draining cost */
+    int32_t failure;    /* errno that ended it early, or 0 */
+};
+
+/* Record, into directory/sched/, what the next program does that the calling thread starts, and all that it
+ * starts; or (of_process) the process that calls, and all that it starts. Begins a thread that drains. Returns
+ * 0, or 1: message gets why not and what would allow it, and nothing is left behind. */
+GS_API int gs_sched_start(const char *directory, const char *environment, int of_process, char *message,
+                          size_t size);
+
+/* End it, all that there is being written. Waits for the draining thread. Not of a forked child's concern. */
+GS_API void gs_sched_stop(struct gs_sched_result *result);
+
+#endif

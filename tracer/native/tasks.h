@@ -1,0 +1,39 @@
+/* Who the threads are that the scheduler speaks of: a table by tid, and the names stream of sched/. */
+#ifndef GILSCOPE_TASKS_H
+#define GILSCOPE_TASKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GS_COMM_SIZE 16
+
+enum gs_news_kind {
+    GS_TASK_FORK,
+    GS_TASK_COMM,
+    GS_TASK_EXIT,
+    GS_TASK_SEEN, /* it runs, and may be one that nothing was said of */
+};
+
+struct gs_news {
+    uint64_t time;
+    enum gs_news_kind kind;
+    uint32_t pid, ppid, tid, ptid; /* ppid, ptid: of who made it */
+    char comm[GS_COMM_SIZE];
+};
+
+/* parent: of the first task that has no known one. False: no memory. */
+bool gs_tasks_begin(const char *names_path, uint32_t recorder, bool recorder_is_parent);
+
+bool gs_tasks_knows(uint32_t tid);
+
+/* News may come in any order within a drain: CPUs are read one after the other. */
+void gs_tasks_tell(const struct gs_news *news);
+
+/* Sort what was told up to horizon, and write it. False: the file can't be written. */
+bool gs_tasks_settle(uint64_t horizon);
+
+bool gs_tasks_failed(uint64_t time, int error, const char *what); /* a record that says so */
+bool gs_tasks_flush(void);
+void gs_tasks_end(void);
+
+#endif

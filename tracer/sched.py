@@ -1,0 +1,71 @@
+"""The scheduler's part of a recording: when each thread was on which CPU, into `sched/` of the trace.
+
+The kernel writes it down (`perf_event_open`), a native thread of the recorder takes it away; neither asks for
+the GIL. Under the launcher that thread is the launcher's, so the program pays nothing for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from tracer.bootstrap import gilscope_recording
+from tracer.directory import SCHED
+
+
+class Scheduler:
+    """Context manager: what the scheduler does with the next program that this thread starts is recorded.
+
+    Attributes
+    ----------
+    missing : str
+        Why it is not recorded, and what would allow it; "" when it is.
+    lost, failure : int
+        Afterwards: records that there was no room for; errno that ended the recording early.
+    """
+
+    def __init__(self, trace: Path, command: Sequence[str], *, wanted: bool = True) -> None:
+        self.missing = ""
+        self.lost = self.failure = 0
+        self._trace = trace
+        self._command = command
+        self._wanted = wanted
+        self._begun = False
+
+    def __enter__(self) -> Scheduler:
+        if self._wanted:
+            from tracer import _recorder
+
+            self.missing = _recorder.sched_start(self._trace, environment_text(self._command), False)
+            self._begun = not self.missing
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._begun:
+            from tracer import _recorder
+
+            result = _recorder.sched_stop()
+            self.lost, self.failure = result["lost"], result["failure"]
+            if result["events"] == 0:
+                shutil.rmtree(self._trace / SCHED, ignore_errors=True)  # the program could not be started
+
+
+def environment_text(command: Sequence[str]) -> str:
+    """What the metadata of `sched/` says: assignments for the env block, in TSDL."""
+    machine = os.uname()
+    text = gilscope_recording.tsdl_string
+    return "".join(
+        f"  {key} = {value};\n"
+        for key, value in (
+            ("hostname", text(machine.nodename)),
+            ("argv", text(json.dumps(list(command)))),
+            ("kernel", text(f"{machine.sysname} {machine.release} {machine.machine}")),
+            ("gilscope_version", text(gilscope_recording.VERSION)),
+        )
+    )

@@ -10,13 +10,20 @@ from pathlib import Path
 from types import TracebackType
 
 from tracer import directory
+from tracer import sched as scheduler
 from tracer.bootstrap import gilscope_recording
 from tracer.errors import RecordingError
 
 _undo: list[Callable[[], None]] = []
 
 
-def start(path: str | os.PathLike[str], *, switch_interval: float | None = None, force: bool = False) -> Path:
+def start(
+    path: str | os.PathLike[str],
+    *,
+    switch_interval: float | None = None,
+    force: bool = False,
+    sched: bool = True,
+) -> Path:
     """Begin to record this process, and the processes that it forks.
 
     Parameters
@@ -27,6 +34,8 @@ def start(path: str | os.PathLike[str], *, switch_interval: float | None = None,
         Set the interpreter's switch interval, in seconds, until `stop`.
     force : bool
         Replace a trace of ours that is there. Anything else is never replaced.
+    sched : bool
+        Record when each thread has a CPU, too. Where that can't be, one line on stderr says why, once.
 
     Returns
     -------
@@ -58,7 +67,9 @@ def start(path: str | os.PathLike[str], *, switch_interval: float | None = None,
     except RecordingError:
         _take_back()
         raise
-    _undo.append(gilscope_recording.stop_before_exit(_recorder.stop))
+    _undo.append(gilscope_recording.stop_before_exit(_end))
+    if sched:
+        scheduler.start_here(trace)
     _undo.append(gilscope_recording.follow_thread_names(_recorder.name_thread))
     return trace
 
@@ -71,13 +82,20 @@ def stop() -> None:
     from tracer import _recorder
 
     status = _recorder.status()
-    _recorder.stop()
+    _end()
     if _undo and status["failure"]:
         reason = os.strerror(status["failure"])
         print(
             f"gilscope: recording ended early: {reason}; {status['discarded']} events lost", file=sys.stderr
         )
     _take_back()
+
+
+def _end() -> None:
+    from tracer import _recorder
+
+    _recorder.stop()
+    scheduler.stop_here()
 
 
 def _take_back() -> None:
@@ -98,20 +116,26 @@ class trace(ContextDecorator):
 
     Parameters
     ----------
-    path, switch_interval, force
+    path, switch_interval, force, sched
         As `start` takes them, and with its errors. Without `force` a decorated function runs only once: the
         second call finds the trace of the first.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, switch_interval: float | None = None, force: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        switch_interval: float | None = None,
+        force: bool = False,
+        sched: bool = True,
     ) -> None:
         self.path = Path(path)
         self.switch_interval = switch_interval
         self.force = force
+        self.sched = sched
 
     def __enter__(self) -> Path:
-        return start(self.path, switch_interval=self.switch_interval, force=self.force)
+        return start(self.path, switch_interval=self.switch_interval, force=self.force, sched=self.sched)
 
     def __exit__(
         self,

@@ -6,9 +6,9 @@ the GIL. Under the launcher that thread is the launcher's, so the program pays n
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +56,10 @@ class Scheduler:
                 shutil.rmtree(self._trace / SCHED, ignore_errors=True)  # the program could not be started
 
 
+def _json(command: Sequence[str]) -> str:
+    return "[" + ", ".join(map(gilscope_recording.json_string, command)) + "]"
+
+
 def environment_text(command: Sequence[str]) -> str:
     """What the metadata of `sched/` says: assignments for the env block, in TSDL."""
     machine = os.uname()
@@ -64,8 +68,34 @@ def environment_text(command: Sequence[str]) -> str:
         f"  {key} = {value};\n"
         for key, value in (
             ("hostname", text(machine.nodename)),
-            ("argv", text(json.dumps(list(command)))),
+            ("argv", text(_json(command))),
             ("kernel", text(f"{machine.sysname} {machine.release} {machine.machine}")),
             ("gilscope_version", text(gilscope_recording.VERSION)),
         )
     )
+
+
+_told = False
+
+
+def start_here(trace: Path) -> None:
+    """Record this process, and what it starts. Where that can't be, say why, once a process."""
+    global _told
+    from tracer import _recorder
+
+    missing = _recorder.sched_start(trace, gilscope_recording.environment_text(), True)
+    if missing and not _told:
+        _told = True
+        print(f"gilscope: no scheduler events: {missing}", file=sys.stderr)
+
+
+def stop_here() -> None:
+    """End what `start_here` began; nothing happens when there is none, or in a forked child."""
+    from tracer import _recorder
+
+    result = _recorder.sched_stop()
+    if result["failure"]:
+        reason = os.strerror(result["failure"])
+        print(f"gilscope: the scheduler's events end early: {reason}", file=sys.stderr)
+    if result["lost"]:
+        print(f"gilscope: {result['lost']} scheduler events were lost", file=sys.stderr)

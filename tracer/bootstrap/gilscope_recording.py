@@ -49,7 +49,7 @@ def split_command_line(arguments):
     return arguments[:position], arguments[position:]
 
 
-def _json_string(text):
+def json_string(text):
     # type: (str) -> str
     """JSON in ASCII; the json module would bring re and more into the traced program."""
     characters = []
@@ -97,7 +97,7 @@ def environment_text():
     interval = getattr(sys, "getswitchinterval", lambda: 0)()
     entries = [
         ("hostname", tsdl_string(machine[1])),
-        ("argv", tsdl_string("[" + ", ".join(map(_json_string, _arguments())) + "]")),
+        ("argv", tsdl_string("[" + ", ".join(map(json_string, _arguments())) + "]")),
         ("executable", tsdl_string(sys.executable or "")),
         ("python_implementation", tsdl_string("PyPy" if hasattr(sys, "pypy_version_info") else "CPython")),
         ("python_version", tsdl_string("%d.%d.%d" % sys.version_info[:3])),

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "sched.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/perf_event.h>
@@ -327,14 +328,32 @@ static void end_thread(void)
     sem_destroy(&sched.go);
 }
 
+/* Threads that live already: nothing will be said of where they come from. */
+static void tell_living(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    if (tasks == NULL)
+        return;
+    uint64_t now = gs_clock_read(CLOCK_MONOTONIC);
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+        uint32_t tid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+        if (tid != 0 && tid != sched.tid)
+            gs_tasks_tell(&(struct gs_news){.time = now, .kind = GS_TASK_SEEN, .pid = sched.pid, .tid = tid});
+    }
+    closedir(tasks);
+}
+
 static bool begin(const char *environment, bool of_process, char *message, size_t size)
 {
     bool opened = of_process ? gs_rings_open_for_process(&sched.rings, sched.tid, message, size)
                              : gs_rings_open_for_exec(&sched.rings, message, size);
     if (!opened)
         return false;
-    if (begin_lanes(of_process) && begin_files(environment))
+    if (begin_lanes(of_process) && begin_files(environment)) {
+        if (of_process)
+            tell_living();
         return true;
+    }
     snprintf(message, size, "%s; --no-sched leaves it out", strerror(errno));
     release();
     return false;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from .columns import Columns, first_gil_events
 from .format import Event
 from .grammar import LOST
 from .model import INTERVAL, State
+
+if TYPE_CHECKING:
+    from .five_states import States
 
 _BEGINS = {
     Event.GIL_RELEASED: State.RELEASED,
@@ -99,6 +103,8 @@ def make_intervals(columns: Columns) -> Intervals:
     # bytes.translate looks up three times as fast as an index does.
     state = np.frombuffer(bytearray(began.tobytes().translate(_STATE_AFTER)), np.uint8)
     state[opening[unknown & (began[opening] == Event.THREAD_START)]] = State.UNKNOWN
+    # Known from the scheduler alone: it never touched a GIL.
+    state[opening[(began[opening] == LOST) & ~columns.seen_alive]] = State.RELEASED
     start = columns.time[event]
     start[opening] = columns.begin
     duration = np.empty_like(start)
@@ -142,10 +148,20 @@ def interval_table(columns: Columns, intervals: Intervals, gil: Int32s) -> Table
     table["start"] = intervals.start
     table["duration"] = intervals.duration
     table["thread"] = np.repeat(np.arange(len(intervals.first) - 1), np.diff(intervals.first))
-    of_gil = intervals.state >= State.WAITING
+    of_gil = intervals.state >= State.WAITING  # there is no other state among these
     table["gil"] = np.where(of_gil, gil[intervals.event], -1)
     table["state"] = intervals.state
     table["unfinished"] = unfinished(columns, intervals)
+    table["cpu"] = -1
+    return table
+
+
+def state_table(gil_intervals: Table, states: States) -> Table:
+    """Return the INTERVAL table in five states: parts of GIL intervals, with what is true of the whole."""
+    table = gil_intervals[states.of]
+    for name in ("start", "duration", "state", "cpu"):
+        table[name] = getattr(states, name)
+    table["unfinished"][:-1] &= states.of[1:] != states.of[:-1]  # only the last part's end was not seen
     return table
 
 

@@ -7,6 +7,8 @@
 5. No wait is negative; each one ends in an acquire, an abandon, or the end of the trace.
 6. A requested release has a waiter that timed out.
 7. Nothing was lost without a word.
+8. On one CPU, one thread runs at a time; the five states tile a thread's life, and each is a part of what it
+   did about the GIL.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ def validate(trace: Trace) -> list[Violation]:
         _waits_without_end,
         _requested_by_nobody,
         _lost_in_silence,
+        _shared_cpus,
+        _states_do_not_tile,
     ]
     found: list[Violation] = []
     for check in checks:
@@ -192,3 +196,37 @@ def _lost_in_silence(trace: Trace) -> Iterator[Violation]:
         if process.discarded and process.failure is None:
             message = f"process {process.pid} lost {process.discarded} events and does not say why"
             yield Violation(7, message, process.end, -1, trace.path)
+
+
+def _shared_cpus(trace: Trace) -> Iterator[Violation]:
+    rows = trace.on_cpu
+    rows = rows[rows["cpu"] >= 0]
+    rows = rows[np.lexsort((rows["start"], rows["cpu"]))]
+    end = rows["start"] + rows["duration"]
+    shared = (rows["cpu"][1:] == rows["cpu"][:-1]) & (rows["start"][1:] < end[:-1])
+    for at in np.flatnonzero(shared):
+        before, after = rows[at], rows[at + 1]
+        message = (
+            f"thread {after['tid']} runs on cpu {after['cpu']} while thread {before['tid']} does,"
+            f" until {end[at]}"
+        )
+        yield Violation(8, message, int(after["start"]), int(after["thread"]), trace.path / "sched")
+
+
+def _states_do_not_tile(trace: Trace) -> Iterator[Violation]:
+    """Each GIL interval is as long as its parts, and they follow each other."""
+    if trace.scheduling is None:
+        return
+    states, intervals = trace.states_by_column, trace.intervals_by_column
+    end = states.start + states.duration
+    broken = np.flatnonzero(end[:-1] != states.start[1:])
+    for at in np.setdiff1d(broken, states.first[1:] - 1):
+        yield _violation(
+            trace, 8, states.thread_of(np.array([at]))[0], end[at], "has a gap or an overlap between states"
+        )
+    parts = np.concatenate([[0], np.cumsum(states.duration)])
+    bounds = np.searchsorted(states.of, np.arange(len(intervals.start) + 1))
+    wrong = np.diff(parts[bounds]) != intervals.duration
+    for at in np.flatnonzero(wrong):
+        thread = intervals.thread_of(np.array([at]))[0]
+        yield _violation(trace, 8, thread, intervals.start[at], "has states that are not what the GIL says")

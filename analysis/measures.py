@@ -13,10 +13,11 @@ from typing import Final
 import numpy as np
 
 from .arrays import Bools, Int32s, Int64s, Table
+from .cpu_time import CpuFigures, CpuStatistics, times_in_states
 from .distribution import Distribution, distribution, distributions, narrow
 from .format import Event
 from .handoffs import Holds
-from .model import Gil, Process, State, Thread
+from .model import HELD, Gil, Process, State, Thread, total
 from .trace import Trace
 
 FLOW: Final = np.dtype(
@@ -44,13 +45,22 @@ class Counts:
 
 @dataclass(frozen=True)
 class ThreadStatistics:
-    """One thread. `time` has the ns in each state; they sum to the thread's life exactly."""
+    """One thread. `time` has the ns in each state; they sum to the thread's life exactly.
+
+    `cpu` is None where nothing was recorded of the thread's CPUs.
+    """
 
     thread: Thread
     time: dict[State, int]
     counts: Counts
     wait: Distribution
     hold: Distribution
+    cpu: CpuStatistics | None = None
+
+    @property
+    def held(self) -> int:
+        """How long it had the GIL, with a CPU or without, in ns."""
+        return total(self.time, HELD)
 
     @property
     def lifetime(self) -> int:
@@ -97,6 +107,7 @@ class ProcessStatistics:
     counts: Counts
     wait: Distribution
     hold: Distribution
+    cpu: CpuStatistics | None = None
 
     @property
     def duration(self) -> int:
@@ -115,6 +126,7 @@ class Statistics:
     wait: Distribution
     hold: Distribution
     flow: Table = field(repr=False)
+    cpu: CpuStatistics | None = None
 
     @property
     def threads(self) -> tuple[ThreadStatistics, ...]:
@@ -149,12 +161,23 @@ def statistics(trace: Trace) -> Statistics:
         np.searchsorted(holding, intervals.first),
     )
     times = _times(trace, waits, first_wait, holds, first_hold)
+    cpus = None
+    if trace.scheduling is not None:
+        times = times_in_states(trace)
+        cpus = CpuFigures(trace)
     counts = _counts(trace, waiting, first_wait, first_hold)
     waits_narrow, holds_narrow = narrow(waits), narrow(holds)
     of_waits = distributions(waits_narrow, first_wait)
     of_holds = distributions(holds_narrow, first_hold)
     threads = [
-        ThreadStatistics(thread, dict(zip(State, time, strict=True)), Counts(*count), wait, hold)
+        ThreadStatistics(
+            thread,
+            dict(zip(State, time, strict=True)),
+            Counts(*count),
+            wait,
+            hold,
+            cpus.of_thread(thread.index) if cpus else None,
+        )
         for thread, time, count, wait, hold in zip(
             trace.threads, times.tolist(), counts.tolist(), of_waits, of_holds, strict=True
         )
@@ -175,6 +198,7 @@ def statistics(trace: Trace) -> Statistics:
                 counts=Counts(*count),
                 wait=wait,
                 hold=hold,
+                cpu=cpus.of(mine) if cpus else None,
             )
         )
     alone = processes[0] if len(processes) == 1 else None
@@ -186,6 +210,7 @@ def statistics(trace: Trace) -> Statistics:
         wait=alone.wait if alone else distribution(waits_narrow),
         hold=alone.hold if alone else distribution(holds_narrow),
         flow=_flow(trace),
+        cpu=cpus.of(slice(0, len(threads))) if cpus else None,
     )
 
 

@@ -53,13 +53,13 @@ class Metadata:
         return tuple(str(part) for part in argv) if isinstance(argv, list) else (str(argv),)
 
 
-def read_metadata(path: Path) -> Metadata:
-    """Read one metadata file.
+def read_metadata(path: Path, of: str = "gil") -> Metadata:
+    """Read one metadata file: a process's, or ("sched") the scheduler's.
 
     Raises
     ------
     TraceFormatError
-        It is not there, is not TSDL, or is of another version of the format.
+        It is not there, is not TSDL, or is of another version or kind of the format.
     """
     try:
         text = path.read_bytes().decode()
@@ -83,6 +83,11 @@ def read_metadata(path: Path) -> Metadata:
         raise TraceFormatError(path, f"gilscope_format {version}", f"{readable}, which this gilscope reads")
     if _number(path, clock, "freq") != 1_000_000_000:
         raise TraceFormatError(path, f"a clock of {clock['freq']} Hz", "1000000000")
+    kind = environment.get("kind", "gil")
+    if kind != of:
+        raise TraceFormatError(path, f"kind {kind!r}", repr(of))
+    if of != "gil":  # no process: its packets may name the one that wrote them
+        environment = {"pid": 0, "ppid": 0, **environment}
     return Metadata(
         path=path,
         pid=_number(path, environment, "pid"),

@@ -6,7 +6,7 @@ All times are int64 nanoseconds of CLOCK_MONOTONIC. `thread` and `gil` columns a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
@@ -15,13 +15,32 @@ import numpy as np
 
 
 class State(IntEnum):
-    """What a thread does about the GIL; numbers are those of the `state` column."""
+    """What a thread does; numbers are those of the `state` column.
+
+    With OS scheduling, HOLDING is told apart as RUNNING and STALLED, and RELEASED as NATIVE and BLOCKED.
+    HOLDING and RELEASED then are left where it is not known whether the thread had a CPU.
+    """
 
     UNKNOWN = 0  # nothing seen of it yet, or events were lost
     RELEASED = 1  # runs, sleeps or blocks without the GIL
     WAITING = 2
     HOLDING = 3
-    # 4 RUNNING, 5 STALLED, 6 NATIVE, 7 BLOCKED: for traces with OS scheduling.
+    RUNNING = 4  # has the GIL and a CPU
+    STALLED = 5  # has the GIL and no CPU
+    NATIVE = 6  # on a CPU, without the GIL and without wanting it
+    BLOCKED = 7  # neither: I/O, sleep, a lock
+
+
+HELD: Final = (State.HOLDING, State.RUNNING, State.STALLED)
+"""The states in which a thread has the GIL."""
+
+WITHOUT: Final = (State.RELEASED, State.NATIVE, State.BLOCKED)
+"""The states in which it neither has the GIL nor waits for it."""
+
+
+def total(time: Mapping[State, int], states: Iterable[State]) -> int:
+    """Return the time in any of some states."""
+    return sum(time[state] for state in states)
 
 
 class Outcome(IntEnum):
@@ -52,6 +71,7 @@ INTERVAL: Final = _table(
     ("gil", "<i4"),  # the GIL held or waited for; -1 in the other states
     ("state", "u1"),  # State
     ("unfinished", "?"),  # its end was not seen: cut by the end of the recording
+    ("cpu", "<i2"),  # where it ran, RUNNING or NATIVE; else, or where that is not known, -1
 )
 """Intervals, sorted by (thread, start); those of one thread tile its life."""
 
@@ -75,6 +95,26 @@ WAIT: Final = _table(
     ("outcome", "u1"),  # Outcome
 )
 """Waits, sorted by (thread, start)."""
+
+
+ON_CPU: Final = _table(
+    ("start", "<i8"),
+    ("duration", "<i8"),
+    ("thread", "<i4"),  # -1: one that is not in the trace, as it was before its GIL was recorded
+    ("tid", "<i4"),
+    ("cpu", "<i2"),  # -1: not known
+    ("preempted", "?"),  # left the CPU though it could have gone on
+)
+"""When each thread had a CPU, sorted by (tid, start); also before and after its life in the trace."""
+
+RETRY: Final = _table(
+    ("start", "<i8"),
+    ("duration", "<i8"),
+    ("thread", "<i4"),
+    ("wait", "<i8"),  # index in the WAIT table
+    ("cpu", "<i2"),
+)
+"""Wake-ups for nothing: a thread that waits gets a CPU, and blocks again without the GIL."""
 
 
 @dataclass(frozen=True)

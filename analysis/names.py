@@ -38,7 +38,7 @@ class Names:
         return (record for record in self.records if record.kind == kind)
 
 
-def read_names(path: Path, *, pid: int, problems: Problems) -> Names:
+def read_names(path: Path, *, pid: int | None, problems: Problems) -> Names:
     """Read the names stream of a process."""
     packets = read_packets(path, stream_class=STREAM_NAMES, pid=pid, problems=problems)
     records: list[NameRecord] = []

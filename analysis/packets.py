@@ -39,11 +39,11 @@ class Packets:
         return len(self.data)
 
 
-def read_packets(path: Path, *, stream_class: int, pid: int, problems: Problems) -> Packets:
+def read_packets(path: Path, *, stream_class: int, pid: int | None, problems: Problems) -> Packets:
     """Map a stream file and check the headers of its packets.
 
     A packet that was prepared ahead and never used is no content; nor is a tail of zeros, which a process
-    leaves that was killed while it prepared one.
+    leaves that was killed while it prepared one. A pid None: any.
     """
     skipped = len(problems.skipped)
     data = _whole_packets(path, problems)
@@ -78,7 +78,7 @@ def _whole_packets(path: Path, problems: Problems) -> Bytes:
     return data[: whole * PACKET_SIZE].reshape(whole, PACKET_SIZE)
 
 
-def _check(path: Path, headers: Table, stream_class: int, pid: int, problems: Problems) -> int:
+def _check(path: Path, headers: Table, stream_class: int, pid: int | None, problems: Problems) -> int:
     """Return how many packets can be believed, from the first on."""
     begin, end, content = headers["timestamp_begin"], headers["timestamp_end"], headers["content_size"]
     used = content > _CONTENT_MIN
@@ -91,7 +91,7 @@ def _check(path: Path, headers: Table, stream_class: int, pid: int, problems: Pr
             (content < _CONTENT_MIN) | (content > _CONTENT_MAX) | (content % 8 != 0),
             f"{_CONTENT_MIN} to {_CONTENT_MAX} in whole bytes",
         ),
-        ("pid", headers["pid"] != pid, f"{pid} as in metadata"),
+        ("pid", headers["pid"] != (headers["pid"] if pid is None else pid), f"{pid} as in metadata"),
         ("timestamp_begin", used & (begin >= _MAX_TIME), "a time"),
         ("timestamp_end", used & ((end < begin) | (end >= _MAX_TIME)), "one after timestamp_begin"),
         ("events_discarded", _decreases(headers["events_discarded"], used), "a count that never decreases"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from .cpu_time import CpuStatistics
 from .distribution import NONE, Distribution
 from .measures import Counts, ProcessStatistics, Statistics, ThreadStatistics
-from .model import State
+from .model import HELD, State, total
 
 MOST_THREADS = 20
 MOST_PROCESSES = 24
@@ -35,6 +36,7 @@ class Row:
     indented: bool = False
     threads: int = 1
     """Threads in it: the times of several add up to more than a life."""
+    cpu: CpuStatistics | None = None
 
 
 def rows(figures: Statistics) -> Iterator[Row]:
@@ -73,11 +75,12 @@ def _weightiest(things: Sequence[T], most: int) -> tuple[list[T], list[T]]:
 
 
 def _weight(time: dict[State, int]) -> int:
-    return time[State.HOLDING] + time[State.WAITING]
+    """GIL and waits are what a summary is about; then come threads that compute without the GIL."""
+    return total(time, HELD) + time[State.WAITING] + time[State.NATIVE]
 
 
 def _of_thread(of: ThreadStatistics) -> Row:
-    return Row(of.thread.name, of.lifetime, of.time, of.counts, of.wait, of.hold)
+    return Row(of.thread.name, of.lifetime, of.time, of.counts, of.wait, of.hold, cpu=of.cpu)
 
 
 def _of_process(of: ProcessStatistics) -> Row:
@@ -85,7 +88,7 @@ def _of_process(of: ProcessStatistics) -> Row:
     name = f"process {of.process.pid} {script}".rstrip()
     count = len(of.threads)
     lifetime = of.threads[0].lifetime if count == 1 else of.duration
-    return Row(name, lifetime, of.time, of.counts, of.wait, of.hold, is_process=True, threads=count)
+    return Row(name, lifetime, of.time, of.counts, of.wait, of.hold, True, threads=count, cpu=of.cpu)
 
 
 def _sum(name: str, parts: Iterable[Row]) -> Row:
@@ -102,7 +105,17 @@ def _sum(name: str, parts: Iterable[Row]) -> Row:
         hold=_longest([part.hold for part in parts]),
         is_rest=True,
         threads=sum(part.threads for part in parts),
+        cpu=_added([part.cpu for part in parts if part.cpu is not None]),
     )
+
+
+def _added(parts: Sequence[CpuStatistics]) -> CpuStatistics | None:
+    if not parts:
+        return None
+    figures: dict[str, Any] = {
+        name: sum(vars(part)[name] for part in parts) for name in vars(parts[0]) if name != "stalled"
+    }
+    return CpuStatistics(**figures, stalled=_longest([part.stalled for part in parts]))
 
 
 def _longest(parts: Sequence[Distribution]) -> Distribution:

@@ -12,7 +12,17 @@ figures are null when count is 0.
     utc_begin_ns      begin as UTC since 1970
     gil_held_share    mean number of GILs held: at most 1 in one process with one GIL
     gil_contended_share   the largest of the GILs' contended_share
-    time_ns           {"unknown", "released", "waiting", "holding"}: sums over all threads
+    time_ns           {"unknown", "released", "waiting", "holding"}: sums over all threads, of what they did
+                      about the GIL, whoever had a CPU
+    states_ns         {"running", "stalled", "waiting", "native", "blocked", "holding", "released",
+                      "unknown"}: the same with CPUs; holding and released are what is left where it is not
+                      known whether a thread had a CPU. null without OS scheduling
+    cpu               {"time_ns": on a CPU within the recorded lives, "seen_ns": also before and after them,
+                      "waiting_ns": of time_ns in waits, "unsure_ns": not known, "stalled_ns": distribution of
+                      the stretches of holds without a CPU, "preempted", "migrations", "retries": wake-ups in
+                      waits without the GIL, "badness": retries / acquires (null without any)}.
+                      null without OS scheduling
+    scheduling        null, or {"begin_ns", "end_ns" (null: not stopped), "lost": records, "cpus": [number]}
     counts            {"acquires", "contended_acquires", "timeouts", "requested_releases",
                       "voluntary_releases", "abandons"}
     wait_ns, hold_ns  distributions
@@ -21,10 +31,10 @@ figures are null when count is 0.
     processes         [{
         pid, ppid, argv, python_version, python_implementation, hostname, switch_interval_ns,
         begin_ns, end_ns, ended ("stopped", "killed", "failed"), failure (text or null), discarded,
-        time_ns, counts, wait_ns, hold_ns,
+        time_ns, states_ns, cpu, counts, wait_ns, hold_ns,
         gils    [{number, held_ns, contended_ns, held_share, contended_share, handoffs, switches,
                   requested_handoffs, wait_ns, hold_ns}],
-        threads [{tid, name, main, begin_ns, end_ns, time_ns, counts, wait_ns, hold_ns}]
+        threads [{tid, name, main, begin_ns, end_ns, time_ns, states_ns, cpu, counts, wait_ns, hold_ns}]
     }]
     handoffs          [{pid, from_tid, to_tid, count, requested}]: the handoff matrix without its zeros
 """
@@ -34,13 +44,25 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from .cpu_time import CpuStatistics
 from .distribution import Distribution
 from .measures import GilStatistics, ProcessStatistics, Statistics, ThreadStatistics, statistics
-from .model import State
+from .model import HELD, WITHOUT, State, total
 from .trace import Trace
 from .verdict import verdict
 
 SUMMARY_VERSION = 1
+
+_STATES = (
+    State.RUNNING,
+    State.STALLED,
+    State.WAITING,
+    State.NATIVE,
+    State.BLOCKED,
+    State.HOLDING,
+    State.RELEASED,
+    State.UNKNOWN,
+)
 
 
 def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
@@ -58,6 +80,7 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
         "gil_held_share": figures.parallelism,
         "gil_contended_share": max((gil.contention for gil in figures.gils), default=0.0),
         **_amounts(figures),
+        "scheduling": _scheduling(trace),
         "discarded": sum(process.discarded for process in trace.processes),
         "skipped": list(trace.skipped),
         "processes": [_process(process) for process in figures.processes],
@@ -67,10 +90,43 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
 
 def _amounts(of: Statistics | ProcessStatistics | ThreadStatistics) -> dict[str, Any]:
     return {
-        "time_ns": {state.name.lower(): of.time[state] for state in State},
+        "time_ns": {
+            "unknown": of.time[State.UNKNOWN],
+            "released": total(of.time, WITHOUT),
+            "waiting": of.time[State.WAITING],
+            "holding": total(of.time, HELD),
+        },
+        "states_ns": None if of.cpu is None else {state.name.lower(): of.time[state] for state in _STATES},
+        "cpu": None if of.cpu is None else _cpu(of.cpu, of.counts.acquires),
         "counts": asdict(of.counts),
         "wait_ns": _distribution(of.wait),
         "hold_ns": _distribution(of.hold),
+    }
+
+
+def _cpu(of: CpuStatistics, acquires: int) -> dict[str, Any]:
+    return {
+        "time_ns": of.time,
+        "seen_ns": of.seen,
+        "waiting_ns": of.waiting,
+        "unsure_ns": of.unsure,
+        "stalled_ns": _distribution(of.stalled),
+        "preempted": of.preempted,
+        "migrations": of.migrations,
+        "retries": of.retries,
+        "badness": of.retries / acquires if acquires else None,
+    }
+
+
+def _scheduling(trace: Trace) -> dict[str, Any] | None:
+    scheduling = trace.scheduling
+    if scheduling is None:
+        return None
+    return {
+        "begin_ns": scheduling.begin,
+        "end_ns": scheduling.end,
+        "lost": scheduling.lost,
+        "cpus": list(scheduling.cpus),
     }
 
 

@@ -12,8 +12,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from .cpu_time import CpuStatistics
 from .measures import Statistics, statistics
-from .model import Process, State
+from .model import HELD, WITHOUT, Process, State, total
+from .onto_cpu import UNSURE
 from .rows import Row, rows
 from .trace import Trace
 from .units import count, duration, share
@@ -24,10 +26,18 @@ WAIT: Final = "#D55E00"
 _BAR: Final = 20
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 
+STALL: Final = "#56B4E9"
+NATIVE: Final = "#009E73"
+
 _GROUPS: Final = (
     ("holding", "waiting", "released"),
     ("acquires", "contended", "timeouts", "requested", "voluntary"),
     ("wait p50", "wait p99", "wait max", "longest hold"),
+)
+_WITH_CPUS: Final = (
+    ("running", "stalled", "waiting", "native", "blocked"),
+    ("CPU", "stalls", "longest stall", "preempted"),
+    *_GROUPS[1:],
 )
 
 
@@ -93,9 +103,12 @@ def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
         table = _table(lines, columns, bar=bar)
         return Measurement.get(console, unlimited, table).maximum <= console.width
 
+    groups = _WITH_CPUS if any(line.cpu is not None for line in lines) else _GROUPS
+    if any(line.cpu is not None and line.cpu.retries for line in lines):
+        groups = (groups[0], (*groups[1], "retries"), *groups[2:])
     columns: list[str] = []
-    bar = fits(_GROUPS[0], True)
-    for group in _GROUPS:
+    bar = fits(groups[0], True)
+    for group in groups:
         if columns and not fits([*columns, *group], bar):
             yield _table(lines, columns, bar=bar)
             columns, bar = [], False
@@ -133,20 +146,39 @@ def _bar(line: Row) -> Text:
     """Draw the shares of holding and waiting: dark, then half-tone, so that it reads without colour too."""
     if not line.lifetime or (line.is_process and line.threads != 1):
         return Text("")
-    hold = round(_BAR * line.time[State.HOLDING] / line.lifetime)
-    wait = min(round(_BAR * line.time[State.WAITING] / line.lifetime), _BAR - hold)
-    return Text.assemble(("█" * hold, HOLD), ("▒" * wait, WAIT), ("·" * (_BAR - hold - wait), "dim"))
+    parts = Text()
+    left = _BAR
+    for states, sign, colour in (
+        ((State.RUNNING, State.HOLDING), "█", HOLD),
+        ((State.STALLED,), "╱", STALL),
+        ((State.WAITING,), "▒", WAIT),
+        ((State.NATIVE,), "▄", NATIVE),
+    ):
+        length = min(round(_BAR * total(line.time, states) / line.lifetime), left)
+        parts.append(sign * length, colour)
+        left -= length
+    return parts.append("·" * left, "dim")
 
 
 def _cell(line: Row, column: str) -> str | Text:
     counts, wait, hold = line.counts, line.wait, line.hold
     match column:
         case "holding":
-            return _time(line, State.HOLDING, HOLD)
+            return _time(line, HELD, HOLD)
         case "waiting":
-            return _time(line, State.WAITING, WAIT)
+            return _time(line, (State.WAITING,), WAIT)
         case "released":
-            return _time(line, State.RELEASED, "")
+            return _time(line, WITHOUT, "")
+        case "running":
+            return _time(line, (State.RUNNING,), HOLD)
+        case "stalled":
+            return _time(line, (State.STALLED,), STALL)
+        case "native":
+            return _time(line, (State.NATIVE,), NATIVE)
+        case "blocked":
+            return _time(line, (State.BLOCKED,), "")
+        case "CPU" | "stalls" | "longest stall" | "preempted" | "retries":
+            return _cpu_cell(line.cpu, column)
         case "acquires":
             return count(counts.acquires)
         case "contended":
@@ -167,11 +199,29 @@ def _cell(line: Row, column: str) -> str | Text:
             return duration(hold.max) if hold.count else "–"
 
 
-def _time(line: Row, state: State, colour: str) -> Text:
-    if line.is_process and line.threads != 1 and state != State.HOLDING:
-        return Text(f"{duration(line.time[state])} {'':>7}")
-    part = line.time[state] / line.lifetime if line.lifetime else 0.0
-    return Text.assemble(f"{duration(line.time[state])} ", (f"{share(part):>7}", colour))
+def _cpu_cell(cpu: CpuStatistics | None, column: str) -> str:
+    if cpu is None:
+        return "–"
+    match column:
+        case "CPU":
+            return duration(cpu.time)
+        case "stalls":
+            return count(cpu.stalled.count)
+        case "longest stall":
+            return duration(cpu.stalled.max) if cpu.stalled.count else "–"
+        case "preempted":
+            return count(cpu.preempted)
+        case _:
+            return count(cpu.retries)
+
+
+def _time(line: Row, states: tuple[State, ...], colour: str) -> Text:
+    time = total(line.time, states)
+    of_gil = set(states) <= set(HELD)  # one thread at a time: a share of the process's time
+    if line.is_process and line.threads != 1 and not of_gil:
+        return Text(f"{duration(time)} {'':>7}")
+    part = time / line.lifetime if line.lifetime else 0.0
+    return Text.assemble(f"{duration(time)} ", (f"{share(part):>7}", colour))
 
 
 def _remarks(trace: Trace) -> Iterator[str]:
@@ -188,6 +238,13 @@ def _remarks(trace: Trace) -> Iterator[str]:
             yield f"The recording of process {process.pid} ended early: {process.failure}."
         if process.discarded:
             yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
+    scheduling = trace.scheduling
+    if scheduling is not None and scheduling.lost:
+        unsure = duration(sum(trace.cpu_time[:, UNSURE].tolist()))
+        yield (
+            f"{_plural(scheduling.lost, 'record')} of the scheduler were lost:"
+            f" of {unsure} it is not known whether a thread had a CPU."
+        )
     for line in trace.skipped:
         yield f"Skipped: {line}"
 

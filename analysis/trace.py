@@ -12,13 +12,18 @@ import numpy as np
 from .arrays import Int32s, Int64s, Table
 from .columns import Columns, make_columns
 from .errors import TraceFormatError
+from .five_states import Merged, States, cpu_time, merge, split, without_cpus
 from .format import EVENT_SIZE, NO_GIL
 from .grammar import LOST
 from .handoffs import Holds, first_releases, handoff_table, holds_of
-from .intervals import Intervals, interval_table, make_intervals
-from .model import EVENT, HANDOFF, Gil, Process, Thread
+from .intervals import Intervals, interval_table, make_intervals, state_table
+from .model import EVENT, HANDOFF, ON_CPU, RETRY, Gil, Process, Thread
+from .onto_cpu import ON, UNSURE, Stretches, make_stretches
+from .placement import place
 from .problems import Problems
 from .process import read_process, stream_files
+from .retries import retry_table
+from .scheduling import Scheduling, read_scheduling
 from .store import Store
 from .waits import someone_waits, wait_table
 
@@ -41,6 +46,10 @@ class Trace:
         What a load with `salvage` could not read.
     columns : Columns
         The events that every table is made from.
+    scheduling : Scheduling or None
+        What the OS scheduler did, where that was recorded.
+    tasks : tuple of int
+        For each thread the index of its task in `scheduling`, -1: none.
     """
 
     path: Path
@@ -51,11 +60,34 @@ class Trace:
     end: int
     columns: Columns = field(repr=False)
     skipped: list[str] = field(default_factory=list)
+    scheduling: Scheduling | None = field(default=None, repr=False)
+    tasks: tuple[int, ...] = field(default=(), repr=False)
 
     @cached_property
     def intervals_by_column(self) -> Intervals:
-        """The intervals, as the columns that statistics are made from."""
+        """The intervals by what their threads do about the GIL alone: HOLDING, WAITING, RELEASED, UNKNOWN."""
         return make_intervals(self.columns)
+
+    @cached_property
+    def states_by_column(self) -> States:
+        """The intervals in five states; as many states as there are GIL ones without the scheduler."""
+        if self._merged is None or self.stretches is None:
+            return without_cpus(self.intervals_by_column)
+        return split(self.intervals_by_column, self.stretches, self._merged, self.columns.end)
+
+    @cached_property
+    def stretches(self) -> Stretches | None:
+        """When each task of `scheduling` had a CPU, and when it had none; None without scheduling."""
+        return None if self.scheduling is None else make_stretches(self.scheduling)
+
+    @cached_property
+    def cpu_time(self) -> Int64s:
+        """How long each thread was UNSURE, OFF and ON a CPU (analysis.onto_cpu): shape (threads, 3), ns."""
+        if self._merged is None or self.stretches is None:
+            times = np.zeros((len(self.threads), 3), np.int64)
+            times[:, UNSURE] = self.columns.end - self.columns.begin
+            return times
+        return cpu_time(self.stretches, self._merged, self.columns.end)
 
     @cached_property
     def events(self) -> Table:
@@ -71,13 +103,47 @@ class Trace:
 
     @cached_property
     def intervals(self) -> Table:
-        """The INTERVAL table: shape (intervals,), sorted by (thread, start); a thread's tile its life."""
+        """The INTERVAL table: shape (intervals,), sorted by (thread, start); a thread's tile its life.
+
+        With OS scheduling in five states: a hold then is as many intervals as it had stretches on a CPU and
+        off it. `gil_intervals` has it in one piece.
+        """
+        if self.scheduling is None:
+            return self.gil_intervals
+        return state_table(self.gil_intervals, self.states_by_column)
+
+    @cached_property
+    def gil_intervals(self) -> Table:
+        """The INTERVAL table by what threads do about the GIL alone, whoever had a CPU."""
         return interval_table(self.columns, self.intervals_by_column, self.gil_of_events)
 
     @cached_property
     def waits(self) -> Table:
         """The WAIT table: shape (waits,), sorted by (thread, start)."""
         return wait_table(self.intervals_by_column, self.gil_of_events)
+
+    @cached_property
+    def on_cpu(self) -> Table:
+        """The ON_CPU table: shape (stretches on a CPU,), sorted by (tid, start); empty without scheduling."""
+        stretches = self.stretches
+        if self.scheduling is None or stretches is None:
+            return np.empty(0, ON_CPU)
+        of_task = np.repeat(np.arange(len(self.scheduling.tasks)), np.diff(stretches.first))
+        on = np.flatnonzero(stretches.state == ON)
+        table = np.empty(len(on), ON_CPU)
+        for name in ("start", "duration", "cpu", "preempted"):
+            table[name] = getattr(stretches, name)[on]
+        task = of_task[on]
+        table["tid"] = np.array([each.tid for each in self.scheduling.tasks], np.int32)[task]
+        table["thread"] = self._thread_at(task, table["start"], table["start"] + table["duration"])
+        return table
+
+    @cached_property
+    def retries(self) -> Table:
+        """The RETRY table: shape (retries,), sorted by (thread, start); empty without scheduling."""
+        if self._merged is None or self.stretches is None:
+            return np.empty(0, RETRY)
+        return retry_table(self.intervals_by_column, self.stretches, self._merged)
 
     @cached_property
     def handoffs(self) -> Table:
@@ -126,6 +192,27 @@ class Trace:
     def waiting(self, gil: Gil) -> Int64s:
         """Return the positions of the intervals in which a thread waits for this GIL."""
         return self._of_gil(gil, self.intervals_by_column.waiting)
+
+    def _thread_at(self, task: Int64s, start: Int64s, end: Int64s) -> Int64s:
+        """Return which thread each stretch of a task is of; -1: outside of the lives of its threads."""
+        thread = np.full(len(task), -1)
+        of_task: dict[int, list[Thread]] = {}
+        for each, index in zip(self.threads, self.tasks, strict=True):
+            of_task.setdefault(index, []).append(each)
+        bounds = np.searchsorted(task, np.arange(len(self.scheduling.tasks if self.scheduling else ()) + 1))
+        for index, lives in of_task.items():
+            if index < 0:
+                continue
+            mine = slice(int(bounds[index]), int(bounds[index + 1]))
+            for life in lives:
+                thread[mine][(start[mine] < life.end) & (end[mine] > life.begin)] = life.index
+        return thread
+
+    @cached_property
+    def _merged(self) -> Merged | None:
+        if self.stretches is None:
+            return None
+        return merge(self.columns, self.intervals_by_column, self.stretches, self.tasks)
 
     @cached_property
     def _holds(self) -> dict[int, Holds]:
@@ -184,6 +271,10 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
     store = Store(_capacity(directories))
     found = [read_process(directory, store, problems) for directory in directories]
     processes = [process for process in found if process is not None]
+    scheduling = read_scheduling(path / "sched", problems)
+    placed = place(processes, scheduling) if scheduling is not None else None
+    if placed is not None:
+        processes = placed.processes
     if not processes:
         problems.report(TraceFormatError(path, "no process", "<pid>/metadata of at least one"), "all of it")
     processes.sort(key=lambda process: (process.begin, process.metadata.pid, process.directory.name))
@@ -202,6 +293,8 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
         end=max((process.end for process in processes), default=0),
         columns=make_columns(runs, store),
         skipped=problems.skipped,
+        scheduling=scheduling,
+        tasks=tuple(placed.tasks(runs)) if placed is not None else (),
     )
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from .distribution import NONE, Distribution
 from .measures import ProcessStatistics, Statistics, ThreadStatistics
-from .model import State
-from .units import duration, share
+from .model import HELD, State, total
+from .units import count, duration, share
 
 _ACTIVE = 0.01
 """A share of the time that is worth a word."""
+
+_LONG_STALL = 5_000_000
+"""ns without a CPU, with the GIL, that are worth a word however long it was held otherwise."""
+
+_MANY_RETRIES = 100
 
 
 def verdict(statistics: Statistics) -> str:
     """Return one or two sentences about the whole trace."""
     active = [process for process in statistics.processes if process.counts.acquires]
     if not active:
-        return "Nobody took the GIL while it was recorded."
+        return " ".join(["Nobody took the GIL while it was recorded.", *_of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
+    sentences += _of_cpus(statistics)
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
     return " ".join(sentences)
@@ -90,9 +97,48 @@ def _waited(process: ProcessStatistics) -> float:
 
 
 def _holds(process: ProcessStatistics, thread: ThreadStatistics) -> float:
-    return thread.time[State.HOLDING] / process.duration if process.duration else 0.0
+    return thread.held / process.duration if process.duration else 0.0
 
 
 def _takes_part(process: ProcessStatistics, thread: ThreadStatistics) -> bool:
     """Return whether a thread counts: it holds the GIL for a while, or wants to for long."""
     return _holds(process, thread) >= _ACTIVE or thread.time[State.WAITING] >= 0.1 * process.duration
+
+
+def _of_cpus(statistics: Statistics) -> list[str]:
+    """Return what is to be said of CPUs: who had the GIL without one, and who computed without the GIL."""
+    if statistics.cpu is None:
+        return []
+    said = []
+    held = total(statistics.time, HELD)
+    stalled = statistics.cpu.stalled
+    if stalled.total >= _ACTIVE * held > 0 or stalled.max >= _LONG_STALL:
+        worst = max(statistics.threads, key=lambda thread: _stalled(thread).total)
+        mine = _stalled(worst)
+        others = "" if mine.total == stalled.total else f" of {duration(stalled.total)} in all"
+        said.append(
+            f"{worst.thread.name} held the GIL without a CPU for {duration(mine.total)}{others},"
+            f" once for {duration(mine.max)}."
+            if mine.count > 1
+            else f"{worst.thread.name} held the GIL without a CPU for {duration(mine.total)}."
+        )
+    native = [thread for thread in statistics.threads if _native(thread) >= _ACTIVE]
+    cores = statistics.time[State.NATIVE] / statistics.duration if statistics.duration else 0.0
+    if native and cores >= 10 * _ACTIVE:
+        who = native[0].thread.name if len(native) == 1 else f"{len(native)} threads"
+        said.append(f"{who} computed without the GIL, {cores:.1f} cores' worth.")
+    if statistics.cpu.retries >= _MANY_RETRIES and statistics.counts.acquires:
+        badness = statistics.cpu.retries / statistics.counts.acquires
+        said.append(
+            f"Waiting threads woke up {count(statistics.cpu.retries)} times without getting the GIL,"
+            f" {badness:.2g} times for each time it was taken."
+        )
+    return said
+
+
+def _stalled(thread: ThreadStatistics) -> Distribution:
+    return thread.cpu.stalled if thread.cpu else NONE
+
+
+def _native(thread: ThreadStatistics) -> float:
+    return thread.time[State.NATIVE] / thread.lifetime if thread.lifetime else 0.0

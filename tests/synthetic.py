@@ -39,13 +39,22 @@ from analysis.format import (
     NO_GIL,
     PACKET_HEADER,
     PACKET_SIZE,
+    SCHED_RECORD,
     STREAM_GIL,
     STREAM_NAMES,
+    STREAM_SCHED,
     UNUSED_TIMESTAMP,
     Event,
     Name,
+    Sched,
 )
 
+SCHED_IDS = {
+    "in": Sched.SCHED_IN,
+    "out": Sched.SCHED_OUT,
+    "preempted": Sched.SCHED_PREEMPTED,
+    "lost": Sched.SCHED_LOST,
+}
 EVENT_IDS = {event.name.lower(): int(event) for event in Event}
 NAME_IDS = {name.name.lower(): int(name) for name in Name}
 _OF_TID = {Event.THREAD_START, Event.THREAD_EXIT, Event.RECORDING_START, Event.RECORDING_STOP}
@@ -59,6 +68,12 @@ class TraceWriter:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.processes: list[ProcessWriter] = []
+        self.sched: SchedWriter | None = None
+
+    def scheduler(self, begin: int = 0, *, recorder: int = 50, **environment: Any) -> SchedWriter:
+        """Add what the scheduler did; `begin` is when that was recorded from."""
+        self.sched = SchedWriter(self.path / "sched", begin, recorder, environment)
+        return self.sched
 
     def process(
         self, pid: int = 100, ppid: int = 1, *, begin: int | None = None, **environment: Any
@@ -75,6 +90,8 @@ class TraceWriter:
         self.path.mkdir(parents=True, exist_ok=True)
         for process in self.processes:
             process.write()
+        if self.sched is not None:
+            self.sched.write()
         return self.path
 
     def __enter__(self) -> TraceWriter:
@@ -214,30 +231,10 @@ class ProcessWriter:
         return packets
 
     def _name_packets(self) -> npt.NDArray[np.void]:
-        packets: list[tuple[int, int, bytearray]] = []
-        for time, kind, ref, text in sorted(self._names, key=lambda record: record[0]):
-            record = np.array([(time, kind, 0, ref)], NAME_RECORD).tobytes() + text.encode() + b"\0"
-            if not packets or len(packets[-1][2]) + 8 + len(record) > PACKET_SIZE:
-                packets.append((time, time, bytearray(HEADER_SIZE)))
-            begin, _, content = packets[-1]
-            packets[-1] = (begin, time, content + bytes(-len(content) % 8) + record)
-        data = b"".join(bytes(content.ljust(PACKET_SIZE, b"\0")) for _, _, content in packets)
-        table = np.frombuffer(bytearray(data), EVENT_RECORD).reshape(
-            len(packets), PACKET_SIZE // EVENT_RECORD.itemsize
-        )
-        headers = self._headers(table, STREAM_NAMES)
-        headers["timestamp_begin"] = [begin for begin, _, _ in packets]
-        headers["timestamp_end"] = [end for _, end, _ in packets]
-        headers["content_size"] = [8 * len(content) for _, _, content in packets]
-        return table
+        return name_packets(self._names, self.pid)
 
     def _headers(self, packets: npt.NDArray[np.void], stream_class: int) -> npt.NDArray[np.void]:
-        headers = packets[:, : HEADER_SIZE // EVENT_RECORD.itemsize].view(PACKET_HEADER)[:, 0]
-        headers["magic"] = CTF_MAGIC
-        headers["stream_class"] = stream_class
-        headers["packet_size"] = 8 * PACKET_SIZE
-        headers["pid"] = self.pid
-        return headers
+        return packet_headers(packets, stream_class, self.pid)
 
     def _finished(self, packets: npt.NDArray[np.void], stream_class: int, discarded: int) -> bytes:
         """Append the packet that was prepared ahead: empty, at the end of time or of the recording."""
@@ -252,6 +249,101 @@ class ProcessWriter:
         header["content_size"] = 8 * HEADER_SIZE
         header["events_discarded"] = discarded
         return packets.tobytes() + ahead.tobytes()
+
+
+class SchedWriter:
+    """What the scheduler did. Not calling `stop` leaves it as after a kill -9 of the recorder."""
+
+    def __init__(self, directory: Path, begin: int, recorder: int, environment: dict[str, Any]) -> None:
+        self.directory = directory
+        self.begin = begin
+        self.recorder = recorder
+        self.environment = environment
+        self.events_per_packet = EVENTS_PER_PACKET
+        self._events: dict[int, list[npt.NDArray[np.void]]] = {}
+        self._names: list[tuple[int, int, int, str]] = []
+
+    def events(self, cpu: int, events: Iterable[tuple[int, str, int]]) -> SchedWriter:
+        """Add events of a CPU in time order: (time, "in" or "out" or "preempted", tid), (time, "lost", n)."""
+        rows = [(time, SCHED_IDS[what], cpu, tid) for time, what, tid in events]
+        self._events.setdefault(cpu, []).append(np.array(rows, SCHED_RECORD))
+        return self
+
+    def columns(self, cpu: int, time: Column, kind: Column, tid: Column) -> SchedWriter:
+        """Add many events of a CPU."""
+        records = np.zeros(len(time), SCHED_RECORD)
+        records["timestamp"], records["id"], records["cpu"], records["tid"] = time, kind, cpu, tid
+        self._events.setdefault(cpu, []).append(records)
+        return self
+
+    def task(self, tid: int, time: int, pid: int, comm: str, ppid: int = 1) -> SchedWriter:
+        """Say what a task is: when it is first seen, and again with another name."""
+        self._names.append((time, Name.TASK, tid, f"{pid} {ppid} {comm}"))
+        return self
+
+    def exit(self, tid: int, time: int) -> SchedWriter:
+        """End a task."""
+        self._names.append((time, Name.TASK_EXIT, tid, ""))
+        return self
+
+    def stop(self, time: int) -> SchedWriter:
+        """End the recording cleanly."""
+        self.environment["recording_stop"] = time
+        return self
+
+    def write(self) -> None:
+        """Write the directory."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        environment = {"kind": "sched", **self.environment}
+        text = metadata(self.recorder, 1, self.begin, 1_700_000_000_000_000_000, environment)
+        (self.directory / "metadata").write_text(text)
+        for cpu, parts in self._events.items():
+            (self.directory / f"sched_{cpu}").write_bytes(self._packets(np.concatenate(parts)).tobytes())
+        (self.directory / "names").write_bytes(name_packets(self._names, self.recorder).tobytes())
+
+    def _packets(self, records: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+        size = self.events_per_packet
+        first = np.arange(0, len(records), size)
+        last = np.minimum(first + size, len(records)) - 1
+        packets = np.zeros((len(first), PACKET_SIZE // SCHED_RECORD.itemsize), SCHED_RECORD)
+        skip = HEADER_SIZE // SCHED_RECORD.itemsize
+        row, column = np.divmod(np.arange(len(records)), size)
+        packets[row, skip + column] = records
+        headers = packet_headers(packets, STREAM_SCHED, self.recorder)
+        headers["timestamp_begin"] = records["timestamp"][first]
+        headers["timestamp_end"] = records["timestamp"][last]
+        headers["content_size"] = 8 * (HEADER_SIZE + SCHED_RECORD.itemsize * (last - first + 1))
+        return packets
+
+
+def name_packets(names: list[tuple[int, int, int, str]], pid: int) -> npt.NDArray[np.void]:
+    """Return the packets of a names stream of (time, kind, ref, text)."""
+    packets: list[tuple[int, int, bytearray]] = []
+    for time, kind, ref, text in sorted(names, key=lambda record: record[0]):
+        record = np.array([(time, kind, 0, ref)], NAME_RECORD).tobytes() + text.encode() + b"\0"
+        if not packets or len(packets[-1][2]) + 8 + len(record) > PACKET_SIZE:
+            packets.append((time, time, bytearray(HEADER_SIZE)))
+        begin, _, content = packets[-1]
+        packets[-1] = (begin, time, content + bytes(-len(content) % 8) + record)
+    data = b"".join(bytes(content.ljust(PACKET_SIZE, b"\0")) for _, _, content in packets)
+    table = np.frombuffer(bytearray(data), EVENT_RECORD).reshape(
+        len(packets), PACKET_SIZE // EVENT_RECORD.itemsize
+    )
+    headers = packet_headers(table, STREAM_NAMES, pid)
+    headers["timestamp_begin"] = [begin for begin, _, _ in packets]
+    headers["timestamp_end"] = [end for _, end, _ in packets]
+    headers["content_size"] = [8 * len(content) for _, _, content in packets]
+    return table
+
+
+def packet_headers(packets: npt.NDArray[np.void], stream_class: int, pid: int) -> npt.NDArray[np.void]:
+    """Return the headers in these packets, with what is the same in all of them."""
+    headers = packets[:, : HEADER_SIZE // EVENT_RECORD.itemsize].view(PACKET_HEADER)[:, 0]
+    headers["magic"] = CTF_MAGIC
+    headers["stream_class"] = stream_class
+    headers["packet_size"] = 8 * PACKET_SIZE
+    headers["pid"] = pid
+    return headers
 
 
 def metadata(pid: int, ppid: int, begin: int, utc_offset: int, environment: dict[str, Any]) -> str:
@@ -303,6 +395,13 @@ def metadata(pid: int, ppid: int, begin: int, utc_offset: int, environment: dict
         " fields := struct { uint32_t ref; string text; }; };"
         for name, number in NAME_IDS.items()
     ]
+    if env.get("kind") == "sched":
+        lines += [f"stream {{ id = 2; {context} {header} event.context := struct {{ uint16_t cpu; }}; }};"]
+        lines += [
+            f'event {{ name = "{event.name.lower()}"; id = {event}; stream_id = 2;'
+            " fields := struct { uint32_t tid; }; };"
+            for event in Sched
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -53,3 +53,51 @@ def one_thread(path: Path, holds: int = 3) -> Path:
             process.events([(100, 150 * turn, "gil_acquired"), (100, 150 * turn + 100, "gil_released")])
         process.stop(100, 150 * holds)
     return path
+
+
+def scheduled(path: Path) -> Path:
+    """The two threads again, with their CPUs; and 200, a C program that 100 started.
+
+    cpu 0: 100 from 500, preempted at 1500, 1800 to 3200; 101 3600, preempted at 3900; 100 from 4020
+    cpu 1: 200 1200 to 1700; 101 1900 to 2050; 200 2100 to its exit at 2400; 101 2500 to 2510, 3050, preempted
+           at 3300; 100 3400 to 3550, 3700 to 3750; 101 3950 to its exit at 4510
+    """
+    two_threads(path)
+    with TraceWriter(path) as trace:
+        sched = trace.scheduler(500, hostname="synthetic")
+        sched.events(
+            0,
+            [
+                (500, "in", 100),
+                (1500, "preempted", 100),
+                (1800, "in", 100),
+                (3200, "out", 100),
+                (3600, "in", 101),
+                (3900, "preempted", 101),
+                (4020, "in", 100),
+            ],
+        )
+        sched.events(
+            1,
+            [
+                (1200, "in", 200),
+                (1700, "out", 200),
+                (1900, "in", 101),
+                (2050, "out", 101),
+                (2100, "in", 200),
+                (2500, "in", 101),
+                (2510, "out", 101),
+                (3050, "in", 101),
+                (3300, "preempted", 101),
+                (3400, "in", 100),
+                (3550, "out", 100),
+                (3700, "in", 100),
+                (3750, "out", 100),
+                (3950, "in", 101),
+            ],
+        )
+        sched.task(100, 500, 100, "python").task(101, 1800, 100, "python")
+        sched.task(200, 1200, 200, "sh", ppid=100).task(200, 1250, 200, "cprog", ppid=100)
+        sched.exit(200, 2400).exit(101, 4510)
+        sched.stop(5200)
+    return path

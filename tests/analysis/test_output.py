@@ -188,6 +188,8 @@ def test_json(tmp_path: Path) -> None:
         "tid": 101,
         "name": "worker",
         "main": False,
+        "states_ns": None,
+        "cpu": None,
         "begin_ns": 2000,
         "end_ns": 4500,
         "time_ns": {"unknown": 0, "released": 500, "waiting": 1100, "holding": 900},

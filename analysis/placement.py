@@ -1,0 +1,158 @@
+"""Whose tasks are whose: threads of the GIL's streams get theirs, the others become threads themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .metadata import Metadata
+from .process import RecordedProcess, Run
+from .scheduling import Scheduling
+from .tasks import Task
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The processes with all their threads; `task_of` gives the index of a run's task by its identity."""
+
+    processes: list[RecordedProcess]
+    task_of: dict[int, int]
+
+    def tasks(self, runs: Sequence[Run]) -> list[int]:
+        """Return which task each run is, -1: none."""
+        return [self.task_of.get(id(run), -1) for run in runs]
+
+
+def place(processes: Sequence[RecordedProcess], scheduling: Scheduling) -> Placed:
+    """Give each thread its task. The others become threads, of a new process if need be.
+
+    A thread of a process whose GIL was recorded lives within what was recorded of that process.
+    """
+    by_tid: dict[int, list[int]] = {}
+    for index, task in enumerate(scheduling.tasks):
+        by_tid.setdefault(task.tid, []).append(index)
+    task_of: dict[int, int] = {}
+    for process in processes:
+        for run in process.runs:
+            found = _of_run(run, by_tid.get(run.tid, []), scheduling)
+            if found is not None:
+                task_of[id(run)] = found
+    taken = set(task_of.values())
+    others: dict[int, list[int]] = {}
+    for index, task in enumerate(scheduling.tasks):
+        if index not in taken:
+            others.setdefault(task.pid, []).append(index)
+    mains = {task.pid: task.comm for task in scheduling.tasks if task.main}
+    result = [_with_others(process, others, mains, scheduling, task_of) for process in processes]
+    for pid, members in others.items():
+        for life in _lives(members, scheduling):
+            result.append(_new_process(pid, life, mains, scheduling, task_of))
+    return Placed(result, task_of)
+
+
+def _of_run(run: Run, candidates: Sequence[int], scheduling: Scheduling) -> int | None:
+    """Return the task in whose life most of a thread's is."""
+    best, most = None, -1
+    for index in candidates:
+        task = scheduling.tasks[index]
+        common = min(task.end, run.end) - max(task.begin, run.begin)
+        if common > most:
+            best, most = index, common
+    return best
+
+
+def _with_others(
+    process: RecordedProcess,
+    others: dict[int, list[int]],
+    mains: Mapping[int, str],
+    scheduling: Scheduling,
+    task_of: dict[int, int],
+) -> RecordedProcess:
+    pid = process.metadata.pid
+    members = others.get(pid, [])
+    begin, end = process.begin, process.end
+    if not any(run.path for run in process.runs):  # no GIL was seen: its life is what the scheduler says
+        begin = min([begin, *(scheduling.tasks[index].begin for index in members)])
+        end = max([end, *(scheduling.tasks[index].end for index in members)])
+    runs = list(process.runs)
+    left = []
+    for index in members:
+        task = scheduling.tasks[index]
+        since, until = max(task.begin, begin), min(task.end, end)
+        if since >= until:
+            left.append(index)
+            continue
+        exited = task.exited and task.end <= end
+        name = _name(task, mains)
+        run = Run(task.tid, since, until, name, task.main, False, exited, None)
+        task_of[id(run)] = index
+        runs.append(run)
+    others[pid] = left
+    runs.sort(key=lambda run: (not run.main, run.begin))
+    return replace(process, runs=tuple(runs), begin=begin, end=end)
+
+
+def _name(task: Task, mains: Mapping[int, str]) -> str:
+    """Return its name in the OS if that is its own: threads inherit their main thread's, `mains` by pid."""
+    if task.main:
+        return task.comm or "main"
+    return task.comm if task.comm and task.comm != mains.get(task.pid, "") else f"thread {task.tid}"
+
+
+def _lives(members: Sequence[int], scheduling: Scheduling) -> Iterator[list[int]]:
+    """Split the tasks of a pid into processes: the OS may have given it again."""
+    mains = sorted(
+        (index for index in members if scheduling.tasks[index].main),
+        key=lambda index: scheduling.tasks[index].begin,
+    )
+    rest = [index for index in members if index not in set(mains)]
+    if not mains and rest:  # the threads of a process whose main one has a GIL lived before it was recorded
+        return
+    for number, main in enumerate(mains):
+        until = scheduling.tasks[mains[number + 1]].begin if number + 1 < len(mains) else None
+        since = scheduling.tasks[main].begin if number else None
+        mine = [
+            index
+            for index in rest
+            if (since is None or scheduling.tasks[index].begin >= since)
+            and (until is None or scheduling.tasks[index].begin < until)
+        ]
+        yield [main, *mine]
+
+
+def _new_process(
+    pid: int,
+    members: Sequence[int],
+    mains: Mapping[int, str],
+    scheduling: Scheduling,
+    task_of: dict[int, int],
+) -> RecordedProcess:
+    main = scheduling.tasks[members[0]]
+    tasks = [scheduling.tasks[index] for index in members]
+    runs = []
+    for index, task in zip(members, tasks, strict=True):
+        name = _name(task, mains)
+        run = Run(task.tid, task.begin, task.end, name, task.main, False, task.exited, None)
+        task_of[id(run)] = index
+        runs.append(run)
+    runs.sort(key=lambda run: (not run.main, run.begin))
+    of_all = scheduling.metadata
+    environment: dict[str, Any] = {
+        key: of_all.environment[key] for key in ("hostname", "cpus", "kernel") if key in of_all.environment
+    }
+    environment["argv"] = json.dumps([main.comm or f"pid {pid}"])
+    begin = min(task.begin for task in tasks)
+    metadata = Metadata(of_all.path, pid, main.ppid, begin, of_all.utc_offset, environment)
+    return RecordedProcess(
+        directory=of_all.path.parent,
+        metadata=metadata,
+        runs=tuple(runs),
+        gils=(),
+        begin=begin,
+        end=max(task.end for task in tasks),
+        ended="stopped",
+        failure=None,
+        discarded=0,
+    )

@@ -77,7 +77,8 @@ class Name(IntEnum):
 
 
 class Sched(IntEnum):
-    """Events of a sched stream. A CPU runs one thread at a time, so an in ends with the next out."""
+    """Events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss ends an
+    in otherwise."""
 
     SCHED_IN = 48  # the thread begins to run on this CPU
     SCHED_OUT = 49  # it leaves the CPU, because it blocks or exits

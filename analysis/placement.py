@@ -142,6 +142,7 @@ def _new_process(
     environment: dict[str, Any] = {
         key: of_all.environment[key] for key in ("hostname", "cpus", "kernel") if key in of_all.environment
     }
+    environment["kind"] = "sched"  # all that is known of it is from the scheduler
     environment["argv"] = json.dumps([main.comm or f"pid {pid}"])
     begin = min(task.begin for task in tasks)
     metadata = Metadata(of_all.path, pid, main.ppid, begin, of_all.utc_offset, environment)

@@ -127,7 +127,8 @@ def _of_cpus(statistics: Statistics) -> list[str]:
     if native and cores >= 10 * _ACTIVE:
         who = native[0].thread.name if len(native) == 1 else f"{len(native)} threads"
         said.append(f"{who} computed without the GIL, {cores:.1f} cores' worth.")
-    if statistics.cpu.retries >= _MANY_RETRIES and statistics.counts.acquires:
+    # To wake up when a switch interval has passed is what a waiter is to do.
+    if statistics.cpu.retries - statistics.counts.timeouts >= _MANY_RETRIES and statistics.counts.acquires:
         badness = statistics.cpu.retries / statistics.counts.acquires
         said.append(
             f"Waiting threads woke up {count(statistics.cpu.retries)} times without getting the GIL,"

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.arrays import Bytes, Int64s, Table
-from analysis.model import INTERVAL, State
+from analysis.model import HELD, INTERVAL, State
 
 if TYPE_CHECKING:
     from analysis.trace import Trace
@@ -81,11 +81,13 @@ class Visible:
         Thread t has the intervals first[t] to last[t]; none if it did not live in the window.
     """
 
-    def __init__(self, trace: Trace, start: int, end: int) -> None:
+    def __init__(self, trace: Trace, start: int, end: int, *, cpus: bool = False) -> None:
+        """Find them; with `cpus` the intervals in five states, where a trace has them."""
         self.trace = trace
         self.start = start
         self.end = end
-        source = trace.intervals_by_column
+        self.cpus = cpus and trace.scheduling is not None
+        source = trace.states_by_column if self.cpus else trace.intervals_by_column
         self.all = Intervals(source.start, source.duration, source.state)
         first, last = source.first[:-1].astype(np.intp), source.first[1:].astype(np.intp)
         begin = search(source.start, start, first, last)
@@ -111,11 +113,13 @@ class Visible:
         at = slice(first, last if most is None else min(last, first + most))
         part = self.all[at]
         gils = [gil for gil in self.trace.gils if gil.process == self.trace.threads[thread].process]
-        about = part.state >= State.WAITING
+        about = np.isin(part.state, (State.WAITING, *HELD))
         if len(gils) == 1:
             gil = np.where(about, np.int32(gils[0].index), np.int32(-1))
         else:
-            gil = np.where(about, self.trace.gil_of_events[self.trace.intervals_by_column.event[at]], -1)
+            intervals = self.trace.intervals_by_column
+            event = intervals.event[self.trace.states_by_column.of[at] if self.cpus else at]
+            gil = np.where(about, self.trace.gil_of_events[event], -1)
         return Intervals(part.start, part.duration, part.state, gil.astype(np.int32))
 
     def rows(self, thread: int, most: int | None = None) -> Table:

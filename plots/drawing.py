@@ -16,20 +16,23 @@ def draw_lanes(axes: Axes, view: View, rows: Plan) -> set[str]:
     trace, window = view.trace, view.window
     origin, parts = trace.begin, set()
     axes.set_xlim(window.start - origin, window.end - origin)
-    polygons = [(row, view.seen.rows(row.thread)) for row in rows.lanes() if view.is_exact(row.thread)]
-    lanes.draw_exact(axes, polygons, origin, window.start, window.end, view.pixel)
+    polygons = [(row, view.drawn.rows(row.thread)) for row in rows.lanes() if view.is_exact(row.thread)]
+    lanes.draw_exact(axes, polygons, origin, window.start, window.end, view.pixel, view.styles)
     lanes.draw_shares(
         axes,
-        [(row, view.columns(row.thread)) for row in rows.lanes() if not view.is_exact(row.thread)],
+        [(row, view.lane(row.thread)) for row in rows.lanes() if not view.is_exact(row.thread)],
         view.edges,
         origin,
+        view.styles,
     )
+    parts |= {style.label for style in view.styles if style.rare and view.state_times[:, style.state].any()}
     firsts = [(row, view.seen.rows(row.thread, 1)) for row in rows.lanes() if not view.is_exact(row.thread)]
     if lanes.draw_unknown(axes, polygons + firsts, origin, window.start, window.end):
         parts.add("unknown")
     for row in rows.rows:
         if row.kind == "rest":
-            lanes.draw_crowd(axes, row, view.crowd(list(rows.hidden)), view.edges, origin)
+            times = view.lane_crowd(list(rows.hidden))
+            lanes.draw_crowd(axes, row, times, view.edges, origin, view.styles)
     lane_of = rows.lane_of()
     if view.all_exact and 0 < view.holds <= 4 * marks.ARROWS:
         parts |= _draw_close_up(axes, view, lane_of)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from analysis.model import State
+
 from .text import percent
 from .timeaxis import NBSP, duration
 from .view import View
@@ -24,6 +26,8 @@ _RIVAL: Final = 0.1
 
 _USED: Final = 0.02
 
+_MOSTLY: Final = 0.4
+
 
 @dataclass(frozen=True)
 class Measures:
@@ -31,7 +35,8 @@ class Measures:
 
     `holding`, `waiting`: each thread's share of the window; `shares`: of its life in it. `held`: each GIL's
     share of its process's life. `waited`: the share of the window in which at least one thread waited, None
-    where that was not computed. `holds`: how many there are.
+    where that was not computed. `holds`: how many there are. With CPUs, `stalled`: the share of the window
+    that a GIL was held without one; `native`: each thread's share in which it computed without the GIL.
     """
 
     holding: Floats
@@ -40,13 +45,19 @@ class Measures:
     held: dict[int, float]
     waited: float | None
     holds: int
+    stalled: float = 0.0
+    native: Floats | None = None
 
     @classmethod
     def of(cls, view: View, waited: float | None) -> Measures:
         """Return the measures of a view."""
         times = view.times / view.window.span
         shares = [view.share(thread) for thread in range(len(times))]
-        return cls(times[:, 0], times[:, 1], shares, view.gil_shares, waited, view.holds)
+        stalled, native = 0.0, None
+        if view.drawn.cpus:
+            stalled = float(view.state_times[:, State.STALLED].sum()) / view.window.span
+            native = view.state_times[:, State.NATIVE] / view.window.span
+        return cls(times[:, 0], times[:, 1], shares, view.gil_shares, waited, view.holds, stalled, native)
 
 
 def headline(trace: Trace, window: Window, measures: Measures) -> str:
@@ -54,8 +65,14 @@ def headline(trace: Trace, window: Window, measures: Measures) -> str:
     if window.finding:
         return window.finding
     total, waits = float(measures.holding.sum()), float(measures.waiting.sum())
+    native = float(measures.native.sum()) if measures.native is not None else 0.0
     if not total and not waits:
-        return "Nobody used the GIL"
+        return _without_gil(measures, native) if native else "Nobody used the GIL"
+    if measures.stalled >= _MOSTLY * total:
+        part = percent(measures.stalled / total)
+        return f"{part} of the time that the GIL is held, its holder has no CPU"
+    if native >= _MOSTLY and native > total:
+        return _without_gil(measures, native)
     used = [share for share in measures.held.values() if share >= _USED]
     if waits >= 0.05 * (total + waits):
         return _contended(measures, used, waits)
@@ -68,6 +85,13 @@ def headline(trace: Trace, window: Window, measures: Measures) -> str:
     workers = int((measures.holding >= _USED).sum())
     who = "One thread holds" if workers == 1 else f"{workers} threads hold"
     return f"{who} the GIL {percent(total)} of the time: {nobody}"
+
+
+def _without_gil(measures: Measures, native: float) -> str:
+    assert measures.native is not None
+    workers = int((measures.native >= _USED).sum())
+    who = "One thread computes" if workers == 1 else f"{workers} threads compute"
+    return f"{who} without the GIL: {_number(native)} CPUs busy on average"
 
 
 def _contended(measures: Measures, used: list[float], waits: float) -> str:
@@ -105,18 +129,23 @@ def subtitle(trace: Trace, window: Window, measures: Measures) -> str:
     else:
         shown = f"{duration(window.span)}, from {duration(window.start - trace.begin)} of {length}"
     used = [share for share in measures.held.values() if share > 0]
-    if len(used) > 1:
+    if not trace.gils:
+        held = shown
+    elif len(used) > 1:
         held = f"{shown} · {len(used)} GILs held {extent(used)}"
     else:
         held = f"GIL held {percent(sum(used))} of {shown}"
-    parts = [held, f"{measures.holds:,} hold{'' if measures.holds == 1 else 's'}"]
+    parts = [held]
+    if trace.gils:
+        parts.append(f"{measures.holds:,} hold{'' if measures.holds == 1 else 's'}")
     if trace.processes:
         process = trace.processes[0]
         intervals = sorted({p.switch_interval for p in trace.processes if p.switch_interval})
         if intervals:
             parts.append("switch interval " + ", ".join(map(duration, intervals)))
-        versions = sorted({f"{p.python_implementation} {p.python_version}" for p in trace.processes})
-        parts.append(", ".join(versions))
+        versions = {f"{p.python_implementation} {p.python_version}".strip() for p in trace.processes} - {""}
+        if versions:
+            parts.append(", ".join(sorted(versions)))
         cpus = process.environment.get("cpus")
         if cpus:
             parts.append(f"{cpus} CPU{'' if cpus == 1 else 's'}")
@@ -129,6 +158,9 @@ def warnings(trace: Trace) -> list[str]:
     lost = sum(process.discarded for process in trace.processes)
     if lost:
         found.append(f"{lost:,} event{'' if lost == 1 else 's'} lost")
+    if trace.scheduling is not None and trace.scheduling.lost:
+        lost = trace.scheduling.lost
+        found.append(f"{lost:,} scheduler record{'' if lost == 1 else 's'} lost")
     for process in trace.processes:
         which = f"process {process.pid} " if len(trace.processes) > 1 else ""
         if process.ended == "killed":

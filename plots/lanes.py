@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 
 from analysis.arrays import Table
-from analysis.model import State
+from analysis.model import HELD, State
 
 from .coverage import Times
 from .rows import Row
-from .style import STATES, UNKNOWN
+from .style import HATCH, STATES, UNKNOWN, StateStyle
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,6 +27,8 @@ It is what the figure is about. Where they are denser that would look like one l
 
 _CLUSTER: Final = 2
 """Pixels. Holds within so much count as one."""
+
+_NEVER_LOST: Final = (*HELD, State.NATIVE)
 
 _UNKNOWN_DOTS: Final = (0, (1.0, 3.0))
 
@@ -42,7 +44,13 @@ def rectangles(left: Floats, right: Floats, top: Floats | float, bottom: Floats 
 
 
 def draw_exact(
-    axes: Axes, lanes: Sequence[tuple[Row, Table]], origin: int, start: int, end: int, pixel: float
+    axes: Axes,
+    lanes: Sequence[tuple[Row, Table]],
+    origin: int,
+    start: int,
+    end: int,
+    pixel: float,
+    styles: Sequence[StateStyle] = STATES,
 ) -> None:
     """Draw each interval of these lanes as a polygon: one collection a state.
 
@@ -55,13 +63,15 @@ def draw_exact(
         Where to cut.
     pixel : float, ns
         The width of a pixel column.
+    styles : sequence of StateStyle
+        The states to draw, the most important first.
     """
-    for style in reversed(STATES):
+    for style in reversed(styles):
         corners = []
         for row, intervals in lanes:
             chosen = intervals[intervals["state"] == style.state]
             left, right = _clipped(chosen, origin, start, end)
-            if style.state == State.HOLDING:
+            if style.state in _NEVER_LOST:
                 left, right = _hairlines(left, right, start - origin, pixel)
             top, bottom = bar(row, style.height)
             corners.append(rectangles(left, right, top, bottom))
@@ -70,7 +80,7 @@ def draw_exact(
                 PolyCollection(
                     np.concatenate(corners),  # type: ignore[arg-type]  # an array is the fast way in
                     facecolors=style.colour,
-                    linewidths=0,
+                    **_hatch(style),
                     snap=False,  # snapping to pixels swallows thin ones
                     label=style.label,
                     zorder=2,
@@ -115,7 +125,13 @@ def draw_unknown(axes: Axes, lanes: Sequence[tuple[Row, Table]], origin: int, st
     return sum(map(len, lines))
 
 
-def draw_shares(axes: Axes, lanes: Sequence[tuple[Row, Times]], edges: Times, origin: int) -> None:
+def draw_shares(
+    axes: Axes,
+    lanes: Sequence[tuple[Row, Times]],
+    edges: Times,
+    origin: int,
+    styles: Sequence[StateStyle] = STATES,
+) -> None:
     """Draw each lane as shares of pixel columns: one collection a state.
 
     In a column, the height of a colour is the share of the column's time in that state, times the state's
@@ -126,43 +142,65 @@ def draw_shares(axes: Axes, lanes: Sequence[tuple[Row, Times]], edges: Times, or
     ----------
     axes : Axes
         Its x axis counts ns since `origin`.
-    lanes : sequence of (row, int64 array of shape (len(STATES), columns))
+    lanes : sequence of (row, int64 array of shape (len(styles), columns))
         ns in each state in each column.
     edges : int64 array, shape (columns + 1,)
+    styles : sequence of StateStyle
     """
     x = (edges - origin).astype(np.float64)
     widths = np.diff(edges)
-    outlines: list[list[Floats]] = [[] for _ in STATES]
+    outlines: list[list[Floats]] = [[] for _ in styles]
+    drawn = [i for i, style in enumerate(styles) if not style.rare or any(t[i].any() for _, t in lanes)]
     for row, times in lanes:
         top, bottom = row.bar
         heights = np.zeros(len(widths))
-        for i, style in enumerate(STATES):
+        for i in drawn:
+            style = styles[i]
             heights = heights + style.height * times[i] / widths * (bottom - top)
             outlines[i].append(_steps(x, row.middle - heights / 2, row.middle + heights / 2))
-    for style, shapes in reversed(list(zip(STATES, outlines, strict=True))):
+    for style, shapes in reversed(list(zip(styles, outlines, strict=True))):
         if shapes:
             axes.add_collection(
                 PolyCollection(
-                    shapes, facecolors=style.colour, linewidths=0, snap=False, label=style.label, zorder=2
+                    shapes,
+                    facecolors=style.colour,
+                    **_hatch(style),
+                    snap=False,
+                    label=style.label,
+                    zorder=2,
                 ),
                 autolim=False,
             )
 
 
-def draw_crowd(axes: Axes, row: Row, times: Times, edges: Times, origin: int) -> None:
+def _hatch(style: StateStyle) -> dict[str, Any]:
+    """Return what draws the diagonal lines of a style, if it has some; without an outline."""
+    if style.hatch is None:
+        return {"linewidths": 0}
+    return {"linewidths": 0, "hatch": HATCH, "edgecolors": style.hatch}
+
+
+def draw_crowd(
+    axes: Axes,
+    row: Row,
+    times: Times,
+    edges: Times,
+    origin: int,
+    styles: Sequence[StateStyle] = STATES,
+) -> None:
     """Draw what many threads did, as a stack: how many of them hold, wait and do without at each time."""
     x = (edges - origin).astype(np.float64)
     counts = times / np.diff(edges)
     most = max(float(counts.sum(axis=0).max()), 1.0)
     top, bottom = row.bar
     level = np.full(counts.shape[1], bottom)
-    for i, style in enumerate(STATES):
+    for i, style in enumerate(styles):
         higher = level - counts[i] / most * (bottom - top)
         axes.add_collection(
             PolyCollection(
                 [_steps(x, higher, level)],
                 facecolors=style.colour,
-                linewidths=0,
+                **_hatch(style),
                 snap=False,
                 label=style.label,
                 zorder=2,

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon, Rectangle
 from matplotlib.transforms import Transform
 
-from .style import ALARM, DROP_REQUEST, HOLD, INK, MUTED, STATES, UNKNOWN, WAIT
+from .style import ALARM, DROP_REQUEST, HATCH, HOLD, INK, MUTED, STATES, UNKNOWN, WAIT, StateStyle
 
 _HANDLE: Final = 1.7
 """Width of a key in font sizes."""
@@ -47,6 +47,9 @@ class _Height(HandlerBase):
                 width,
                 part,
                 facecolor=orig_handle.get_facecolor(),
+                hatch=orig_handle.get_hatch(),
+                edgecolor=orig_handle.get_edgecolor(),
+                linewidth=0,
                 transform=trans,
             )
         ]
@@ -96,20 +99,33 @@ class _Corner(HandlerBase):
         ]
 
 
-def draw_legend(figure: Figure, x: float, y: float, parts: set[str], limit: float) -> Legend:
-    """Draw one legend, one line, its upper left at `(x, y)` in figure coordinates.
+def draw_legend(
+    figure: Figure,
+    x: float,
+    y: float,
+    parts: set[str],
+    limit: float,
+    styles: Sequence[StateStyle] = STATES,
+) -> Legend:
+    """Draw one legend, its upper left at `(x, y)` in figure coordinates: one line, or two if it must be.
 
     Parameters
     ----------
     parts : set of str
-        Which keys besides the states there are: "unknown", "handoff", "drop request", "timeout", "cut".
+        Which keys besides the states there are: "unknown", "handoff", "drop request", "timeout", "cut", and
+        the labels of rare states.
     limit : float, points
         The width that it has to fit into.
     """
     handles: list[Artist] = []
     handlers: dict[Artist | type, HandlerBase] = {}
-    for style in STATES:
-        patch = Patch(facecolor=style.colour, label=style.label)
+    for style in styles:
+        if style.rare and style.label not in parts:
+            continue
+        patch = Patch(facecolor=style.colour, label=style.label, linewidth=0)
+        if style.hatch:
+            patch.set_hatch(2 * HATCH)
+            patch.set_edgecolor(style.hatch)
         handles.append(patch)
         handlers[patch] = _Height(style.height)
     if "unknown" in parts:
@@ -139,14 +155,14 @@ def draw_legend(figure: Figure, x: float, y: float, parts: set[str], limit: floa
                 label="cut off",
             )
         )
-    size = 14.0
+    size, lines = 14.0, 1
     while True:
         legend = figure.legend(
             handles=handles,
             handler_map=handlers,
             loc="upper left",
             bbox_to_anchor=(x, y),
-            ncols=len(handles),
+            ncols=-(-len(handles) // lines),
             borderpad=0,
             borderaxespad=0,
             handlelength=_HANDLE,
@@ -157,7 +173,10 @@ def draw_legend(figure: Figure, x: float, y: float, parts: set[str], limit: floa
             labelcolor=MUTED,
         )
         box = legend.get_window_extent()
-        if box.width * 72 / figure.dpi <= limit or size <= 11:
+        if box.width * 72 / figure.dpi <= limit or lines == 2:
             return legend
         legend.remove()
-        size -= 1
+        if size <= 11:
+            lines = 2
+        else:
+            size -= 1

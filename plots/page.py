@@ -20,7 +20,18 @@ from . import strips
 from .drawing import draw_lanes
 from .legend import draw_legend
 from .rows import plan
-from .style import ALARM, FAINT, HOLD, INK, MUTED, OTHERS, WAIT, owner_colours
+from .style import (
+    ALARM,
+    FAINT,
+    HOLD,
+    INK,
+    MUTED,
+    NATIVE,
+    OTHERS,
+    STALL_TEXT,
+    WAIT,
+    owner_colours,
+)
 from .text import elide, fit, percent, printable, width
 from .timeaxis import duration, set_time_axis
 from .view import EXACT, FEW_THREADS, View
@@ -35,7 +46,8 @@ _HEIGHT: Final = 7.5
 _LEFT: Final = 0.40
 _KEYS: Final = 1.27  # to the legend
 _TOP: Final = 1.68  # to the first row
-_SHARES: Final = 1.75  # the table at the right
+_SHARES: Final = 1.75  # the table at the right, with two columns
+_SHARE_WIDTHS: Final = {2: 0.76, 4: 0.83}  # one more, of so many
 _WAITERS: Final = 0.55
 _WAITERS_GAP: Final = 0.16
 _BOTTOM: Final = 0.86
@@ -61,13 +73,23 @@ def _labels(trace: Trace, threads: list[int]) -> list[str]:
     return labels
 
 
-@dataclass
-class _Columns:
-    """Places on the page, inches from its left."""
+@dataclass(frozen=True)
+class _Share:
+    """A column of the table at the right: the share of its life that a thread spent in some states."""
 
-    lanes: float
-    holds: float
-    waits: float
+    x: float  # inches from the page's left to the column's right
+    title: str
+    colour: str
+    states: tuple[State, ...]
+
+
+_SHARE_COLUMNS: Final = (("holds", HOLD, (State.HOLDING,)), ("waits", WAIT, (State.WAITING,)))
+_SHARE_COLUMNS_WITH_CPUS: Final = (
+    ("runs", HOLD, (State.RUNNING, State.HOLDING)),
+    ("stalls", STALL_TEXT, (State.STALLED,)),
+    ("waits", WAIT, (State.WAITING,)),
+    ("native", NATIVE, (State.NATIVE,)),
+)
 
 
 class Page:
@@ -79,19 +101,26 @@ class Page:
         room = _HEIGHT - _TOP - _WAITERS_GAP - _WAITERS - _BOTTOM
         first = View(trace, window, 1, exact)
         if len(first.alive) > FEW_THREADS:  # which of them get a lane is not a matter of columns
-            self.plan = plan(trace, first.seen, first.times, room, max_lanes=max_lanes)
+            self.plan = plan(trace, first.seen, first.times, room, max_lanes=max_lanes, native=first.native)
             self.names = _names_width([row.label for row in self.plan.rows])
         else:
             self.names = _names_width(_labels(trace, [int(t) for t in first.alive]))
         lanes_left = _snap(_LEFT + self.names + _SWATCH + 2 * _SWATCH_GAP)
-        lanes_right = _snap(_WIDTH - _SHARES - 0.1)
-        self.columns = _Columns(lanes_left, lanes_right + 0.82, lanes_right + 1.58)
+        shares = _SHARE_COLUMNS if trace.scheduling is None else _SHARE_COLUMNS_WITH_CPUS
+        wide = _SHARE_WIDTHS[len(shares)]
+        lanes_right = _snap(_WIDTH - _SHARES - 0.1 - wide * (len(shares) - 2))
+        self.lanes_left = lanes_left
+        self.shares = [_Share(lanes_right + 0.82 + wide * i, *column) for i, column in enumerate(shares)]
         self.lanes_width = lanes_right - lanes_left
         self.view = View(trace, window, round(self.lanes_width * _DPI), exact)
         if len(first.alive) > FEW_THREADS:
             self.view.times = first.times
         else:
-            self.plan = plan(trace, self.view.seen, self.view.times, room, max_lanes=max_lanes)
+            self.plan = plan(
+                trace, self.view.seen, self.view.times, room, max_lanes=max_lanes, native=first.native
+            )
+        if self.view.drawn.cpus:
+            self.view.state_times = first.state_times
         self.height = _snap(_HEIGHT - room + max(room, self.plan.height))
         self.figure = Figure(figsize=(_WIDTH, self.height), dpi=_DPI)
         FigureCanvasAgg(self.figure)
@@ -124,14 +153,15 @@ class Page:
             _LEFT / _WIDTH,
             1 - _KEYS / self.height,
             parts,
-            72 * (self.columns.holds - 0.75 - _LEFT),
+            72 * (self.shares[0].x - 0.75 - _LEFT),
+            self.view.styles,
         )
         return axes
 
     def _axes(self, bottom: float, height: float, name: str) -> Axes:
         axes = self.figure.add_axes(
             (
-                self.columns.lanes / _WIDTH,
+                self.lanes_left / _WIDTH,
                 bottom / self.height,
                 self.lanes_width / _WIDTH,
                 height / self.height,
@@ -257,35 +287,42 @@ class Page:
         )
 
     def _draw_shares(self, axes: Axes) -> None:
-        """Write the table at the right: the shares of its life that each thread holds and waits."""
-        for x, text, colour in ((self.columns.holds, "holds", HOLD), (self.columns.waits, "waits", WAIT)):
+        """Write the table at the right: the shares of its life that each thread spends in the states."""
+        for share in self.shares:
             self.figure.text(
-                x / _WIDTH,
+                share.x / _WIDTH,
                 1 - _KEYS / self.height,
-                text,
+                share.title,
                 ha="right",
                 va="top",
-                color=colour,
+                color=share.colour,
                 weight="bold",
                 size=_FONT,
             )
         for row in self.plan.rows:
             if row.kind == "lane":
-                hold, wait = self.view.share(row.thread)
-                self._cell(axes, self.columns.holds, row.middle, percent(hold), INK)
-                self._cell(axes, self.columns.waits, row.middle, percent(wait), INK)
+                for share in self.shares:
+                    self._cell(axes, share.x, row.middle, percent(self._part(row.thread, share)), INK)
             elif row.kind == "strip" and not row.attached:
-                self._cell(
-                    axes, self.columns.holds, row.middle, percent(self.view.gil_shares[row.gil]), MUTED
-                )
+                held = percent(self.view.gil_shares[row.gil])
+                if self.view.drawn.cpus:  # run and stalled together
+                    self._cell(axes, self.shares[1].x, row.middle, f"held {held}", MUTED)
+                else:
+                    self._cell(axes, self.shares[0].x, row.middle, held, MUTED)
             elif row.kind == "rest":
-                holds, waits = zip(*map(self.view.share, self.plan.hidden), strict=True)
-                self._cell(axes, self.columns.holds, row.middle, f"ø {percent(float(np.mean(holds)))}", MUTED)
-                self._cell(axes, self.columns.waits, row.middle, f"ø {percent(float(np.mean(waits)))}", MUTED)
+                for share in self.shares:
+                    mean = float(np.mean([self._part(thread, share) for thread in self.plan.hidden]))
+                    self._cell(axes, share.x, row.middle, f"ø {percent(mean)}", MUTED)
+
+    def _part(self, thread: int, share: _Share) -> float:
+        if self.view.drawn.cpus:
+            return self.view.part(thread, *share.states)
+        hold, wait = self.view.share(thread)
+        return hold if share.states == (State.HOLDING,) else wait
 
     def _cell(self, axes: Axes, x: float, y: float, text: str, colour: str) -> None:
         axes.text(
-            (x - self.columns.lanes) / self.lanes_width,
+            (x - self.lanes_left) / self.lanes_width,
             y,
             text,
             transform=axes.get_yaxis_transform(),

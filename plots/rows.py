@@ -98,6 +98,7 @@ def plan(
     *,
     max_lanes: int | None = None,
     strips: bool = True,
+    native: Times | None = None,
 ) -> Plan:
     """Choose and place the rows of a timeline.
 
@@ -115,9 +116,11 @@ def plan(
         By default as many as there is room for.
     strips : bool
         Give each GIL a strip.
+    native : int64 array, shape (threads,), optional
+        How long each thread computed without the GIL.
     """
     alive = [t for t in range(len(trace.threads)) if seen.last[t] > seen.first[t]]
-    ranked = sorted(alive, key=lambda t: (-_relevance(trace, times, t), t))
+    ranked = sorted(alive, key=lambda t: (-_relevance(trace, times, native, t), t))
     chosen: list[Row] = []
     shown: set[int] = set()
     limit = len(ranked) if max_lanes is None else max(1, max_lanes)
@@ -133,12 +136,12 @@ def plan(
     return Plan(tuple(placed), tuple(sorted(shown)), tuple(hidden), total)
 
 
-def _relevance(trace: Trace, times: Times, thread: int) -> float:
-    """The first process's main thread is where people look first; then what the GIL has most to do with."""
+def _relevance(trace: Trace, times: Times, native: Times | None, thread: int) -> float:
+    """The first process's main thread is where people look first; then who holds, waits, computes most."""
     entry = trace.threads[thread]
     if entry.main and entry.process == trace.threads[0].process:
         return float("inf")
-    return float(times[thread, 0] + times[thread, 1])
+    return float(times[thread, 0] + times[thread, 1]) + (0.0 if native is None else float(native[thread]))
 
 
 def _rows(trace: Trace, seen: Visible, alive: Sequence[int], shown: set[int], strips: bool) -> list[Row]:
@@ -150,8 +153,10 @@ def _rows(trace: Trace, seen: Visible, alive: Sequence[int], shown: set[int], st
         if not threads:
             continue
         gils = _gils(trace, seen, process, threads) if strips else []
-        name = f"process {trace.processes[process].pid}"
         only = trace.threads[threads[0]]
+        name = f"process {trace.processes[process].pid}"
+        if trace.processes[process].environment.get("kind") == "sched":  # its name is all that is known of it
+            name = f"{' '.join(trace.processes[process].argv)} {trace.processes[process].pid}"
         # A process that is nothing but its main thread needs one label, not two.
         single = len(processes) > 1 and len(threads) == 1 and only.main
         first = len(rows)

@@ -10,14 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import matplotlib.style
 
 from analysis.model import State
 
+if TYPE_CHECKING:
+    from analysis.trace import Trace
+
 HOLD: Final = "#0072B2"
 WAIT: Final = "#D55E00"
+STALL: Final = "#BFE1F6"
+STALL_HATCH: Final = "#4C9ED9"
+STALL_TEXT: Final = "#2A86C8"
+NATIVE: Final = "#009E73"
+HATCH: Final = "////"
 DROP_REQUEST: Final = "#E69F00"
 RELEASED: Final = "#C4C4C4"
 UNKNOWN: Final = "#BDBDBD"
@@ -49,12 +57,17 @@ states' blue and orange; dark and light take turns, so that neighbours differ in
 
 @dataclass(frozen=True)
 class StateStyle:
-    """One state's look in a lane; `height` is the share of the lane's height that it fills."""
+    """One state's look in a lane; `height` is the share of the lane's height that it fills.
+
+    `hatch` is the colour of diagonal lines over `colour`. Of a `rare` one the legend tells where it is drawn.
+    """
 
     state: State
     label: str
     colour: str
     height: float
+    hatch: str | None = None
+    rare: bool = False
 
 
 STATES: Final = (
@@ -64,6 +77,20 @@ STATES: Final = (
 )
 """States drawn as areas, the most important first. UNKNOWN is a dotted line: `lanes.draw_unknown`."""
 
+FIVE_STATES: Final = (
+    StateStyle(State.RUNNING, "runs", HOLD, 1.0),
+    StateStyle(State.STALLED, "stalled: GIL, no CPU", STALL, 1.0, hatch=STALL_HATCH),
+    StateStyle(State.HOLDING, "has the GIL, CPU unknown", "#7FA9C9", 1.0, rare=True),
+    StateStyle(State.WAITING, "waits for the GIL", WAIT, 0.5),
+    StateStyle(State.NATIVE, "native: CPU, no GIL", NATIVE, 0.72),
+    StateStyle(State.BLOCKED, "blocked", RELEASED, 0.1),
+    StateStyle(State.RELEASED, "no GIL, CPU unknown", "#E2E2E2", 0.1, rare=True),
+)
+"""The same with the OS scheduler: full has the GIL, hatched without a CPU; less than full computes without.
+
+What is left as HOLDING or RELEASED is where the scheduler's records don't say whether the thread had a CPU.
+"""
+
 _STYLE_FILE: Final = Path(__file__).with_name("gil.mplstyle")
 
 
@@ -72,6 +99,11 @@ def style() -> Iterator[None]:
     """Make figures in the style of `gil.mplstyle` inside the block; after it rcParams are as before."""
     with matplotlib.style.context(["default", str(_STYLE_FILE)]):
         yield
+
+
+def states_of(trace: Trace) -> tuple[StateStyle, ...]:
+    """Return the states that a trace's lanes are drawn in: three, or five with their CPUs."""
+    return STATES if trace.scheduling is None else FIVE_STATES
 
 
 def owner_colours(count: int) -> list[str]:

@@ -126,7 +126,15 @@ def _draw_into(axes: Axes, trace: Trace, window: Window, max_lanes: int | None, 
     figure = axes.figure
     box = axes.get_window_extent()
     view = View(trace, window, max(1, round(box.width)), exact)
-    rows = plan(trace, view.seen, view.times, box.height / figure.dpi, max_lanes=max_lanes, strips=False)
+    rows = plan(
+        trace,
+        view.seen,
+        view.times,
+        box.height / figure.dpi,
+        max_lanes=max_lanes,
+        strips=False,
+        native=view.native,
+    )
     draw_lanes(axes, view, rows)
     axes.set_ylim(rows.height, 0)
     axes.set_yticks([row.middle for row in rows.rows], [printable(row.label) for row in rows.rows])

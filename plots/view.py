@@ -12,6 +12,7 @@ from analysis.model import INTERVAL, State
 
 from .coverage import Intervals, Times, Visible, coverage, crowd, edges, totals
 from .rows import COUNTED
+from .style import states_of
 from .window import Window
 
 if TYPE_CHECKING:
@@ -50,9 +51,12 @@ class View:
         self.window = window
         self.edges = edges(window.start, window.end, columns)
         self.seen = Visible(trace, window.start, window.end)
+        self.drawn = Visible(trace, window.start, window.end, cpus=True)
+        self.styles = states_of(trace)
         self.alive = np.flatnonzero(self.seen.last > self.seen.first)
         self._columns: dict[tuple[int, int | None], Times] = {}
-        self._exact = False if self.seen.count() > EXACT else exact
+        self._lanes: dict[int, Times] = {}
+        self._exact = False if self.drawn.count() > EXACT else exact
         self._is_exact: dict[int, bool] = {}
 
     @property
@@ -65,7 +69,7 @@ class View:
         if self._exact is not None:
             return self._exact
         if thread not in self._is_exact:
-            begins = np.searchsorted(self.seen.columns(thread).start, self.edges)
+            begins = np.searchsorted(self.drawn.columns(thread).start, self.edges)
             crowded = np.diff(begins) >= _CROWDED
             self._is_exact[thread] = bool(crowded.mean() <= _SOMEWHERE)
         return self._is_exact[thread]
@@ -104,6 +108,42 @@ class View:
         # The intervals tile the life: what is none of these is released.
         life = np.clip(self.edges, rows.start[0], rows.start[-1] + rows.duration[-1])
         return np.stack([found[0], found[1], np.diff(life) - found[0] - found[1] - unknown])
+
+    def lane(self, thread: int) -> Times:
+        """Return one thread's time in each of `styles` in each column: `(styles, columns)`, ns."""
+        if not self.drawn.cpus:
+            return self.columns(thread)
+        if thread not in self._lanes:
+            rows = self.drawn.columns(thread)
+            there = np.bincount(rows.state, minlength=len(State)) > 0
+            asked = [style.state for style in self.styles if there[style.state]]
+            found = dict(zip(asked, coverage(rows, self.edges, asked), strict=True))
+            nothing = np.zeros(len(self.edges) - 1, np.int64)
+            self._lanes[thread] = np.stack([found.get(style.state, nothing) for style in self.styles])
+        return self._lanes[thread]
+
+    def lane_crowd(self, threads: list[int]) -> Times:
+        """Return the same, summed over threads."""
+        if not self.drawn.cpus:
+            return self.crowd(threads)
+        total = np.zeros((len(self.styles), len(self.edges) - 1), np.int64)
+        for thread in threads:
+            total += self.lane(thread)
+        return total
+
+    @cached_property
+    def state_times(self) -> Times:
+        """Time in each state for each thread in the window: `(threads, states)`, ns."""
+        return totals(self.drawn, tuple(State))
+
+    @property
+    def native(self) -> Times | None:
+        """How long each thread computed without the GIL in the window, ns; None if nobody knows."""
+        return self.state_times[:, State.NATIVE] if self.drawn.cpus else None
+
+    def part(self, thread: int, *states: State) -> float:
+        """Return the share of its life within the window that a thread spent in some states."""
+        return float(self.state_times[thread, list(states)].sum() / max(self.life(thread), 1))
 
     def held(self, thread: int, gil: int) -> Times:
         """Return how long one thread held one GIL in each column, ns."""

@@ -30,6 +30,11 @@ cdef extern from "native/gilscope.h":
 
 
 cdef extern from "native/sched.h":
+    enum gs_sched_scope:
+        GS_SCHED_PROGRAM
+        GS_SCHED_PROGRAM_ALONE
+        GS_SCHED_PROCESS
+
     struct gs_sched_result:
         unsigned long long events
         unsigned long long lost
@@ -43,9 +48,12 @@ ctypedef void (*plain_function)() noexcept nogil
 ctypedef void (*status_function)(gs_status *status) noexcept nogil
 ctypedef void (*name_function)(unsigned int tid, const char *text) noexcept nogil
 ctypedef const char *(*text_function)() noexcept nogil
-ctypedef int (*sched_start_function)(const char *directory, const char *environment, int of_process, char *message, size_t size)
+ctypedef int (*sched_start_function)(const char *directory, const char *environment, int scope, char *message, size_t size)
 ctypedef void (*sched_stop_function)(gs_sched_result *result) noexcept nogil
 
+SCHED_PROGRAM = GS_SCHED_PROGRAM
+SCHED_PROGRAM_ALONE = GS_SCHED_PROGRAM_ALONE
+SCHED_PROCESS = GS_SCHED_PROCESS
 CORE_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "native", "libgilscope.so")
 
 cdef enum:
@@ -176,7 +184,7 @@ def process_directory():
     return os.fsdecode(core.process_directory())
 
 
-def sched_start(directory, str environment, bint of_process):
+def sched_start(directory, str environment, int scope):
     """Begin to record what the scheduler does, into ``sched/`` in `directory`.
 
     Parameters
@@ -185,9 +193,9 @@ def sched_start(directory, str environment, bint of_process):
         The trace.
     environment : str
         TSDL assignments for the metadata's ``env`` block.
-    of_process : bool
-        Record this process, and all that it starts; else the next program that this thread starts, and all
-        that that one starts.
+    scope : int
+        ``SCHED_PROGRAM``: the next program that this thread starts, and all that it starts;
+        ``SCHED_PROGRAM_ALONE``: no other process; ``SCHED_PROCESS``: this process, and all that it starts.
 
     Returns
     -------
@@ -198,7 +206,7 @@ def sched_start(directory, str environment, bint of_process):
     cdef bytes path = os.fsencode(os.path.abspath(directory))
     cdef bytes text = environment.encode()
     # The GIL stays held: what would start a thread now waits until the events are open.
-    if core.sched_start(path, text, of_process, message, MESSAGE_SIZE) != 0:
+    if core.sched_start(path, text, scope, message, MESSAGE_SIZE) != 0:
         return message.decode("utf-8", "replace")
     return ""
 

@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments[:1] == ["dump"]:
             return _dump(arguments[1:])
         options = parse(arguments)
-        scheduler = Scheduler(options.trace, options.target.command, wanted=options.sched)
+        scheduler = Scheduler(
+            options.trace, options.target.command, wanted=options.sched, children=options.children
+        )
         status = _record(options, scheduler)
     except GilscopeError as error:
         _say(str(error))
@@ -69,6 +71,8 @@ def _report(options: Options, scheduler: Scheduler) -> None:
         _say(f"nothing was recorded, so there is no {options.trace}")
         return
     directory.trim(options.trace)
+    if not options.target.called and not directory.process_directories(options.trace):
+        _say("no GIL was recorded, only what the scheduler saw")
 
     # Only now: none of this is in memory while the program is measured.
     import analysis

@@ -28,19 +28,23 @@ class Scheduler:
         Afterwards: records that there was no room for; errno that ended the recording early.
     """
 
-    def __init__(self, trace: Path, command: Sequence[str], *, wanted: bool = True) -> None:
+    def __init__(
+        self, trace: Path, command: Sequence[str], *, wanted: bool = True, children: bool = True
+    ) -> None:
         self.missing = ""
         self.lost = self.failure = 0
         self._trace = trace
         self._command = command
         self._wanted = wanted
+        self._children = children
         self._begun = False
 
     def __enter__(self) -> Scheduler:
         if self._wanted:
             from tracer import _recorder
 
-            self.missing = _recorder.sched_start(self._trace, environment_text(self._command), False)
+            scope = _recorder.SCHED_PROGRAM if self._children else _recorder.SCHED_PROGRAM_ALONE
+            self.missing = _recorder.sched_start(self._trace, environment_text(self._command), scope)
             self._begun = not self.missing
         return self
 
@@ -83,7 +87,7 @@ def start_here(trace: Path) -> None:
     global _told
     from tracer import _recorder
 
-    missing = _recorder.sched_start(trace, gilscope_recording.environment_text(), True)
+    missing = _recorder.sched_start(trace, gilscope_recording.environment_text(), _recorder.SCHED_PROCESS)
     if missing and not _told:
         _told = True
         print(f"gilscope: no scheduler events: {missing}", file=sys.stderr)

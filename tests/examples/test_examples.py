@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import analysis
+from analysis.model import HELD
 from tests.launcher.support import ROOT, Launcher, environment
 
 EXAMPLES = ROOT / "examples"
@@ -40,7 +41,7 @@ def held(trace: analysis.Trace, name: str) -> int:
     threads = [thread.index for thread in trace.threads if thread.name.startswith(name)]
     assert threads
     mine = np.isin(trace.intervals["thread"], threads)
-    return int(trace.intervals["duration"][mine & (trace.intervals["state"] == analysis.State.HOLDING)].sum())
+    return int(trace.intervals["duration"][mine & np.isin(trace.intervals["state"], HELD)].sum())
 
 
 def waited(trace: analysis.Trace, name: str) -> int:

@@ -37,7 +37,7 @@ def test_split_command_line(line: str, flags: list[str], program: list[str]) -> 
     "text", ["", "plain", 'a "quoted" \\ one', "tab\tline\n", "ünï", "\U0001f40d", "\udc80"]
 )
 def test_json_string_is_json(text: str) -> None:
-    encoded = recording._json_string(text)
+    encoded = recording.json_string(text)
     assert encoded.isascii()
     assert json.loads(encoded) == text
 

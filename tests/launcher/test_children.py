@@ -141,7 +141,8 @@ def test_no_children(launcher: Launcher) -> None:
 
 
 def test_children_that_are_not_python_see_nothing(launcher: Launcher) -> None:
-    run = launcher.record("import subprocess; subprocess.run(['sh', '-c', 'echo $0; exit 3'])")
+    source = "import subprocess; subprocess.run(['sh', '-c', 'echo $0; exit 3'])"
+    run = launcher.record(source, options=("--no-sched",))
     assert (run.stdout, run.stderr) == ("sh\n", "")
     assert len(run.load().processes) == 1
 

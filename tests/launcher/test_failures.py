@@ -118,7 +118,7 @@ def test_no_gil_no_trace(launcher: Launcher, interpreters: list[str]) -> None:
     subprocess.run([sys.executable, "-c", ""])
     sys.exit(6)
     """
-    run = launcher.record(source, status=6, options=("--python", python))
+    run = launcher.record(source, status=6, options=("--python", python, "--no-sched"))
     assert run.stdout == "ran\n"
     first, second = run.stderr.splitlines()
     assert first.startswith("gilscope: process ") and "GIL" in first
@@ -127,7 +127,7 @@ def test_no_gil_no_trace(launcher: Launcher, interpreters: list[str]) -> None:
 
 
 def test_program_that_is_no_python(launcher: Launcher) -> None:
-    run = launcher.run("-q", "--no-png", "--python", "/bin/echo", "-c", "hello", status=0)
+    run = launcher.run("-q", "--no-png", "--no-sched", "--python", "/bin/echo", "-c", "hello", status=0)
     assert run.stdout == "-c hello\n"
     assert run.stderr == "gilscope: nothing was recorded, so there is no command.trace\n"
     assert not (launcher.directory / "command.trace").exists()

@@ -22,7 +22,7 @@ def test_stamps_are_clock_monotonic(launcher: Launcher, interpreter: str) -> Non
         readings.append((before, time.monotonic_ns()))
     print(json.dumps(readings))
     """
-    run = launcher.record(source, options=("--python", interpreter))
+    run = launcher.record(source, options=("--no-sched", "--python", interpreter))
     trace = run.load()
     before, after = np.array(json.loads(run.stdout)).T
     sleeps = trace.intervals[
@@ -55,7 +55,7 @@ def test_python_code_runs_only_while_its_thread_holds(launcher: Launcher, interp
         thread.join()
     print(json.dumps(used))
     """
-    run = launcher.record(source, options=("--python", interpreter))
+    run = launcher.record(source, options=("--no-sched", "--python", interpreter))
     trace = run.load()
     used = {int(tid): ns for tid, ns in json.loads(run.stdout).items()}
     for thread in trace.threads:

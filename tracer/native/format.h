@@ -90,7 +90,8 @@ struct gs_name_record {
     X(36, task)             /* ref: tid; of sched/: first seen, or exec'd or renamed; text: "<pid> <ppid> <comm>" */ \
     X(37, task_exit)        /* ref: tid; of sched/; no text */
 
-/* X(id, name): the events of a sched stream. A CPU runs one thread at a time, so an in ends with the next out. */
+/* X(id, name): the events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss
+ * ends an in otherwise. */
 #define GS_SCHED_EVENTS(X)                                                                         \
     X(48, sched_in)        /* the thread begins to run on this CPU */                              \
     X(49, sched_out)       /* it leaves the CPU, because it blocks or exits */                     \

@@ -39,8 +39,8 @@
 struct lane {
     struct gs_plain stream;
     uint32_t running; /* tid; 0: none of ours */
-    uint32_t running_pid;
-    bool known; /* false: at the beginning, and after a loss */
+    bool known;       /* false: after a loss, and when a process begins that ran before */
+    uint64_t since;   /* not known: nothing has happened here since, so who leaves was here all the time */
 };
 
 static struct {
@@ -53,6 +53,8 @@ static struct {
     sem_t ready, go;
     _Atomic bool over;
     bool running, begun;
+    bool alone;
+    uint32_t program; /* alone: its pid, once it has exec'd */
     uint32_t pid; /* whose recording it is: a forked child has a copy of this, and no thread */
     struct gs_sched_result result;
 } sched;
@@ -74,18 +76,19 @@ static void write_event(struct lane *lane, uint16_t cpu, uint64_t time, uint16_t
 
 static void leave(struct lane *lane, uint16_t cpu, uint64_t time, uint16_t id, uint32_t tid)
 {
+    if (!lane->known)
+        write_event(lane, cpu, lane->since < time ? lane->since : time, gs_sched_in, tid);
     write_event(lane, cpu, time, id, tid);
     lane->running = 0;
     lane->known = true;
 }
 
-static void enter(struct lane *lane, uint16_t cpu, uint64_t time, uint32_t pid, uint32_t tid)
+static void enter(struct lane *lane, uint16_t cpu, uint64_t time, uint32_t tid)
 {
     if (lane->running != 0) /* it became this one, by exec in a thread */
         write_event(lane, cpu, time, gs_sched_out, lane->running);
     write_event(lane, cpu, time, gs_sched_in, tid);
     lane->running = tid;
-    lane->running_pid = pid;
     lane->known = true;
 }
 
@@ -93,7 +96,7 @@ static void switched(struct lane *lane, uint16_t cpu, const struct gs_record *re
 {
     if ((record->misc & PERF_RECORD_MISC_SWITCH_OUT) == 0) {
         if (lane->running != record->tid) /* else two events told of it */
-            enter(lane, cpu, record->time, record->pid, record->tid);
+            enter(lane, cpu, record->time, record->tid);
         if (!gs_tasks_knows(record->tid))
             gs_tasks_tell(&(struct gs_news){
                 .time = record->time, .kind = GS_TASK_SEEN, .pid = record->pid, .tid = record->tid});
@@ -110,14 +113,14 @@ static void speaks(struct lane *lane, uint16_t cpu, const struct gs_record *reco
 {
     if (!lane->known || lane->running == record->tid)
         return;
-    if (lane->running != 0 && lane->running_pid == record->pid)
-        gs_tasks_tell(&(struct gs_news){.time = record->time, .kind = GS_TASK_EXIT, .tid = lane->running});
-    enter(lane, cpu, record->time, record->pid, record->tid);
+    enter(lane, cpu, record->time, record->tid);
 }
 
 static void named(struct lane *lane, uint16_t cpu, const struct gs_record *record)
 {
     struct gs_news news = {.time = record->time, .kind = GS_TASK_COMM};
+    if ((record->misc & PERF_RECORD_MISC_COMM_EXEC) != 0)
+        news.kind = GS_TASK_EXEC;
     memcpy(&news.pid, record->payload, 4);
     memcpy(&news.tid, record->payload + 4, 4);
     strncpy(news.comm, record->payload + 8, sizeof news.comm - 1);
@@ -149,6 +152,20 @@ static void lost(struct lane *lane, uint16_t cpu, uint64_t time, uint64_t count)
     write_event(lane, cpu, time, gs_sched_lost, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
     lane->running = 0;
     lane->known = false;
+    lane->since = time;
+}
+
+/* Leave out the processes that the program starts. Its own first word is that of its exec. */
+static bool is_wanted(const struct gs_record *record)
+{
+    if (!sched.alone || record->type == PERF_RECORD_LOST)
+        return true;
+    if (sched.program == 0 && record->type == PERF_RECORD_COMM)
+        sched.program = record->pid;
+    uint32_t pid = record->pid;
+    if (record->type == PERF_RECORD_FORK)
+        memcpy(&pid, record->payload, sizeof pid);
+    return pid == sched.program;
 }
 
 static void drain_ring(struct gs_ring *ring, struct lane *lane)
@@ -157,6 +174,8 @@ static void drain_ring(struct gs_ring *ring, struct lane *lane)
     struct gs_record record;
     while (sched.result.failure == 0 && gs_ring_next(ring, end, &record, sched.space)) {
         uint64_t count;
+        if (!is_wanted(&record))
+            continue;
         switch (record.type) {
         case PERF_RECORD_SWITCH:
             switched(lane, ring->cpu, &record);
@@ -293,6 +312,7 @@ static bool begin_files(const char *environment)
 static bool begin_lanes(bool of_process)
 {
     char path[PATH_MAX], name[32];
+    uint64_t now = gs_clock_read(CLOCK_MONOTONIC);
     sched.lanes = calloc(sched.rings.count, sizeof *sched.lanes);
     sched.space = malloc(GS_RECORD_SPACE);
     if (sched.lanes == NULL || sched.space == NULL)
@@ -303,6 +323,7 @@ static bool begin_lanes(bool of_process)
         if (!gs_plain_begin(&sched.lanes[i].stream, path, GS_STREAM_SCHED, sched.pid))
             return false;
         sched.lanes[i].known = !of_process; /* nothing of the target runs yet */
+        sched.lanes[i].since = now;
     }
     path_of(path, "names");
     return gs_tasks_begin(path, sched.pid, !of_process);
@@ -343,8 +364,9 @@ static void tell_living(void)
     closedir(tasks);
 }
 
-static bool begin(const char *environment, bool of_process, char *message, size_t size)
+static bool begin(const char *environment, int scope, char *message, size_t size)
 {
+    bool of_process = scope == GS_SCHED_PROCESS;
     bool opened = of_process ? gs_rings_open_for_process(&sched.rings, sched.tid, message, size)
                              : gs_rings_open_for_exec(&sched.rings, message, size);
     if (!opened)
@@ -359,7 +381,7 @@ static bool begin(const char *environment, bool of_process, char *message, size_
     return false;
 }
 
-int gs_sched_start(const char *directory, const char *environment, int of_process, char *message, size_t size)
+int gs_sched_start(const char *directory, const char *environment, int scope, char *message, size_t size)
 {
     uint32_t pid = (uint32_t)getpid();
     if (sched.running && sched.pid == pid) {
@@ -369,6 +391,7 @@ int gs_sched_start(const char *directory, const char *environment, int of_proces
     /* In a forked child: nothing of what is here is ours, the rings are not even mapped. */
     memset(&sched, 0, sizeof sched);
     sched.pid = pid;
+    sched.alone = scope == GS_SCHED_PROGRAM_ALONE;
     if (snprintf(sched.directory, sizeof sched.directory, "%s/sched", directory) >= (int)sizeof sched.directory) {
         snprintf(message, size, "the name of its directory is too long");
         return 1;
@@ -377,7 +400,7 @@ int gs_sched_start(const char *directory, const char *environment, int of_proces
         snprintf(message, size, "%s; --no-sched leaves it out", strerror(errno));
         return 1;
     }
-    sched.running = sched.begun = begin(environment, of_process != 0, message, size);
+    sched.running = sched.begun = begin(environment, scope, message, size);
     if (!sched.running) {
         end_thread();
         return 1;

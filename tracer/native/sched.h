@@ -15,11 +15,15 @@ struct gs_sched_result {
     int32_t failure;    /* errno that ended it early, or 0 */
 };
 
-/* Record, into directory/sched/, what the next program does that the calling thread starts, and all that it
- * starts; or (of_process) the process that calls, and all that it starts. Begins a thread that drains. Returns
- * 0, or 1: message gets why not and what would allow it, and nothing is left behind. */
-GS_API int gs_sched_start(const char *directory, const char *environment, int of_process, char *message,
-                          size_t size);
+enum gs_sched_scope {
+    GS_SCHED_PROGRAM = 0,       /* the next program that the calling thread starts, and all that it starts */
+    GS_SCHED_PROGRAM_ALONE = 1, /* no other process */
+    GS_SCHED_PROCESS = 2,       /* the process that calls, and all that it starts */
+};
+
+/* Record, into directory/sched/, what is in scope. Begins a thread that drains. Returns 0, or 1: message gets why
+ * not and what would allow it, and nothing is left behind. */
+GS_API int gs_sched_start(const char *directory, const char *environment, int scope, char *message, size_t size);
 
 /* End it, all that there is being written. Waits for the draining thread. Not of a forked child's concern. */
 GS_API void gs_sched_stop(struct gs_sched_result *result);

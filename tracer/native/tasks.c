@@ -184,6 +184,25 @@ static bool named(const struct gs_news *news)
     return write_task(news->time, task);
 }
 
+static bool gone(uint64_t time, struct task *task)
+{
+    uint32_t tid = task->tid;
+    task->tid = GONE;
+    return write_record(time, gs_task_exit, tid, "");
+}
+
+/* A thread that execs gets the main thread's id, and nothing is told of its own. */
+static bool execed(const struct gs_news *news)
+{
+    bool written = true;
+    for (uint32_t i = 0; i < tasks.size && written; i++) {
+        struct task *task = &tasks.places[i];
+        if (task->tid != 0 && task->tid != GONE && task->tid != news->tid && task->pid == news->pid)
+            written = gone(news->time, task);
+    }
+    return written && named(news);
+}
+
 static bool apply(const struct gs_news *news)
 {
     struct task *task;
@@ -192,11 +211,11 @@ static bool apply(const struct gs_news *news)
         return forked(news);
     case GS_TASK_COMM:
         return named(news);
+    case GS_TASK_EXEC:
+        return execed(news);
     case GS_TASK_EXIT:
-        if ((task = find(news->tid)) == NULL)
-            return true;
-        task->tid = GONE;
-        return write_record(news->time, gs_task_exit, news->tid, "");
+        task = find(news->tid);
+        return task == NULL || gone(news->time, task);
     default:
         if (find(news->tid) != NULL || (task = add(news->tid)) == NULL)
             return true;

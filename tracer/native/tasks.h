@@ -10,6 +10,7 @@
 enum gs_news_kind {
     GS_TASK_FORK,
     GS_TASK_COMM,
+    GS_TASK_EXEC, /* a new name, and no other thread of the process is left */
     GS_TASK_EXIT,
     GS_TASK_SEEN, /* it runs, and may be one that nothing was said of */
 };

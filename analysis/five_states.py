@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Bools, Bytes, Int16s, Int32s, Int64s
+from .arrays import Bools, Bytes, Int16s, Int32s, Int64s, Table
 from .columns import Columns
 from .intervals import Intervals
-from .model import State
+from .model import CPU_INTERVAL, State
 from .onto_cpu import OFF, ON, UNSURE, Stretches
 
 _SPLIT = np.zeros((len(State), 3), np.uint8)
@@ -184,6 +184,22 @@ def _same(keep: Bools, merged: Merged, state: Bytes, cpu: Int16s) -> Bools:
     unsure = (state[1:] == State.HOLDING) | (state[1:] == State.RELEASED)
     same &= unsure & keep[:-1]
     return same
+
+
+def cpu_interval_table(intervals: Intervals, stretches: Stretches, merged: Merged, ends: Int64s) -> Table:
+    """Return the CPU_INTERVAL table; `ends` are when the threads' lives end."""
+    until = np.append(merged.time[1:], 0)
+    until[merged.thread_first[1:] - 1] = ends
+    on = np.append(stretches.state, 0)[merged.stretch] == ON
+    at = np.flatnonzero(on & (merged.stretch >= 0) & (until > merged.time))
+    thread = np.searchsorted(merged.thread_first, at, "right") - 1
+    table = np.empty(len(at), CPU_INTERVAL)
+    table["start"] = merged.time[at]
+    table["duration"] = until[at] - merged.time[at]
+    table["cpu"] = stretches.cpu[merged.stretch[at]]
+    table["thread"] = thread
+    table["state"] = _SPLIT[intervals.state[merged.gil[at]], ON]
+    return table[np.lexsort((table["start"], table["cpu"]))]
 
 
 def cpu_time(stretches: Stretches, merged: Merged, ends: Int64s) -> Int64s:

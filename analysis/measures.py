@@ -143,6 +143,11 @@ class Statistics:
         """Mean number of GILs held: how many cores' worth of Python ran."""
         return sum(gil.held for gil in self.gils) / self.duration if self.duration else 0.0
 
+    @property
+    def cpus_busy(self) -> float:
+        """Mean number of CPUs that ran these threads; 0 without OS scheduling."""
+        return self.cpu.time / self.duration if self.cpu is not None and self.duration else 0.0
+
     def matrix(self) -> Int64s:
         """Return the handoff matrix in full: shape (threads, threads), [from, to]."""
         size = len(self.threads)

@@ -107,6 +107,15 @@ ON_CPU: Final = _table(
 )
 """When each thread had a CPU, sorted by (tid, start); also before and after its life in the trace."""
 
+CPU_INTERVAL: Final = _table(
+    ("start", "<i8"),
+    ("duration", "<i8"),
+    ("cpu", "<i2"),
+    ("thread", "<i4"),
+    ("state", "u1"),  # RUNNING, NATIVE, WAITING, or UNKNOWN: what is known of the GIL
+)
+"""Who ran on which CPU, sorted by (cpu, start): the lives of the trace's threads, where they had a CPU."""
+
 RETRY: Final = _table(
     ("start", "<i8"),
     ("duration", "<i8"),

@@ -26,15 +26,19 @@ WAIT: Final = "#D55E00"
 _BAR: Final = 20
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 
+Groups = tuple[tuple[str, ...], ...]
+"""Columns of the table, in groups that stay together."""
+
 STALL: Final = "#56B4E9"
 NATIVE: Final = "#009E73"
 
-_GROUPS: Final = (
+_GROUPS: Final[Groups] = (
     ("holding", "waiting", "released"),
     ("acquires", "contended", "timeouts", "requested", "voluntary"),
     ("wait p50", "wait p99", "wait max", "longest hold"),
 )
-_WITH_CPUS: Final = (
+_WITHOUT_GIL: Final[Groups] = (("native", "blocked", "CPU", "preempted", "migrations"),)
+_WITH_CPUS: Final[Groups] = (
     ("running", "stalled", "waiting", "native", "blocked"),
     ("CPU", "stalls", "longest stall", "preempted"),
     *_GROUPS[1:],
@@ -76,6 +80,8 @@ def _headline(trace: Trace, figures: Statistics) -> Text:
         gil = figures.gils[0]
         parts.append(f"GIL held {share(gil.utilisation)}, contended {share(gil.contention)}")
         parts.append(f"{_plural(gil.handoffs, 'handoff')}, {count(gil.switches)} to another thread")
+    elif not figures.gils and figures.cpu is not None:
+        parts.append(f"{figures.cpus_busy:.2f} CPUs busy")
     else:
         parts.append(f"{figures.parallelism:.2f} of {_plural(len(figures.gils), 'GIL')} held")
     for what in _common(trace.processes):
@@ -104,7 +110,9 @@ def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
         return Measurement.get(console, unlimited, table).maximum <= console.width
 
     groups = _WITH_CPUS if any(line.cpu is not None for line in lines) else _GROUPS
-    if any(line.cpu is not None and line.cpu.retries for line in lines):
+    if groups is _WITH_CPUS and not any(line.counts.acquires or line.wait.count for line in lines):
+        groups = _WITHOUT_GIL
+    elif any(line.cpu is not None and line.cpu.retries for line in lines):
         groups = (groups[0], (*groups[1], "retries"), *groups[2:])
     columns: list[str] = []
     bar = fits(groups[0], True)
@@ -177,7 +185,7 @@ def _cell(line: Row, column: str) -> str | Text:
             return _time(line, (State.NATIVE,), NATIVE)
         case "blocked":
             return _time(line, (State.BLOCKED,), "")
-        case "CPU" | "stalls" | "longest stall" | "preempted" | "retries":
+        case "CPU" | "stalls" | "longest stall" | "preempted" | "migrations" | "retries":
             return _cpu_cell(line.cpu, column)
         case "acquires":
             return count(counts.acquires)
@@ -209,6 +217,8 @@ def _cpu_cell(cpu: CpuStatistics | None, column: str) -> str:
             return count(cpu.stalled.count)
         case "longest stall":
             return duration(cpu.stalled.max) if cpu.stalled.count else "–"
+        case "migrations":
+            return count(cpu.migrations)
         case "preempted":
             return count(cpu.preempted)
         case _:

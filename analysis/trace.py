@@ -12,12 +12,12 @@ import numpy as np
 from .arrays import Int32s, Int64s, Table
 from .columns import Columns, make_columns
 from .errors import TraceFormatError
-from .five_states import Merged, States, cpu_time, merge, split, without_cpus
+from .five_states import Merged, States, cpu_interval_table, cpu_time, merge, split, without_cpus
 from .format import EVENT_SIZE, NO_GIL
 from .grammar import LOST
 from .handoffs import Holds, first_releases, handoff_table, holds_of
 from .intervals import Intervals, interval_table, make_intervals, state_table
-from .model import EVENT, HANDOFF, ON_CPU, RETRY, Gil, Process, Thread
+from .model import CPU_INTERVAL, EVENT, HANDOFF, ON_CPU, RETRY, Gil, Process, Thread
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .placement import place
 from .problems import Problems
@@ -137,6 +137,13 @@ class Trace:
         table["tid"] = np.array([each.tid for each in self.scheduling.tasks], np.int32)[task]
         table["thread"] = self._thread_at(task, table["start"], table["start"] + table["duration"])
         return table
+
+    @cached_property
+    def cpu_intervals(self) -> Table:
+        """The CPU_INTERVAL table: who ran on which CPU, sorted by (cpu, start); empty without scheduling."""
+        if self._merged is None or self.stretches is None:
+            return np.empty(0, CPU_INTERVAL)
+        return cpu_interval_table(self.intervals_by_column, self.stretches, self._merged, self.columns.end)
 
     @cached_property
     def retries(self) -> Table:

@@ -20,12 +20,20 @@ def verdict(statistics: Statistics) -> str:
     """Return one or two sentences about the whole trace."""
     active = [process for process in statistics.processes if process.counts.acquires]
     if not active:
-        return " ".join(["Nobody took the GIL while it was recorded.", *_of_cpus(statistics)])
+        return " ".join([_without_gil(statistics), *_of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
     sentences += _of_cpus(statistics)
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
     return " ".join(sentences)
+
+
+def _without_gil(statistics: Statistics) -> str:
+    if statistics.gils or statistics.cpu is None:
+        return "Nobody took the GIL while it was recorded."
+    threads = len(statistics.threads)
+    who = "one thread" if threads == 1 else f"{threads} threads"
+    return f"No GIL was seen: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
 
 
 def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:
@@ -115,16 +123,19 @@ def _of_cpus(statistics: Statistics) -> list[str]:
     if stalled.total >= _ACTIVE * held > 0 or stalled.max >= _LONG_STALL:
         worst = max(statistics.threads, key=lambda thread: _stalled(thread).total)
         mine = _stalled(worst)
+        name = worst.thread.name
+        if sum(process.counts.acquires > 0 for process in statistics.processes) > 1:
+            name = f"{name} of process {statistics.processes[worst.thread.process].process.pid}"
         others = "" if mine.total == stalled.total else f" of {duration(stalled.total)} in all"
         said.append(
-            f"{worst.thread.name} held the GIL without a CPU for {duration(mine.total)}{others},"
+            f"{name} held the GIL without a CPU for {duration(mine.total)}{others},"
             f" once for {duration(mine.max)}."
             if mine.count > 1
-            else f"{worst.thread.name} held the GIL without a CPU for {duration(mine.total)}."
+            else f"{name} held the GIL without a CPU for {duration(mine.total)}."
         )
     native = [thread for thread in statistics.threads if _native(thread) >= _ACTIVE]
     cores = statistics.time[State.NATIVE] / statistics.duration if statistics.duration else 0.0
-    if native and cores >= 10 * _ACTIVE:
+    if native and statistics.gils and cores >= 10 * _ACTIVE:
         who = native[0].thread.name if len(native) == 1 else f"{len(native)} threads"
         said.append(f"{who} computed without the GIL, {cores:.1f} cores' worth.")
     # To wake up when a switch interval has passed is what a waiter is to do.

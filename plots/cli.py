@@ -11,8 +11,9 @@ from typing import NoReturn
 import analysis
 from analysis.errors import GilscopeError
 
+from .cpus import cpus
 from .timeaxis import parse_time
-from .timeline import save_timeline, suffix_of
+from .timeline import save, save_timeline, suffix_of
 from .window import AROUND, PlotError
 
 _TIMES = "12ms, 1.5s, 300us, 40ns, or seconds: 0.25; counted from the trace's begin"
@@ -41,7 +42,10 @@ def _draw(options: argparse.Namespace) -> None:
     trace = analysis.load(options.trace, salvage=options.salvage)
     for skipped in trace.skipped:
         print(f"gilscope: skipped: {skipped}", file=sys.stderr)
-    save_timeline(trace, target, start=start, end=end, around=options.around, max_lanes=options.lanes)
+    if options.lanes_by == "cpu":
+        save(cpus(trace, start=start, end=end, around=options.around), target)
+    else:
+        save_timeline(trace, target, start=start, end=end, around=options.around, max_lanes=options.lanes)
 
 
 def _time(option: str, text: str | None) -> int | None:
@@ -75,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--around", metavar="WHAT", help=f"zoom in on {', '.join(AROUND)}, or a time")
     parser.add_argument(
         "--lanes", type=_lanes, metavar="N", help="up to so many lanes, however high the figure becomes"
+    )
+    parser.add_argument(
+        "--lanes-by",
+        choices=("thread", "cpu"),
+        default="thread",
+        help="a lane for each thread, or for each CPU: who ran where",
     )
     parser.add_argument("--salvage", action="store_true", help="draw what can be read of a damaged trace")
     parser.add_argument("--force", action="store_true", help="replace FILE")

@@ -91,7 +91,8 @@ def _without_gil(measures: Measures, native: float) -> str:
     assert measures.native is not None
     workers = int((measures.native >= _USED).sum())
     who = "One thread computes" if workers == 1 else f"{workers} threads compute"
-    return f"{who} without the GIL: {_number(native)} CPUs busy on average"
+    without = " without the GIL" if measures.held else ""
+    return f"{who}{without}: {_number(native)} CPUs busy on average"
 
 
 def _contended(measures: Measures, used: list[float], waits: float) -> str:

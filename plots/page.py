@@ -19,7 +19,7 @@ from . import headline as title_texts
 from . import strips
 from .drawing import draw_lanes
 from .legend import draw_legend
-from .rows import plan
+from .rows import plan, process_label
 from .style import (
     ALARM,
     FAINT,
@@ -47,7 +47,7 @@ _LEFT: Final = 0.40
 _KEYS: Final = 1.27  # to the legend
 _TOP: Final = 1.68  # to the first row
 _SHARES: Final = 1.75  # the table at the right, with two columns
-_SHARE_WIDTHS: Final = {2: 0.76, 4: 0.83}  # one more, of so many
+_SHARE_WIDTHS: Final = {1: 0.76, 2: 0.76, 4: 0.83}  # one more, of so many
 _WAITERS: Final = 0.55
 _WAITERS_GAP: Final = 0.16
 _BOTTOM: Final = 0.86
@@ -67,7 +67,7 @@ def _labels(trace: Trace, threads: list[int]) -> list[str]:
     labels = [trace.threads[t].name for t in threads] + [f"{len(threads)} more threads"]
     processes = {trace.threads[t].process for t in threads}
     if len(processes) > 1:
-        labels += [f"process {trace.processes[p].pid}" for p in processes]
+        labels += [process_label(trace.processes[p]) for p in processes]
     if len(trace.gils) > len(processes):
         labels += [f"owner of GIL {gil.number}" for gil in trace.gils]
     return labels
@@ -83,13 +83,15 @@ class _Share:
     states: tuple[State, ...]
 
 
-_SHARE_COLUMNS: Final = (("holds", HOLD, (State.HOLDING,)), ("waits", WAIT, (State.WAITING,)))
-_SHARE_COLUMNS_WITH_CPUS: Final = (
+_ShareColumns = tuple[tuple[str, str, tuple[State, ...]], ...]
+_SHARE_COLUMNS: Final[_ShareColumns] = (("holds", HOLD, (State.HOLDING,)), ("waits", WAIT, (State.WAITING,)))
+_SHARE_COLUMNS_WITH_CPUS: Final[_ShareColumns] = (
     ("runs", HOLD, (State.RUNNING, State.HOLDING)),
     ("stalls", STALL_TEXT, (State.STALLED,)),
     ("waits", WAIT, (State.WAITING,)),
     ("native", NATIVE, (State.NATIVE,)),
 )
+_SHARE_COLUMNS_WITHOUT_GIL: Final[_ShareColumns] = (("CPU", NATIVE, (State.NATIVE,)),)
 
 
 class Page:
@@ -107,6 +109,8 @@ class Page:
             self.names = _names_width(_labels(trace, [int(t) for t in first.alive]))
         lanes_left = _snap(_LEFT + self.names + _SWATCH + 2 * _SWATCH_GAP)
         shares = _SHARE_COLUMNS if trace.scheduling is None else _SHARE_COLUMNS_WITH_CPUS
+        if trace.scheduling is not None and not trace.gils:
+            shares = _SHARE_COLUMNS_WITHOUT_GIL
         wide = _SHARE_WIDTHS[len(shares)]
         lanes_right = _snap(_WIDTH - _SHARES - 0.1 - wide * (len(shares) - 2))
         self.lanes_left = lanes_left
@@ -224,11 +228,14 @@ class Page:
     def _draw_waiters(self, axes: Axes) -> float | None:
         """Draw how many threads wait; return the share of the time in which any does, if that is known."""
         view, window = self.view, self.window
-        if view.seen.count() <= EXACT:
+        if not self.trace.gils and view.drawn.cpus:
+            self._draw_running(axes)
+            waited: float | None = None
+        elif view.seen.count() <= EXACT:
             rows = view.rows_of([int(t) for t in view.alive])
             times, counts = strips.waiters(rows[rows["state"] == State.WAITING], window.start, window.end)
             strips.draw_waiters(axes, times, counts, self.trace.begin)
-            waited: float | None = float(np.diff(times)[counts > 0].sum()) / window.span
+            waited = float(np.diff(times)[counts > 0].sum()) / window.span
         else:
             shown = list(self.plan.shown)
             waiting = sum((view.columns(t)[1] for t in shown), view.crowd(list(self.plan.hidden))[1])
@@ -238,13 +245,20 @@ class Page:
         axes.text(
             -(2 * _SWATCH_GAP + _SWATCH) / self.lanes_width,
             0.5,
-            "waiting",
+            "waiting" if self.trace.gils or not view.drawn.cpus else "on a CPU",
             transform=axes.transAxes,
             ha="right",
             va="center_baseline",
             color=MUTED,
         )
         return waited
+
+    def _draw_running(self, axes: Axes) -> None:
+        """Without a GIL nobody waits for one: draw how many threads have a CPU."""
+        view = self.view
+        native = [style.state for style in view.styles].index(State.NATIVE)
+        running = view.lane_crowd([int(t) for t in view.alive])[native]
+        strips.draw_waiters(axes, view.edges, running / np.diff(view.edges), self.trace.begin, NATIVE)
 
     def _draw_time_axis(self, axes: Axes, waiters: Axes) -> None:
         for each in (axes, waiters):

@@ -17,6 +17,7 @@ from analysis.model import State
 from .coverage import Times, Visible
 
 if TYPE_CHECKING:
+    from analysis.model import Process
     from analysis.trace import Trace
 
 Kind = Literal["process", "lane", "strip", "rest"]
@@ -154,9 +155,7 @@ def _rows(trace: Trace, seen: Visible, alive: Sequence[int], shown: set[int], st
             continue
         gils = _gils(trace, seen, process, threads) if strips else []
         only = trace.threads[threads[0]]
-        name = f"process {trace.processes[process].pid}"
-        if trace.processes[process].environment.get("kind") == "sched":  # its name is all that is known of it
-            name = f"{' '.join(trace.processes[process].argv)} {trace.processes[process].pid}"
+        name = process_label(trace.processes[process])
         # A process that is nothing but its main thread needs one label, not two.
         single = len(processes) > 1 and len(threads) == 1 and only.main
         first = len(rows)
@@ -180,6 +179,13 @@ def _rows(trace: Trace, seen: Visible, alive: Sequence[int], shown: set[int], st
         rest = len(alive) - len(shown)
         rows.append(Row("rest", f"{rest:,} more thread{'s' if rest > 1 else ''}", gap=_GAP))
     return rows
+
+
+def process_label(process: Process) -> str:
+    """Return what a process is called; one of which only the scheduler knows, by its name in the OS too."""
+    if process.environment.get("kind") == "sched":
+        return f"{' '.join(process.argv)} {process.pid}"
+    return f"process {process.pid}"
 
 
 def _gil_label(trace: Trace, gil: int, count: int) -> str:

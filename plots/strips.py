@@ -144,14 +144,14 @@ def waiters(waits: Table, start: int, end: int) -> tuple[Times, Times]:
     return times, np.cumsum(delta)[:-1]
 
 
-def draw_waiters(axes: Axes, times: Times, counts: Floats | Times, origin: int) -> None:
+def draw_waiters(axes: Axes, times: Times, counts: Floats | Times, origin: int, colour: str = WAIT) -> None:
     """Draw the number of waiting threads over time, and label the y axis at its right with 0 and the most."""
     x = (times - origin).astype(np.float64)
     heights = counts.astype(np.float64)
     axes.add_collection(
         PolyCollection(
             [_steps(x, heights, np.zeros(len(heights)))],
-            facecolors=WAIT,
+            facecolors=colour,
             alpha=0.75,
             linewidths=0,
             snap=False,

@@ -91,6 +91,13 @@ FIVE_STATES: Final = (
 What is left as HOLDING or RELEASED is where the scheduler's records don't say whether the thread had a CPU.
 """
 
+WITHOUT_GIL: Final = (
+    StateStyle(State.NATIVE, "on a CPU", NATIVE, 0.72),
+    StateStyle(State.BLOCKED, "blocked", RELEASED, 0.1),
+    StateStyle(State.RELEASED, "unknown", "#E2E2E2", 0.1, rare=True),
+)
+"""What is left of them where no GIL was seen: any program, any interpreter."""
+
 _STYLE_FILE: Final = Path(__file__).with_name("gil.mplstyle")
 
 
@@ -103,7 +110,9 @@ def style() -> Iterator[None]:
 
 def states_of(trace: Trace) -> tuple[StateStyle, ...]:
     """Return the states that a trace's lanes are drawn in: three, or five with their CPUs."""
-    return STATES if trace.scheduling is None else FIVE_STATES
+    if trace.scheduling is None:
+        return STATES
+    return FIVE_STATES if trace.gils else WITHOUT_GIL
 
 
 def owner_colours(count: int) -> list[str]:

@@ -105,6 +105,12 @@ def save_timeline(
     if exact is None and suffix != ".png":
         exact = True
     axes = timeline(trace, start=start, end=end, around=around, max_lanes=max_lanes, exact=exact, title=title)
+    return save(axes, target)
+
+
+def save(axes: Axes, target: Path) -> Path:
+    """Write the figure of some axes into a .png, .svg or .pdf file; return its path."""
+    suffix = suffix_of(target)
     figure = axes.figure
     # No time stamps: the same trace makes the same file.
     metadata = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[suffix]

@@ -25,7 +25,7 @@ _CROWDED: Final = 4
 """Intervals that begin in one pixel column which are too many for polygons there."""
 
 _SOMEWHERE: Final = 0.1
-"""Share of its columns that may be crowded in a lane of polygons."""
+"""Share of its columns, while it lives, that may be crowded in a lane of polygons."""
 
 FEW_THREADS: Final = 24
 """So many threads are measured by columns at once; with more, those that get no lane are only summed."""
@@ -71,7 +71,8 @@ class View:
         if thread not in self._is_exact:
             begins = np.searchsorted(self.drawn.columns(thread).start, self.edges)
             crowded = np.diff(begins) >= _CROWDED
-            self._is_exact[thread] = bool(crowded.mean() <= _SOMEWHERE)
+            lived = min(max(self.life(thread) / self.pixel, 1.0), len(crowded))
+            self._is_exact[thread] = bool(crowded.sum() <= _SOMEWHERE * lived)
         return self._is_exact[thread]
 
     @cached_property

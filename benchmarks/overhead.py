@@ -1,6 +1,6 @@
 """What recording costs a program: its own time for its work, recorded against plain, in interleaved pairs.
 
-    python -m benchmarks.overhead [--short] [--pairs N]
+    python -m benchmarks.overhead [--short] [--pairs N] [--no-sched]
 
 Each run is a process of its own and prints the seconds that its work took, so neither the start nor the
 analysis counts. The ratio is taken pair by pair, plain first in one pair and last in the next; a machine that
@@ -88,12 +88,13 @@ def _seconds(command: list[str]) -> float:
     return float(done.stdout)
 
 
-def ratios(case: Case, pairs: int, directory: Path) -> list[float]:
+def ratios(case: Case, pairs: int, directory: Path, *, sched: bool) -> list[float]:
     """Return changed / plain for each pair."""
     plain, changed = directory / "plain.py", directory / "changed.py"
     plain.write_text(case.plain)
     changed.write_text(case.changed)
     options = ["-m", "tracer", "-q", "--no-png", "--force", "-o", str(directory / "run.trace")]
+    options += [] if sched else ["--no-sched"]
     runs: list[Callable[[], float]] = [
         lambda: _seconds([sys.executable, str(plain)]),
         lambda: _seconds([sys.executable, *(options if case.recorded else []), str(changed)]),
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="few pairs: shows that it runs, proves nothing")
     parser.add_argument("--pairs", type=int, default=41)
     parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--no-sched", action="store_true", help="without recording the scheduler")
     arguments = parser.parse_args()
     pairs = 3 if arguments.short else arguments.pairs
     print("| program | ratio, median | quartiles | pairs | limit |")
@@ -120,7 +122,7 @@ def main() -> None:
         for case in CASES:
             if arguments.only not in case.name:
                 continue
-            found = ratios(case, pairs, Path(directory))
+            found = ratios(case, pairs, Path(directory), sched=not arguments.no_sched)
             low, median, high = statistics.quantiles(found, n=4)
             row = f"| {case.name} | {median:.3f} | {low:.3f} – {high:.3f} | {pairs} | {case.limit} |"
             print(row, flush=True)

@@ -17,6 +17,10 @@ cdef extern from "<dlfcn.h>" nogil:
     int RTLD_LOCAL
 
 
+cdef extern from "Python.h":
+    int Py_AddPendingCall(int (*function)(void *) noexcept, void *argument)
+
+
 cdef extern from "native/gilscope.h":
     enum gs_result:
         GS_OK
@@ -69,6 +73,8 @@ cdef struct Core:
     text_function process_directory
     sched_start_function sched_start
     sched_stop_function sched_stop
+    plain_function sched_pause
+    plain_function sched_resume
 
 cdef Core core
 
@@ -93,6 +99,8 @@ cdef int open_core() except -1:
     core.process_directory = <text_function>symbol(library, b"gs_process_directory")
     core.sched_start = <sched_start_function>symbol(library, b"gs_sched_start")
     core.sched_stop = <sched_stop_function>symbol(library, b"gs_sched_stop")
+    core.sched_pause = <plain_function>symbol(library, b"gs_sched_pause")
+    core.sched_resume = <plain_function>symbol(library, b"gs_sched_resume")
     return 0
 
 
@@ -229,3 +237,19 @@ def sched_stop():
         "cpu_ns": result.cpu_ns,
         "failure": result.failure,
     }
+
+
+def sched_pause():
+    """End the draining thread of a recording of this process, until `sched_resume_soon`."""
+    core.sched_pause()
+
+
+cdef int resume(void *unused) noexcept:
+    core.sched_resume()
+    return 0
+
+
+def sched_resume_soon():
+    """Begin it again, as soon as the main thread is about to run Python code."""
+    if Py_AddPendingCall(resume, NULL) != 0:
+        core.sched_resume()

@@ -79,7 +79,7 @@ def environment_text(command: Sequence[str]) -> str:
     )
 
 
-_told = False
+_told = _forks_followed = False
 
 
 def start_here(trace: Path) -> None:
@@ -87,10 +87,26 @@ def start_here(trace: Path) -> None:
     global _told
     from tracer import _recorder
 
+    _step_aside_at_forks()
     missing = _recorder.sched_start(trace, gilscope_recording.environment_text(), _recorder.SCHED_PROCESS)
     if missing and not _told:
         _told = True
         print(f"gilscope: no scheduler events: {missing}", file=sys.stderr)
+
+
+def _step_aside_at_forks() -> None:
+    """From 3.12 on Python warns of a fork in a process of several threads: ours must not be the second."""
+    global _forks_followed
+    from tracer import _recorder
+
+    def before() -> None:
+        if len(list(Path("/proc/self/task").iterdir())) == 2:
+            _recorder.sched_pause()
+
+    if sys.version_info >= (3, 12) and not _forks_followed:
+        _forks_followed = True
+        # The warning comes after this, so the thread must come later still.
+        os.register_at_fork(before=before, after_in_parent=_recorder.sched_resume_soon)
 
 
 def stop_here() -> None:

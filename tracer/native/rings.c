@@ -303,6 +303,14 @@ void gs_rings_wake(struct gs_rings *rings)
     }
 }
 
+void gs_rings_rest(struct gs_rings *rings)
+{
+    uint64_t count;
+    int fd = rings->polls[rings->count].fd;
+    if (is_still(fd, WAKE_FILE) && read(fd, &count, sizeof count) < 0) { /* it was not woken */
+    }
+}
+
 static struct perf_event_mmap_page *control(const struct gs_ring *ring)
 {
     return (struct perf_event_mmap_page *)ring->pages;

@@ -44,6 +44,7 @@ void gs_rings_close(struct gs_rings *rings);
 
 void gs_rings_wait(struct gs_rings *rings, int milliseconds); /* until a ring is half full, or a wake */
 void gs_rings_wake(struct gs_rings *rings);
+void gs_rings_rest(struct gs_rings *rings); /* forget that it was woken */
 
 /* The records of a ring that were there when this began. Returns false when there is no further one. */
 uint64_t gs_ring_end(const struct gs_ring *ring);

@@ -49,10 +49,10 @@ static struct {
     char *space;
     char directory[PATH_MAX - 32];
     pthread_t thread;
-    uint32_t tid; /* the draining thread's, which is not recorded */
+    uint32_t tid, former_tid; /* the draining thread's, and the one's before a pause: they are not recorded */
     sem_t ready, go;
-    _Atomic bool over;
-    bool running, begun;
+    _Atomic bool over, pausing;
+    bool running, begun, paused;
     bool alone;
     uint32_t program; /* alone: its pid, once it has exec'd */
     uint32_t pid; /* whose recording it is: a forked child has a copy of this, and no thread */
@@ -155,17 +155,22 @@ static void lost(struct lane *lane, uint16_t cpu, uint64_t time, uint64_t count)
     lane->since = time;
 }
 
-/* Leave out the processes that the program starts. Its own first word is that of its exec. */
+/* Leave out ourselves (a thread that comes after a pause inherits the events of the one that begins it) and, if
+ * the program is wanted alone, the processes that it starts. Its own first word is that of its exec. */
 static bool is_wanted(const struct gs_record *record)
 {
-    if (!sched.alone || record->type == PERF_RECORD_LOST)
+    uint32_t pid = record->pid, tid = record->tid;
+    if (record->type == PERF_RECORD_LOST)
         return true;
+    if (record->type == PERF_RECORD_FORK) {
+        memcpy(&pid, record->payload, sizeof pid);
+        memcpy(&tid, record->payload + 8, sizeof tid);
+    }
+    if (tid == sched.tid || tid == sched.former_tid)
+        return false;
     if (sched.program == 0 && record->type == PERF_RECORD_COMM)
         sched.program = record->pid;
-    uint32_t pid = record->pid;
-    if (record->type == PERF_RECORD_FORK)
-        memcpy(&pid, record->payload, sizeof pid);
-    return pid == sched.program;
+    return !sched.alone || pid == sched.program;
 }
 
 static void drain_ring(struct gs_ring *ring, struct lane *lane)
@@ -251,7 +256,7 @@ static void finish(void)
 static void drain_until_over(void)
 {
     uint64_t flushed = gs_clock_read(CLOCK_MONOTONIC);
-    while (!atomic_load(&sched.over)) {
+    while (!atomic_load(&sched.over) && !atomic_load(&sched.pausing)) {
         gs_rings_wait(&sched.rings, PAUSE_MS);
         uint64_t now = gs_clock_read(CLOCK_MONOTONIC);
         if (sched.result.failure == 0)
@@ -261,19 +266,21 @@ static void drain_until_over(void)
             flushed = now;
         }
     }
-    finish();
+    if (atomic_load(&sched.over))
+        finish();
 }
 
 static void *run(void *unused)
 {
     prctl(PR_SET_NAME, "gilscope sched");
+    sched.former_tid = sched.tid;
     sched.tid = (uint32_t)syscall(SYS_gettid);
     sem_post(&sched.ready);
     while (sem_wait(&sched.go) != 0) {
     }
     if (sched.begun)
         drain_until_over();
-    sched.result.cpu_ns = gs_clock_read(CLOCK_THREAD_CPUTIME_ID);
+    sched.result.cpu_ns += gs_clock_read(CLOCK_THREAD_CPUTIME_ID);
     return unused;
 }
 
@@ -409,14 +416,40 @@ int gs_sched_start(const char *directory, const char *environment, int scope, ch
     return 0;
 }
 
+void gs_sched_pause(void)
+{
+    if (!sched.running || sched.pid != (uint32_t)getpid() || sched.paused)
+        return;
+    atomic_store(&sched.pausing, true);
+    gs_rings_wake(&sched.rings);
+    end_thread();
+    sched.paused = true;
+}
+
+void gs_sched_resume(void)
+{
+    if (!sched.running || sched.pid != (uint32_t)getpid() || !sched.paused)
+        return;
+    atomic_store(&sched.pausing, false);
+    gs_rings_rest(&sched.rings);
+    if (begin_thread()) {
+        sched.paused = false;
+        sem_post(&sched.go);
+    }
+}
+
 void gs_sched_stop(struct gs_sched_result *result)
 {
     if (sched.running && sched.pid == (uint32_t)getpid()) {
         struct timespec moment = {0, 1};
         nanosleep(&moment, NULL); /* leave the CPU: a thread that never does is not seen at all */
         atomic_store(&sched.over, true);
-        gs_rings_wake(&sched.rings);
-        end_thread();
+        if (sched.paused) {
+            finish();
+        } else {
+            gs_rings_wake(&sched.rings);
+            end_thread();
+        }
         sched.running = false;
         release();
     }

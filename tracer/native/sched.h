@@ -25,6 +25,11 @@ enum gs_sched_scope {
  * not and what would allow it, and nothing is left behind. */
 GS_API int gs_sched_start(const char *directory, const char *environment, int scope, char *message, size_t size);
 
+/* End the draining thread, and begin another: a process of one thread may have to be one for a moment. Nothing is
+ * lost meanwhile as long as the rings have room. In a forked child, or when nothing is recorded: nothing. */
+GS_API void gs_sched_pause(void);
+GS_API void gs_sched_resume(void);
+
 /* End it, all that there is being written. Waits for the draining thread. Not of a forked child's concern. */
 GS_API void gs_sched_stop(struct gs_sched_result *result);
 

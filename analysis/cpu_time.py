@@ -50,9 +50,9 @@ class CpuStatistics:
 
 
 class CpuFigures:
-    """The figures of all threads of a trace."""
+    """The figures of all threads of a trace; `of_state` are their `times_in_states`."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, of_state: Int64s) -> None:
         assert trace.scheduling is not None
         self._trace = trace
         states = trace.states_by_column
@@ -64,7 +64,6 @@ class CpuFigures:
         self._time = trace.cpu_time[:, ON]
         self._unsure = trace.cpu_time[:, UNSURE]
         self._seen = _of_tasks(trace)
-        of_state = times_in_states(trace)
         self._waiting = self._time - of_state[:, State.RUNNING] - of_state[:, State.NATIVE]
         table = trace.on_cpu
         thread = table["thread"]
@@ -103,7 +102,8 @@ def times_in_states(trace: Trace) -> Int64s:
     """Return the ns of each thread in each state: shape (threads, states)."""
     states = trace.states_by_column
     times = np.zeros((len(trace.threads), len(State)), np.int64)
-    for state in State:
+    there = np.bincount(states.state, minlength=len(State)) > 0
+    for state in (state for state in State if there[state]):
         times[:, state] = sums_of(np.where(states.state == state, states.duration, 0), states.first)
     return times
 

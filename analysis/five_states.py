@@ -113,7 +113,7 @@ def merge(columns: Columns, intervals: Intervals, stretches: Stretches, tasks: S
     order = _order(thread, times)
     is_gil = order >= len(time)
     gil = np.cumsum(is_gil) - 1
-    at = np.cumsum(~is_gil) - 1
+    at = np.arange(len(order)) - gil - 1
     bounds = first + intervals.first
     return Merged(times[order], is_gil, gil, position[at], bounds)
 
@@ -218,6 +218,8 @@ def cpu_time(stretches: Stretches, merged: Merged, ends: Int64s) -> Int64s:
 
 def sums_of(values: Int64s, first: Int64s) -> Int64s:
     """Return the sums of groups that follow each other, exactly; some may be empty."""
-    reached = np.concatenate([[0], np.cumsum(values)])
-    sums: Int64s = np.diff(reached[first])
+    sums = np.zeros(len(first) - 1, np.int64)
+    some = np.flatnonzero(np.diff(first))
+    if len(some):
+        sums[some] = np.add.reduceat(values, first[some])
     return sums

@@ -169,7 +169,7 @@ def statistics(trace: Trace) -> Statistics:
     cpus = None
     if trace.scheduling is not None:
         times = times_in_states(trace)
-        cpus = CpuFigures(trace)
+        cpus = CpuFigures(trace, times)
     counts = _counts(trace, waiting, first_wait, first_hold)
     waits_narrow, holds_narrow = narrow(waits), narrow(holds)
     of_waits = distributions(waits_narrow, first_wait)

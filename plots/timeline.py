@@ -1,7 +1,9 @@
 """The timeline: one lane a thread, the owner of each GIL, and how many threads wait.
 
 How to read it: time runs to the right. In a lane, a full bar holds the GIL, a half bar waits for it, a thin
-line lives without it, and a dotted line is not known. Under the lanes of a process a strip shows which thread
+line lives without it, and a dotted line is not known. With the OS scheduler, a full bar is hatched where the
+thread has the GIL and no CPU, one of less than full height computes without the GIL, and a thin line is
+blocked; where no GIL was seen at all, the last strip counts who has a CPU. Under the lanes of a process a strip shows which thread
 owns the GIL, in the colour of the square beside that thread's name; the last strip counts who waits.
 """
 
@@ -38,7 +40,7 @@ def timeline(
     exact: bool | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw what every thread did about the GIL.
+    """Draw what every thread did about the GIL, and whether it had a CPU if that was recorded.
 
     Parameters
     ----------

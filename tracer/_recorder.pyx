@@ -33,7 +33,7 @@ cdef extern from "native/gilscope.h":
         unsigned int streams
 
 
-cdef extern from "native/sched.h":
+cdef extern from "native/scheduler.h":
     enum gs_sched_scope:
         GS_SCHED_PROGRAM
         GS_SCHED_PROGRAM_ALONE

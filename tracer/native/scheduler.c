@@ -1,7 +1,7 @@
 /* A thread of its own takes the kernel's records and writes what they say. It shares nothing with the threads
  * that are recorded; signals are not for it. */
 #define _GNU_SOURCE
-#include "sched.h"
+#include "scheduler.h"
 
 #include <dirent.h>
 #include <errno.h>

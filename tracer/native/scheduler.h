@@ -1,7 +1,7 @@
 /* The scheduler's part of a recording: when each thread was on which CPU. Another interface of the native core,
  * apart from the interpreter's: no call here needs the GIL, and its thread never asks for it. */
-#ifndef GILSCOPE_SCHED_H
-#define GILSCOPE_SCHED_H
+#ifndef GILSCOPE_SCHEDULER_H
+#define GILSCOPE_SCHEDULER_H
 
 #include <stddef.h>
 #include <stdint.h>

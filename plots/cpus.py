@@ -38,8 +38,8 @@ _LANES_LEFT: Final = 1.50
 _LANES_RIGHT: Final = 12.20
 _TOP: Final = 1.80
 _BOTTOM: Final = 0.86
-_CROWDED: Final = 3
-"""Intervals a pixel column from which a lane is drawn as shares of its columns."""
+_FEW: Final = 0.25
+"""Intervals a pixel column up to which they are drawn one by one."""
 
 _HEIGHTS: Final = {State.RUNNING: 1.0, State.NATIVE: 0.72, State.WAITING: 0.5, State.UNKNOWN: 0.72}
 
@@ -124,14 +124,16 @@ def _draw(
     columns: int,
 ) -> None:
     at = edges(view.start, view.end, columns)
+    heights = np.array([_HEIGHTS.get(State(state), 0.0) for state in State])
+    if not trace.gils:
+        heights[:] = 1.0
+    draw_exactly = len(rows) <= columns * _FEW
     for lane, cpu in enumerate(lanes):
         mine = rows[rows["cpu"] == cpu]
-        crowded = np.diff(np.searchsorted(mine["start"], at)) >= _CROWDED
-        busy = np.count_nonzero(crowd(_as_one_state(mine), at, [State.RUNNING])[0])
-        if crowded.sum() <= 0.1 * busy:
-            _draw_exact(axes, trace, view, mine, lane, colours)
+        if draw_exactly:
+            _draw_exact(axes, trace, view, mine, lane, colours, heights)
         else:
-            _draw_shares(axes, trace, mine, lane, colours, at)
+            _draw_shares(axes, trace, mine, lane, colours, heights, at)
     axes.set_xlim(view.start - trace.begin, view.end - trace.begin)
     axes.set_ylim(len(lanes), 0)
     axes.set_yticks(np.arange(len(lanes)) + 0.5, [f"CPU {cpu}" for cpu in lanes])
@@ -140,12 +142,18 @@ def _draw(
 
 
 def _draw_exact(
-    axes: Axes, trace: Trace, view: Window, rows: Table, lane: int, colours: dict[int, str]
+    axes: Axes,
+    trace: Trace,
+    view: Window,
+    rows: Table,
+    lane: int,
+    colours: dict[int, str],
+    heights: Floats,
 ) -> None:
     if not len(rows):
         return
     left, right = _clipped(rows, trace.begin, view.start, view.end)
-    half = 0.4 * _height_of(rows["state"])
+    half = 0.4 * heights[rows["state"]]
     axes.add_collection(
         PolyCollection(
             rectangles(left, right, lane + 0.5 - half, lane + 0.5 + half),  # type: ignore[arg-type]
@@ -160,40 +168,50 @@ def _draw_exact(
 
 
 def _draw_shares(
-    axes: Axes, trace: Trace, rows: Table, lane: int, colours: dict[int, str], at: Times
+    axes: Axes,
+    trace: Trace,
+    rows: Table,
+    lane: int,
+    colours: dict[int, str],
+    heights: Floats,
+    at: Times,
 ) -> None:
-    """Draw a lane as shares of pixel columns: a stack of each thread's time, as high as it was long."""
+    """Draw a lane as shares of pixel columns: a stack around the middle of each thread's time in each state.
+
+    A column that is all one thread in one state looks as its polygon would.
+    """
     x = (at - trace.begin).astype(np.float64)
     widths = np.diff(at)
-    level = np.full(len(widths), lane + 0.9)
-    shapes, faces = [], []
+    parts: list[tuple[str, Floats]] = []
+    shown = np.isin(rows["thread"], np.array(list(colours), np.int64))
     for thread in [*colours, None]:
-        chosen = (
-            rows["thread"] == thread
-            if thread is not None
-            else ~np.isin(rows["thread"], np.array(list(colours), np.int64))
-        )
-        if not chosen.any():
-            continue
-        higher = level - 0.8 * crowd(_as_one_state(rows[chosen]), at, [State.RUNNING])[0] / widths
-        shapes.append(_steps(x, higher, level))
-        faces.append(OTHERS if thread is None else colours[thread])
-        level = higher
+        of_thread = rows[rows["thread"] == thread] if thread is not None else rows[~shown]
+        share = np.zeros(len(widths))
+        for state in np.unique(of_thread["state"]):
+            time = crowd(_as_one_state(of_thread[of_thread["state"] == state]), at, [State.RUNNING])[0]
+            share = share + 0.8 * heights[state] * time / widths
+        if share.any():
+            parts.append((OTHERS if thread is None else colours[thread], share))
+    level = lane + 0.5 + sum((share for _, share in parts), np.zeros(len(widths))) / 2
+    shapes = []
+    for _, share in parts:
+        shapes.append(_steps(x, level - share, level))
+        level = level - share
     axes.add_collection(
-        PolyCollection(shapes, facecolors=faces, linewidths=0, snap=False, label="ran", zorder=2),
+        PolyCollection(
+            shapes,
+            facecolors=[colour for colour, _ in parts],
+            linewidths=0,
+            snap=False,
+            label="ran",
+            zorder=2,
+        ),
         autolim=False,
     )
 
 
 def _as_one_state(rows: Table) -> Intervals:
     return Intervals(rows["start"], rows["duration"], np.full(len(rows), State.RUNNING, np.uint8))
-
-
-def _height_of(state: Table) -> Floats:
-    table = np.zeros(len(State))
-    for each, height in _HEIGHTS.items():
-        table[each] = height
-    return np.asarray(table[state], np.float64)
 
 
 def _page(

@@ -94,7 +94,7 @@ What is left as HOLDING or RELEASED is where the scheduler's records don't say w
 WITHOUT_GIL: Final = (
     StateStyle(State.NATIVE, "on a CPU", NATIVE, 0.72),
     StateStyle(State.BLOCKED, "blocked", RELEASED, 0.1),
-    StateStyle(State.RELEASED, "unknown", "#E2E2E2", 0.1, rare=True),
+    StateStyle(State.RELEASED, "CPU unknown", "#E2E2E2", 0.1, rare=True),
 )
 """What is left of them where no GIL was seen: any program, any interpreter."""
 

@@ -77,7 +77,7 @@ class Trace:
     @cached_property
     def waits(self) -> Table:
         """The WAIT table: shape (waits,), sorted by (thread, start)."""
-        return wait_table(self.intervals_by_column, self.gil_of_events)
+        return wait_table(self.columns, self.intervals_by_column, self.gil_of_events)
 
     @cached_property
     def handoffs(self) -> Table:
@@ -108,7 +108,7 @@ class Trace:
         if gil.index not in self._holds:
             intervals = self.intervals_by_column
             unseen = self._of_gil(gil, first_releases(intervals))
-            self._holds[gil.index] = holds_of(intervals, self.holding(gil), unseen)
+            self._holds[gil.index] = holds_of(self.columns, intervals, self.holding(gil), unseen)
         return self._holds[gil.index]
 
     def contended(self, gil: Gil) -> tuple[Int64s, Int64s]:

@@ -219,11 +219,14 @@ def _true_of(values: Bools, first: Int64s) -> Int64s:
 
 def _counts(trace: Trace, waiting: Int64s, first_wait: Int64s, first_hold: Int64s) -> Int64s:
     """Return the fields of Counts for each thread: shape (threads, 6)."""
-    columns = trace.columns
-    acquired = trace.intervals_by_column.kind_after(waiting) == Event.GIL_ACQUIRED
+    columns, intervals = trace.columns, trace.intervals_by_column
+    acquired = intervals.kind_after(waiting) == Event.GIL_ACQUIRED
 
     def events(kind: Event) -> Int64s:
         return _true_of(columns.kind == kind, columns.first)
+
+    def begins(kind: Event) -> Int64s:  # the same, for those that begin an interval, in less memory
+        return _true_of(intervals.kind == kind, intervals.first)
 
     requested = events(Event.GIL_DROP_REQUESTED)
     return np.stack(
@@ -232,8 +235,8 @@ def _counts(trace: Trace, waiting: Int64s, first_wait: Int64s, first_hold: Int64
             _true_of(acquired, first_wait),
             events(Event.GIL_TIMEOUT),
             requested,
-            events(Event.GIL_RELEASED) - requested,
-            events(Event.GIL_ABANDONED),
+            begins(Event.GIL_RELEASED) - requested,
+            begins(Event.GIL_ABANDONED),
         ],
         axis=1,
     )
@@ -276,17 +279,18 @@ def _flow_of(size: int, holds: Holds) -> Table:
     """Count the handoffs of one GIL from each of `size` threads to each."""
     handed = holds.handed_on()
     pair = holds.thread[:-1][handed].astype(np.int64) * size + holds.thread[1:][handed]
-    requested = holds.requested[:-1][handed]
+    key = 2 * pair + holds.requested[:-1][handed]
     if size <= 256:
-        every = np.arange(size * size)
-        count = np.bincount(pair, minlength=size * size)
-        asked = np.bincount(pair[requested], minlength=size * size)
+        count = np.bincount(key, minlength=2 * size * size).reshape(-1, 2)
+        every = np.flatnonzero(count.any(axis=1))
+        count = count[every]
     else:
-        every, inverse, count = np.unique(pair, return_inverse=True, return_counts=True)
-        asked = np.bincount(inverse[requested], minlength=len(every))
-    some = np.flatnonzero(count)
-    flow = np.empty(len(some), FLOW)
-    flow["from_thread"], flow["to_thread"] = np.divmod(every[some], size)
-    flow["count"] = count[some]
-    flow["requested"] = asked[some]
+        keys, counts = np.unique(key, return_counts=True)
+        every, inverse = np.unique(keys // 2, return_inverse=True)
+        count = np.zeros((len(every), 2), np.int64)
+        count[inverse, keys % 2] = counts
+    flow = np.empty(len(every), FLOW)
+    flow["from_thread"], flow["to_thread"] = np.divmod(every, size)
+    flow["count"] = count.sum(axis=1)
+    flow["requested"] = count[:, 1]
     return flow

@@ -115,12 +115,17 @@ def draw_requests(
     The x axis counts ns since `origin`; `inch` is how many of them an inch is.
     """
     corners = []
-    for thread, releases in times.items():
+    for thread, requests in times.items():
         rows = seen.columns(thread)
-        for released in releases:
-            # The last interval that began before it is the hold that it ended.
-            hold = rows.start[max(0, int(np.searchsorted(rows.start, released)) - 1)]
-            wide = min(_CORNER * inch, float(released - hold))
+        for found in requests:
+            # The thread finds the request after its release: what it ended is its last hold before that.
+            at = int(np.searchsorted(rows.start, found)) - 1
+            while at >= 0 and rows.state[at] != State.HOLDING:
+                at -= 1
+            if at < 0:
+                continue
+            released = int(rows.start[at] + rows.duration[at])
+            wide = min(_CORNER * inch, float(rows.duration[at]))
             right, top = float(released - origin), lanes[thread].bar[0]
             corners.append([(right, top), (right - wide, top), (right, top + _CORNER)])
     if corners:

@@ -17,7 +17,7 @@ FLOW: Final = np.dtype(
 
 
 def handoff_matrix(trace: Trace) -> Table:
-    """Return the FLOW table of a trace, GIL after GIL; `requested` counts those that answered a drop request."""
+    """Return the FLOW table, GIL after GIL; `requested` counts handoffs that answered a drop request."""
     flows = [_flow_of(len(trace.threads), trace.holds(gil)) for gil in trace.gils]
     return np.concatenate(flows) if flows else np.empty(0, FLOW)
 

@@ -25,7 +25,7 @@ class Holds:
         ns. A hold whose acquire was not seen (it was before the recording) has acquired == released.
     thread : ndarray of int32
     acquire_seen, release_seen, requested : ndarray of bool
-        requested: the release answered a drop request.
+        requested: the release answered a drop request; `holds_of` tells where one was found, see `requests`.
     """
 
     acquired: Int64s

@@ -5,7 +5,7 @@
 3. A thread has acquired as often as it has released, or once more.
 4. Times in a stream never decrease.
 5. No wait is negative; each one ends in an acquire, an abandon, or the end of the trace.
-6. A requested release has a waiter that timed out.
+6. Where a drop request was found, a waiter had timed out.
 7. Nothing was lost without a word.
 """
 
@@ -18,6 +18,7 @@ from typing import SupportsInt
 
 import numpy as np
 
+from . import requests
 from .arrays import Int64s
 from .format import Event
 from .grammar import LOST

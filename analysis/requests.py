@@ -1,13 +1,13 @@
 """Drop requests: which releases answered one.
 
 The interpreter makes a request without a call that could be seen, so it is worked out as CPython does it
-(`take_gil` in Python/ceval_gil.c): a waiter whose timed wait has run out sets the request if the GIL is held and
-has not changed hands since that wait began; a take withdraws what was asked of the one before. A release answers
-a request if one was made in its hold.
+(`take_gil` in Python/ceval_gil.c): a waiter whose timed wait has run out sets the request if the GIL is held
+and has not changed hands since that wait began; a take withdraws what was asked of the holder before. A
+release answers a request if one was made in its hold.
 
-The trace also says where a thread found a request pending, after its release. That alone is too little and too
-much: the next holder may have withdrawn the request by then (so it is not found), and up to 3.12, where the request
-belongs to the interpreter and not to the holder, it may be the one made to the next holder.
+The trace also says where a thread found a request pending, after its release. That alone is too little and
+too much: the next holder may have withdrawn it by then, so that it is not found; and up to 3.12, where a
+request belongs to the interpreter and not to the holder, it may be the one made to the next holder.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def timed_waits(columns: Columns, positions: Int64s) -> tuple[Int64s, Int64s]:
     Parameters
     ----------
     positions : ndarray of int64
-        Of GIL_TIMEOUT events in `columns`. The event before each is of the same thread: its ask, or the timeout
-        before.
+        Of GIL_TIMEOUT events in `columns`. The event before each is of the same thread: its ask, or the
+        timeout before.
     """
     return columns.time[positions - 1], columns.time[positions]
 
@@ -61,7 +61,7 @@ def requested(holds: Holds, began: Int64s, ended: Int64s, trusted_until: int) ->
 
 
 def all_known(intervals: Intervals, threads: slice) -> int:
-    """Return when the last of some threads was first seen, of those that lived before: ns, 0 if there is none."""
+    """Return when the last of some threads was first seen, of those that lived before: ns, 0 without one."""
     first, last = intervals.first[threads.start], intervals.first[threads.stop]
     unknown = np.flatnonzero(intervals.state[first:last] == State.UNKNOWN) + first
     return int((intervals.start + intervals.duration)[unknown].max(initial=0))

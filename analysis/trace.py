@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from .arrays import Int32s, Int64s, Table
+from . import requests
+from .arrays import Bools, Int32s, Int64s, Table
 from .columns import Columns, make_columns
 from .errors import TraceFormatError
 from .format import EVENT_SIZE, NO_GIL

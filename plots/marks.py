@@ -107,6 +107,19 @@ def events(trace: Trace, window: Window, kind: Event, threads: Iterable[int]) ->
     return found
 
 
+def requests(trace: Trace, window: Window, threads: Iterable[int]) -> dict[int, Times]:
+    """Return when each of these threads, within the window, released the GIL because it was asked to."""
+    found = {thread: np.zeros(0, np.int64) for thread in threads}
+    for gil in trace.gils:
+        holds = trace.holds(gil)
+        first, last = np.searchsorted(holds.released, [window.start, window.end])
+        asked = np.flatnonzero(holds.requested[first:last]) + first
+        for thread in found:
+            mine = asked[holds.thread[asked] == thread]
+            found[thread] = np.concatenate([found[thread], holds.released[mine]])
+    return found
+
+
 def draw_requests(
     axes: Axes, times: Mapping[int, Times], lanes: Mapping[int, Row], seen: Visible, origin: int, inch: float
 ) -> int:
@@ -117,14 +130,10 @@ def draw_requests(
     corners = []
     for thread, requests in times.items():
         rows = seen.columns(thread)
-        for found in requests:
-            # The thread finds the request after its release: what it ended is its last hold before that.
-            at = int(np.searchsorted(rows.start, found)) - 1
-            while at >= 0 and rows.state[at] != State.HOLDING:
-                at -= 1
-            if at < 0:
+        for released in requests:
+            at = int(np.searchsorted(rows.start + rows.duration, released))
+            if at >= len(rows.start) or rows.state[at] != State.HOLDING:
                 continue
-            released = int(rows.start[at] + rows.duration[at])
             wide = min(_CORNER * inch, float(rows.duration[at]))
             right, top = float(released - origin), lanes[thread].bar[0]
             corners.append([(right, top), (right - wide, top), (right, top + _CORNER)])

@@ -53,7 +53,7 @@ def test_a_switch_since_the_wait_began_asks_nothing(tmp_path: Path) -> None:
 
 
 def test_the_same_thread_again_is_no_switch(tmp_path: Path) -> None:
-    """A let go and took the GIL back; what was asked before that is withdrawn, what is asked after it counts."""
+    """A let go and took the GIL back: what was asked before is withdrawn, what is asked after it counts."""
     again: Events = [(A, 80, "gil_released"), (A, 81, "gil_acquired")]
     end: Events = [(A, 150, "gil_released"), (B, 151, "gil_acquired")]
     assert requested(tmp_path / "t", [*SEEN, *again, *end]) == [True, False]
@@ -76,7 +76,7 @@ FOUND_LATE: Events = [
 
 @pytest.mark.parametrize(("version", "first"), [("3.12.1", False), ("3.13.0", True)])
 def test_a_request_to_the_next_holder(tmp_path: Path, version: str, first: bool) -> None:
-    """Up to 3.12 a thread can find the request made to its successor; from 3.13 on what it finds is its own."""
+    """Up to 3.12 a thread can find the request made to its successor; from 3.13 on only its own."""
     assert requested(tmp_path / "t", FOUND_LATE, version=version) == [first, True]
 
 

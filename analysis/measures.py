@@ -16,7 +16,7 @@ from .distribution import Distribution, distribution, distributions, narrow
 from .flow import handoff_matrix
 from .format import Event
 from .model import Gil, Process, State, Thread
-from .parallel import together
+from .parallel import meanwhile
 from .trace import Trace
 
 
@@ -138,17 +138,15 @@ def statistics(trace: Trace) -> Statistics:
     """Return the statistics of a trace."""
     intervals = trace.intervals_by_column
 
-    def waits() -> _Durations:
-        for gil in trace.gils:
-            trace.contended(gil)
-        return _durations(trace, intervals.waiting)
-
-    def holds() -> _Durations:
+    def in_order_of_the_lock() -> None:
         for gil in trace.gils:
             trace.holds(gil)
-        return _durations(trace, intervals.holding)
 
-    waiting, holding = together([waits, holds], events=len(trace.columns.time))
+    positions = intervals.waiting, intervals.holding
+    with meanwhile(in_order_of_the_lock, events=len(trace.columns.time)):
+        for gil in trace.gils:
+            trace.contended(gil)
+        waiting, holding = (_durations(trace, of_state) for of_state in positions)
     times = _times(trace, waiting, holding)
     counts = _counts(trace, waiting, holding)
     threads = [

@@ -12,6 +12,8 @@ request belongs to the interpreter and not to the holder, it may be the one made
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from .arrays import Bools, Int64s
@@ -20,6 +22,7 @@ from .format import Event
 from .handoffs import Holds
 from .intervals import Intervals
 from .model import State
+from .parallel import together
 
 OWN_REQUESTS = (3, 13)
 """The first version in which a request found is one made to the finder."""
@@ -51,13 +54,26 @@ def requested(holds: Holds, began: Int64s, ended: Int64s, trusted_until: int) ->
     """
     made = holds.requested & (holds.released <= trusted_until)
     if len(holds.acquired) and len(ended):
-        number = np.arange(len(holds.acquired))
-        changed = np.append(True, holds.thread[1:] != holds.thread[:-1])
-        taken_over = holds.acquired[np.maximum.accumulate(np.where(changed, number, 0))]
-        at = np.searchsorted(holds.acquired, ended, "right") - 1
-        asked = (at >= 0) & (ended <= holds.released[at]) & (began >= taken_over[at])
-        made[at[asked]] = True
+        taken_over = _taken_over(holds)
+
+        def ask(part: slice) -> None:
+            at = np.searchsorted(holds.acquired, ended[part], "right") - 1
+            asked = (at >= 0) & (ended[part] <= holds.released[at]) & (began[part] >= taken_over[at])
+            made[at[asked]] = True
+
+        middle = len(ended) // 2
+        parts = [slice(middle), slice(middle, None)]
+        together([partial(ask, part) for part in parts], events=len(ended))
     return made & holds.release_seen
+
+
+def _taken_over(holds: Holds) -> Int64s:
+    """Return, for each hold, when its thread took the GIL over from another one."""
+    changed = np.append(True, holds.thread[1:] != holds.thread[:-1])
+    at = np.flatnonzero(changed)
+    if len(at) == len(changed):
+        return holds.acquired
+    return np.repeat(holds.acquired[at], np.diff(at, append=len(changed)))
 
 
 def all_known(intervals: Intervals, threads: slice) -> int:

@@ -211,10 +211,10 @@ void gs_streams_begin(void)
 
 void gs_streams_make_ready(unsigned count)
 {
-    struct gs_stream *made[64];
+    struct gs_stream *made[256];
     unsigned n = 0;
-    if (count > 64)
-        count = 64;
+    if (count > 256)
+        count = 256;
     while (n < count && (made[n] = find_free(false)) != NULL)
         n++;
     while (n > 0)

@@ -23,7 +23,7 @@ static unsigned note_living_threads(void)
     unsigned count = 0;
     DIR *tasks = opendir("/proc/self/task");
     if (tasks == NULL)
-        return 0;
+        return 1;
     for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
         char path[64], comm[32] = "";
         if (task->d_name[0] == '.')
@@ -39,7 +39,7 @@ static unsigned note_living_threads(void)
         count++;
     }
     closedir(tasks);
-    return count;
+    return count > 0 ? count : 1;
 }
 
 /* Half-made directories are not left behind; all that is in this one is ours. */
@@ -108,7 +108,7 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
     if (!gs_metadata_prepare(environment) || !gs_session_begin_directory())
         return start_failed(message, size, directory);
     /* A thread that waits for the GIL now needs a stream when it gets it, under its mutex. */
-    gs_streams_make_ready(note_living_threads());
+    gs_streams_make_ready(note_living_threads() - 1);
     gs_set_state(GS_RECORDING);
     begin_events();
     if (gs_run.failure != 0)

@@ -103,8 +103,12 @@ static struct gs_stream *find_free(bool fast)
         }
         if (!claim(stream))
             continue;
-        if (stream->recording == recording && stream->packet != NULL)
-            return stream;
+        if (stream->recording == recording && stream->packet != NULL) {
+            if (fast || stream->used > GS_HEADER_SIZE)
+                return stream;
+            give_back(stream); /* kept for a thread that can't make its own */
+            continue;
+        }
         if (!fast && begin_file(stream))
             return stream;
         give_back(stream);

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import Bools, Int32s, Int64s, Table
+from .columns import Columns
 from .format import Event
 from .intervals import Intervals
 from .model import HANDOFF, State
@@ -24,7 +25,7 @@ class Holds:
         ns. A hold whose acquire was not seen (it was before the recording) has acquired == released.
     thread : ndarray of int32
     acquire_seen, release_seen, requested : ndarray of bool
-        requested: the release answered a drop request.
+        requested: the release answered a drop request; `holds_of` tells where one was found, see `requests`.
     """
 
     acquired: Int64s
@@ -40,7 +41,7 @@ class Holds:
         return slice(None) if handed.all() else handed
 
 
-def holds_of(intervals: Intervals, holding: Int64s, unseen: Int64s) -> Holds:
+def holds_of(columns: Columns, intervals: Intervals, holding: Int64s, unseen: Int64s) -> Holds:
     """Return the holds of one GIL.
 
     Parameters
@@ -53,13 +54,13 @@ def holds_of(intervals: Intervals, holding: Int64s, unseen: Int64s) -> Holds:
     acquired = intervals.start[holding]
     released = acquired + intervals.duration[holding]
     seen = intervals.kind_after(holding) == Event.GIL_RELEASED
-    asked = intervals.within[np.minimum(holding + 1, len(intervals.within) - 1)] > 0
+    asked = _requested(columns, intervals, np.minimum(holding + 1, len(intervals.event) - 1))
     flags = seen | ((seen & asked) * _REQUESTED) | _ACQUIRED
     thread = intervals.thread_of(holding)
     if len(unseen):
         start = intervals.start[unseen]
         acquired, released = np.append(acquired, start), np.append(released, start)
-        flags = np.append(flags, _RELEASED | ((intervals.within[unseen] > 0) * _REQUESTED))
+        flags = np.append(flags, _RELEASED | (_requested(columns, intervals, unseen) * _REQUESTED))
         thread = np.append(thread, intervals.thread_of(unseen))
     if not (acquired[1:] > acquired[:-1]).all():
         order = np.argsort(acquired, kind="stable")
@@ -72,6 +73,13 @@ def holds_of(intervals: Intervals, holding: Int64s, unseen: Int64s) -> Holds:
         (flags & flag) != 0 for flag in (_ACQUIRED, _RELEASED, _REQUESTED)
     )
     return Holds(acquired, released, thread, acquire_seen, release_seen, requested)
+
+
+def _requested(columns: Columns, intervals: Intervals, releases: Int64s) -> Bools:
+    """Return which of the intervals that begin with a release begin with one that was asked for."""
+    following = np.minimum(intervals.event[releases] + 1, len(columns.kind) - 1)
+    requested: Bools = columns.kind[following] == Event.GIL_DROP_REQUESTED
+    return requested
 
 
 def first_releases(intervals: Intervals) -> Int64s:

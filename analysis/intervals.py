@@ -28,6 +28,7 @@ _BEGINS = {
     Event.GIL_WAIT: State.WAITING,
     Event.GIL_ACQUIRED: State.HOLDING,
 }
+_IS_BEGIN = bytes(kind == LOST or kind in set(_BEGINS) for kind in range(256))
 _STATE_AFTER = bytes(_BEGINS.get(Event(kind), 0) if kind in set(Event) else 0 for kind in range(256))
 
 
@@ -43,8 +44,6 @@ class Intervals:
         The kind of the event that began the interval; `State`.
     event : ndarray of int64
         Position in `Columns` of the event that began the interval.
-    within : ndarray of int64
-        Number of timeouts (of a wait) or of drop requests (of the release that began it) in the interval.
     first : ndarray of int64, shape (threads + 1,)
         Thread i has the intervals first[i] to first[i + 1].
     """
@@ -54,7 +53,6 @@ class Intervals:
     kind: Bytes
     state: Bytes
     event: Int64s
-    within: Int64s
     first: Int64s
 
     @cached_property
@@ -92,15 +90,14 @@ def make_intervals(columns: Columns) -> Intervals:
     recording began, or between a fork and the child's first event, it may have held the GIL or waited for it.
     """
     kind = columns.kind
-    begins = (kind <= Event.GIL_ABANDONED) & (kind != Event.GIL_TIMEOUT) & (kind != Event.GIL_DROP_REQUESTED)
-    begins |= kind == Event.THREAD_START
+    # bytes.translate looks up three times as fast as an index does.
+    begins = np.frombuffer(bytearray(kind.tobytes().translate(_IS_BEGIN)), bool)
     unknown = _drop_empty_beginnings(columns, begins)
     event = np.flatnonzero(begins)
     bounds = np.searchsorted(event, columns.first)
     opening, last = bounds[:-1], bounds[1:] - 1  # every thread has an interval
 
     began = kind[event]
-    # bytes.translate looks up three times as fast as an index does.
     state = np.frombuffer(bytearray(began.tobytes().translate(_STATE_AFTER)), np.uint8)
     state[opening[unknown & (began[opening] == Event.THREAD_START)]] = State.UNKNOWN
     # Known from the scheduler alone: it never touched a GIL.
@@ -110,7 +107,7 @@ def make_intervals(columns: Columns) -> Intervals:
     duration = np.empty_like(start)
     np.subtract(start[1:], start[:-1], out=duration[:-1])
     duration[last] = columns.end - start[last]
-    return Intervals(start, duration, began, state, event, _events_within(columns, event, last), bounds)
+    return Intervals(start, duration, began, state, event, bounds)
 
 
 def _drop_empty_beginnings(columns: Columns, begins: Bools) -> Bools:
@@ -127,19 +124,6 @@ def _drop_empty_beginnings(columns: Columns, begins: Bools) -> Bools:
     forked[columns.thread_of(np.flatnonzero(columns.kind == Event.PROCESS_FORK))] = True
     unknown: Bools = columns.seen_alive | forked | ~(asks | (gil_kind == 0) | (gil_kind == Event.THREAD_EXIT))
     return unknown
-
-
-def _events_within(columns: Columns, event: Int64s, last: Int64s) -> Int64s:
-    """Count the events of each interval, without the one that began it and without bookkeeping."""
-    within = np.empty_like(event)
-    np.subtract(event[1:], event[:-1], out=within[:-1])
-    within[last] = columns.first[1:] - event[last]
-    within -= 1
-    other = np.flatnonzero(columns.kind > Event.THREAD_START)
-    before = np.searchsorted(event, other, "right") - 1
-    counted = (before >= 0) & (event[before] >= columns.first[columns.thread_of(other)])
-    np.subtract.at(within, before[counted], 1)
-    return within
 
 
 def interval_table(columns: Columns, intervals: Intervals, gil: Int32s) -> Table:

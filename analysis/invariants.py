@@ -5,7 +5,7 @@
 3. A thread has acquired as often as it has released, or once more.
 4. Times in a stream never decrease.
 5. No wait is negative; each one ends in an acquire, an abandon, or the end of the trace.
-6. A requested release has a waiter that timed out.
+6. Where a drop request was found, a waiter had timed out.
 7. Nothing was lost without a word.
 8. On one CPU, one thread runs at a time; the five states tile a thread's life, and each is a part of what it
    did about the GIL.
@@ -20,11 +20,12 @@ from typing import SupportsInt
 
 import numpy as np
 
-from .arrays import Bools, Int64s
+from . import requests
+from .arrays import Int64s
 from .format import Event
 from .grammar import LOST
 from .intervals import unfinished
-from .model import Gil, Outcome, State
+from .model import Gil, Outcome
 from .trace import Trace
 from .waits import outcomes
 
@@ -163,7 +164,8 @@ def _requested_by_nobody(trace: Trace) -> Iterator[Violation]:
         found = _events_on(trace, gil, Event.GIL_DROP_REQUESTED)
         found = found[columns.kind[found - 2] == Event.GIL_ACQUIRED]  # acquired, released, requested
         acquired, told = columns.time[found - 2], columns.time[found]
-        known = (acquired > process.begin) & (told > _all_known(trace, gil))
+        all_known = requests.all_known(trace.intervals_by_column, trace.threads_of(process))
+        known = (acquired > process.begin) & (told > all_known)
         found, acquired, told = found[known], acquired[known], told[known]
         timeouts = np.sort(columns.time[_events_on(trace, gil, Event.GIL_TIMEOUT)])
         first, last = np.searchsorted(timeouts, acquired, "left"), np.searchsorted(timeouts, told, "right")
@@ -171,15 +173,6 @@ def _requested_by_nobody(trace: Trace) -> Iterator[Violation]:
             thread = columns.thread_of(np.array([position]))[0]
             message = "answers a drop request, but nobody who waits has timed out"
             yield _violation(trace, 6, thread, columns.time[position], message)
-
-
-def _all_known(trace: Trace, gil: Gil) -> int:
-    """Return when the last thread of a GIL's process was first seen, of those that lived before."""
-    intervals = trace.intervals_by_column
-    threads = trace.threads_of(trace.processes[gil.process])
-    unknown: Int64s = np.flatnonzero(intervals.state == State.UNKNOWN)
-    mine: Bools = (unknown >= intervals.first[threads.start]) & (unknown < intervals.first[threads.stop])
-    return int((intervals.start + intervals.duration)[unknown[mine]].max(initial=0))
 
 
 def _events_on(trace: Trace, gil: Gil, kind: Event) -> Int64s:

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
 
 import numpy as np
 
-from .arrays import Bools, Int32s, Int64s, Table
+from .arrays import Bools, Int64s, Table
 from .cpu_time import CpuFigures, CpuStatistics, times_in_states
 from .distribution import Distribution, distribution, distributions, narrow
+from .flow import handoff_matrix
 from .format import Event
-from .handoffs import Holds
 from .model import HELD, Gil, Process, State, Thread, total
+from .parallel import meanwhile
 from .trace import Trace
-
-FLOW: Final = np.dtype(
-    [("from_thread", "<i4"), ("to_thread", "<i4"), ("count", "<i8"), ("requested", "<i8")], align=True
-)
-"""The handoff matrix, without its zeros: how often a thread took over from another (or from itself)."""
 
 
 @dataclass(frozen=True)
@@ -159,21 +154,22 @@ class Statistics:
 def statistics(trace: Trace) -> Statistics:
     """Return the statistics of a trace."""
     intervals = trace.intervals_by_column
-    waiting, holding = intervals.waiting, intervals.holding
-    waits, holds = intervals.duration[waiting], intervals.duration[holding]
-    first_wait, first_hold = (
-        np.searchsorted(waiting, intervals.first),
-        np.searchsorted(holding, intervals.first),
-    )
-    times = _times(trace, waits, first_wait, holds, first_hold)
+
+    def in_order_of_the_lock() -> None:
+        for gil in trace.gils:
+            trace.holds(gil)
+
+    positions = intervals.waiting, intervals.holding
+    with meanwhile(in_order_of_the_lock, events=len(trace.columns.time)):
+        for gil in trace.gils:
+            trace.contended(gil)
+        waiting, holding = (_durations(trace, of_state) for of_state in positions)
+    times = _times(trace, waiting, holding)
     cpus = None
     if trace.scheduling is not None:
         times = times_in_states(trace)
         cpus = CpuFigures(trace, times)
-    counts = _counts(trace, waiting, first_wait, first_hold)
-    waits_narrow, holds_narrow = narrow(waits), narrow(holds)
-    of_waits = distributions(waits_narrow, first_wait)
-    of_holds = distributions(holds_narrow, first_hold)
+    counts = _counts(trace, waiting, holding)
     threads = [
         ThreadStatistics(
             thread,
@@ -184,14 +180,12 @@ def statistics(trace: Trace) -> Statistics:
             cpus.of_thread(thread.index) if cpus else None,
         )
         for thread, time, count, wait, hold in zip(
-            trace.threads, times.tolist(), counts.tolist(), of_waits, of_holds, strict=True
+            trace.threads, times.tolist(), counts.tolist(), waiting.threads, holding.threads, strict=True
         )
     ]
     processes = []
-    for process in trace.processes:
+    for process, wait, hold in zip(trace.processes, waiting.processes, holding.processes, strict=True):
         mine = trace.threads_of(process)
-        wait = _of(waits_narrow, first_wait, mine)
-        hold = _of(holds_narrow, first_hold, mine)
         gils = [_gil(trace, gil, wait, hold) for gil in trace.gils if gil.process == process.index]
         time, count = times[mine].sum(axis=0).tolist(), counts[mine].sum(axis=0).tolist()
         processes.append(
@@ -206,28 +200,53 @@ def statistics(trace: Trace) -> Statistics:
                 cpu=cpus.of(mine) if cpus else None,
             )
         )
-    alone = processes[0] if len(processes) == 1 else None
     return Statistics(
         processes=tuple(processes),
         duration=trace.end - trace.begin,
         time=dict(zip(State, times.sum(axis=0).tolist(), strict=True)),
         counts=Counts(*counts.sum(axis=0).tolist()),
-        wait=alone.wait if alone else distribution(waits_narrow),
-        hold=alone.hold if alone else distribution(holds_narrow),
-        flow=_flow(trace),
+        wait=waiting.whole,
+        hold=holding.whole,
+        flow=handoff_matrix(trace),
         cpu=cpus.of(slice(0, len(threads))) if cpus else None,
     )
 
 
-def _times(trace: Trace, waits: Int64s, first_wait: Int64s, holds: Int64s, first_hold: Int64s) -> Int64s:
+@dataclass(frozen=True)
+class _Durations:
+    """All intervals of one state: where each thread's begin, their sums, and their distributions."""
+
+    positions: Int64s
+    first: Int64s
+    sums: Int64s
+    threads: list[Distribution]
+    processes: list[Distribution]
+    whole: Distribution
+
+
+def _durations(trace: Trace, positions: Int64s) -> _Durations:
+    intervals = trace.intervals_by_column
+    first = np.searchsorted(positions, intervals.first)
+    durations = intervals.duration[positions]
+    sums = _sums(durations, first)
+    values = narrow(durations)
+    threads = distributions(values, first)  # sorts each thread's; then all of a process's are
+    processes = []
+    for process in trace.processes:
+        mine = trace.threads_of(process)
+        processes.append(distribution(values[first[mine.start] : first[mine.stop]]))
+    whole = processes[0] if len(processes) == 1 else distribution(values)
+    return _Durations(positions, first, sums, threads, processes, whole)
+
+
+def _times(trace: Trace, waiting: _Durations, holding: _Durations) -> Int64s:
     """Return the ns of each thread in each state: shape (threads, states)."""
     intervals = trace.intervals_by_column
     times = np.zeros((len(trace.threads), len(State)), np.int64)
     unknown = np.flatnonzero(intervals.state == State.UNKNOWN)
-    first_unknown = np.searchsorted(unknown, intervals.first)
-    times[:, State.UNKNOWN] = _sums(intervals.duration[unknown], first_unknown)
-    times[:, State.WAITING] = _sums(waits, first_wait)
-    times[:, State.HOLDING] = _sums(holds, first_hold)
+    times[:, State.UNKNOWN] = _sums(intervals.duration[unknown], np.searchsorted(unknown, intervals.first))
+    times[:, State.WAITING] = waiting.sums
+    times[:, State.HOLDING] = holding.sums
     times[:, State.RELEASED] = _sums(intervals.duration, intervals.first) - times.sum(axis=1)
     return times
 
@@ -247,30 +266,33 @@ def _true_of(values: Bools, first: Int64s) -> Int64s:
     return np.array([np.count_nonzero(values[begin:end]) for begin, end in groups], np.int64)
 
 
-def _counts(trace: Trace, waiting: Int64s, first_wait: Int64s, first_hold: Int64s) -> Int64s:
+def _counts(trace: Trace, waiting: _Durations, holding: _Durations) -> Int64s:
     """Return the fields of Counts for each thread: shape (threads, 6)."""
-    columns = trace.columns
-    acquired = trace.intervals_by_column.kind_after(waiting) == Event.GIL_ACQUIRED
+    columns, intervals = trace.columns, trace.intervals_by_column
+    acquired = intervals.kind_after(waiting.positions) == Event.GIL_ACQUIRED
 
     def events(kind: Event) -> Int64s:
         return _true_of(columns.kind == kind, columns.first)
 
-    requested = events(Event.GIL_DROP_REQUESTED)
+    def begins(kind: Event) -> Int64s:  # the same, for those that begin an interval, in less memory
+        return _true_of(intervals.kind == kind, intervals.first)
+
+    answered = [holds.thread[holds.requested] for holds in map(trace.holds, trace.gils)]
+    requested = sum(
+        (np.bincount(threads, minlength=len(trace.threads)) for threads in answered),
+        start=np.zeros(len(trace.threads), np.int64),
+    )
     return np.stack(
         [
-            np.diff(first_hold),
-            _true_of(acquired, first_wait),
+            np.diff(holding.first),
+            _true_of(acquired, waiting.first),
             events(Event.GIL_TIMEOUT),
             requested,
-            events(Event.GIL_RELEASED) - requested,
-            events(Event.GIL_ABANDONED),
+            begins(Event.GIL_RELEASED) - requested,
+            begins(Event.GIL_ABANDONED),
         ],
         axis=1,
     )
-
-
-def _of(durations: Int64s | Int32s, first: Int64s, threads: slice) -> Distribution:
-    return distribution(durations[first[threads.start] : first[threads.stop]])
 
 
 def _gil(trace: Trace, gil: Gil, wait: Distribution, hold: Distribution) -> GilStatistics:
@@ -295,28 +317,3 @@ def _gil(trace: Trace, gil: Gil, wait: Distribution, hold: Distribution) -> GilS
         wait=wait,
         hold=hold,
     )
-
-
-def _flow(trace: Trace) -> Table:
-    flows = [_flow_of(len(trace.threads), trace.holds(gil)) for gil in trace.gils]
-    return np.concatenate(flows) if flows else np.empty(0, FLOW)
-
-
-def _flow_of(size: int, holds: Holds) -> Table:
-    """Count the handoffs of one GIL from each of `size` threads to each."""
-    handed = holds.handed_on()
-    pair = holds.thread[:-1][handed].astype(np.int64) * size + holds.thread[1:][handed]
-    requested = holds.requested[:-1][handed]
-    if size <= 256:
-        every = np.arange(size * size)
-        count = np.bincount(pair, minlength=size * size)
-        asked = np.bincount(pair[requested], minlength=size * size)
-    else:
-        every, inverse, count = np.unique(pair, return_inverse=True, return_counts=True)
-        asked = np.bincount(inverse[requested], minlength=len(every))
-    some = np.flatnonzero(count)
-    flow = np.empty(len(some), FLOW)
-    flow["from_thread"], flow["to_thread"] = np.divmod(every[some], size)
-    flow["count"] = count[some]
-    flow["requested"] = asked[some]
-    return flow

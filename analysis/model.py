@@ -6,6 +6,7 @@ All times are int64 nanoseconds of CLOCK_MONOTONIC. `thread` and `gil` columns a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -151,6 +152,12 @@ class Process:
     """ns to add to a time to get UTC since 1970."""
     environment: Mapping[str, Any] = field(repr=False)
     """Everything that the trace's metadata says of the process, also what this version doesn't know."""
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """`python_version` to compare with: (3, 13); (0, 0) if the trace doesn't say."""
+        found = re.match(r"(\d+)\.(\d+)", self.python_version)
+        return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from .errors import TraceFormatError
 from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, NO_GIL, PACKET_HEADER, STREAM_GIL, Event
 from .grammar import LOST, first_impossible, first_misplaced_gil, gil_numbers, unknown
 from .packets import Packets, read_packets
+from .parallel import together
 from .problems import Problems
 from .store import Store
 
@@ -160,16 +161,24 @@ def _decode(packets: Packets, counts: Int64s, store: Store) -> tuple[_Decoded, t
     time, kind, gil, arg = store.room(total)
     words = packets.data[: len(counts)].view("<i8")[:, HEADER_SIZE // 8 :]
     ids = words.view("<u2")[:, 4::8]
-    highest = 0
-    # A few packets at a time: each is looked at five times, and stays in the cache meanwhile.
-    for packet in range(0, len(counts), _AT_ONCE):
-        some = words[packet : packet + _AT_ONCE]
-        part = slice(packet * EVENTS_PER_PACKET, (packet + len(some)) * EVENTS_PER_PACKET)
-        _fill(time[part], some[:, ::2])
-        _fill(kind[part], some.view("<u2")[:, 4::8])
-        _fill(gil[part], some.view("<u2")[:, 5::8])
-        _fill(arg[part], some.view("<u4")[:, 3::4])
-        highest = max(highest, int(ids[packet : packet + _AT_ONCE].max()))
+
+    def decode(packets: range) -> int:
+        """Fill the columns and return the highest id."""
+        highest = 0
+        # A few packets at a time: each is looked at five times, and stays in the cache meanwhile.
+        for packet in packets[::_AT_ONCE]:
+            some = words[packet : min(packet + _AT_ONCE, packets.stop)]
+            part = slice(packet * EVENTS_PER_PACKET, (packet + len(some)) * EVENTS_PER_PACKET)
+            _fill(time[part], some[:, ::2])
+            _fill(kind[part], some.view("<u2")[:, 4::8])
+            _fill(gil[part], some.view("<u2")[:, 5::8])
+            _fill(arg[part], some.view("<u4")[:, 3::4])
+            highest = max(highest, int(ids[packet : packet + len(some)].max()))
+        return highest
+
+    middle = len(counts) // 2
+    halves = [range(middle), range(middle, len(counts))]
+    highest = max(together([partial(decode, half) for half in halves], events=total))
     decoded = _Decoded(packets, np.arange(len(counts)) * EVENTS_PER_PACKET, time, kind, gil, arg)
     if highest <= max(Event) and not unknown(kind).any():
         return decoded, None

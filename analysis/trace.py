@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from .arrays import Int32s, Int64s, Table
+from . import requests
+from .arrays import Bools, Int32s, Int64s, Table
 from .columns import Columns, make_columns
 from .errors import TraceFormatError
 from .five_states import Merged, States, cpu_interval_table, cpu_time, merge, split, without_cpus
@@ -120,7 +121,7 @@ class Trace:
     @cached_property
     def waits(self) -> Table:
         """The WAIT table: shape (waits,), sorted by (thread, start)."""
-        return wait_table(self.intervals_by_column, self.gil_of_events)
+        return wait_table(self.columns, self.intervals_by_column, self.gil_of_events)
 
     @cached_property
     def on_cpu(self) -> Table:
@@ -181,8 +182,19 @@ class Trace:
         if gil.index not in self._holds:
             intervals = self.intervals_by_column
             unseen = self._of_gil(gil, first_releases(intervals))
-            self._holds[gil.index] = holds_of(intervals, self.holding(gil), unseen)
+            holds = holds_of(self.columns, intervals, self.holding(gil), unseen)
+            self._holds[gil.index] = replace(holds, requested=self._requested(gil, holds))
         return self._holds[gil.index]
+
+    def _requested(self, gil: Gil, holds: Holds) -> Bools:
+        process = self.processes[gil.process]
+        alone = sum(other.process == gil.process for other in self.gils) == 1
+        at = requests.timeouts(self.columns, self._events_of(process), None if alone else gil.number)
+        if process.version >= requests.OWN_REQUESTS:
+            trusted_until = self.end
+        else:
+            trusted_until = requests.all_known(self.intervals_by_column, self.threads_of(process))
+        return requests.requested(holds, *requests.timed_waits(self.columns, at), trusted_until)
 
     def contended(self, gil: Gil) -> tuple[Int64s, Int64s]:
         """Return the stretches in which at least one thread waits for a GIL: their begins and ends, in ns."""

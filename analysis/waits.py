@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import Bytes, Int32s, Int64s, Table
+from .columns import Columns
 from .format import Event
 from .intervals import Intervals
 from .model import WAIT, Outcome
 
 
-def wait_table(intervals: Intervals, gil: Int32s) -> Table:
+def wait_table(columns: Columns, intervals: Intervals, gil: Int32s) -> Table:
     """Return the WAIT table; `gil` are the trace-wide indices of the events' GILs."""
     at = intervals.waiting
     table = np.empty(len(at), WAIT)
@@ -18,9 +19,23 @@ def wait_table(intervals: Intervals, gil: Int32s) -> Table:
     table["duration"] = intervals.duration[at]
     table["thread"] = intervals.thread_of(at)
     table["gil"] = gil[intervals.event[at]]
-    table["timeouts"] = intervals.within[at]
+    table["timeouts"] = timeouts(columns, intervals, at)
     table["outcome"] = outcomes(intervals, at)
     return table
+
+
+def timeouts(columns: Columns, intervals: Intervals, at: Int64s) -> Int64s:
+    """Count the switch intervals that passed in the waits at these positions.
+
+    Nothing else is between the events of a wait but, seldom, bookkeeping.
+    """
+    begin = intervals.event[at]
+    end = np.append(intervals.event[1:], len(columns.kind))
+    end[intervals.first[1:] - 1] = columns.first[1:]
+    end = end[at]
+    other = np.flatnonzero(columns.kind >= Event.THREAD_START)
+    count: Int64s = end - begin - 1 - (np.searchsorted(other, end) - np.searchsorted(other, begin))
+    return count
 
 
 def outcomes(intervals: Intervals, at: Int64s) -> Bytes:

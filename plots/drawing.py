@@ -50,7 +50,7 @@ def _draw_close_up(axes: Axes, view: View, lane_of: dict[int, Row]) -> set[str]:
     switches = marks.switches(view.rows_of([int(thread) for thread in view.alive]))
     if len(switches) <= marks.ARROWS and marks.draw_arrows(axes, switches, lane_of, origin):
         parts.add("handoff")
-    requests = marks.events(trace, window, Event.GIL_DROP_REQUESTED, lane_of)
+    requests = marks.requests(trace, window, lane_of)
     few = sum(map(len, requests.values())) <= marks.REQUESTS
     if few and marks.draw_requests(axes, requests, lane_of, view.seen, origin, inch):
         parts.add("drop request")

@@ -107,6 +107,19 @@ def events(trace: Trace, window: Window, kind: Event, threads: Iterable[int]) ->
     return found
 
 
+def requests(trace: Trace, window: Window, threads: Iterable[int]) -> dict[int, Times]:
+    """Return when each of these threads, within the window, released the GIL because it was asked to."""
+    found = {thread: np.zeros(0, np.int64) for thread in threads}
+    for gil in trace.gils:
+        holds = trace.holds(gil)
+        first, last = np.searchsorted(holds.released, [window.start, window.end])
+        asked = np.flatnonzero(holds.requested[first:last]) + first
+        for thread in found:
+            mine = asked[holds.thread[asked] == thread]
+            found[thread] = np.concatenate([found[thread], holds.released[mine]])
+    return found
+
+
 def draw_requests(
     axes: Axes, times: Mapping[int, Times], lanes: Mapping[int, Row], seen: Visible, origin: int, inch: float
 ) -> int:
@@ -115,12 +128,13 @@ def draw_requests(
     The x axis counts ns since `origin`; `inch` is how many of them an inch is.
     """
     corners = []
-    for thread, releases in times.items():
+    for thread, requests in times.items():
         rows = seen.columns(thread)
-        for released in releases:
-            # The last interval that began before it is the hold that it ended.
-            hold = rows.start[max(0, int(np.searchsorted(rows.start, released)) - 1)]
-            wide = min(_CORNER * inch, float(released - hold))
+        for released in requests:
+            at = int(np.searchsorted(rows.start + rows.duration, released))
+            if at >= len(rows.start) or rows.state[at] != State.HOLDING:
+                continue
+            wide = min(_CORNER * inch, float(rows.duration[at]))
             right, top = float(released - origin), lanes[thread].bar[0]
             corners.append([(right, top), (right - wide, top), (right, top + _CORNER)])
     if corners:

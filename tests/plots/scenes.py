@@ -93,7 +93,7 @@ class Gil:
             return
         self._emit(tid, time, "gil_timeout")
         owner = self._owner
-        if owner is not None and time - self._since >= self.interval // 2:
+        if owner is not None and self._since <= time - self.interval:  # no switch since this wait began
             since = self._since
             self._at(time + US, lambda t: self._drop(owner, since, t))
         self._at(time + self.interval, lambda t: self._timeout(tid, turn, t))
@@ -104,7 +104,7 @@ class Gil:
         self._left[tid] -= time - since
         self._turn[tid] += 1
         self._release(tid, time, requested=True)
-        self._at(time + US, lambda t: self._ask(tid, t))
+        self._at(time + self.latency + US, lambda t: self._ask(tid, t))  # not before another has taken it
 
     def _release(self, tid: int, time: int, *, requested: bool) -> None:
         self._emit(tid, time, "gil_released")

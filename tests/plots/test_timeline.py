@@ -413,7 +413,7 @@ def test_an_own_title_and_a_window(scene: Scene) -> None:
     ("name", "title"),
     [
         ("two_threads", "2 threads share one GIL: each holds it 50 – 51 % of its life"),
-        ("four_kinds", "4 threads share one GIL: each waits 38 – 71 % of its life"),
+        ("four_kinds", "4 threads share one GIL: each waits 36 – 73 % of its life"),
         ("one_thread", "One thread holds the GIL 93 % of the time: nobody waits"),
         ("no_gil", "The GIL is free >99 % of the time: nobody waits"),
         ("pool", "8 GILs, one for each process: nobody waits"),

@@ -46,10 +46,12 @@ static struct gs_stream *stream_for(struct gs_thread *self, uint64_t *timestamp,
         struct gs_stream *stream = gs_stream_attach(self, *timestamp, under_mutex);
         if (stream != NULL) /* whose start may have been stamped later */
             *timestamp = stream->packet->timestamp_end;
+        else
+            gs_names_count_discarded();
         return stream;
     }
     if (state == GS_DISCARDING && self->stream != NULL && self->epoch == gs_run.number)
-        self->stream->packet->events_discarded++;
+        __atomic_add_fetch(&self->stream->packet->events_discarded, 1, __ATOMIC_RELAXED);
     else if (state == GS_DISCARDING)
         gs_names_count_discarded();
     return NULL;

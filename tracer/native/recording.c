@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static unsigned note_living_threads(void)
     unsigned count = 0;
     DIR *tasks = opendir("/proc/self/task");
     if (tasks == NULL)
-        return 0;
+        return 1;
     for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
         char path[64], comm[32] = "";
         if (task->d_name[0] == '.')
@@ -38,17 +39,18 @@ static unsigned note_living_threads(void)
         count++;
     }
     closedir(tasks);
-    return count;
+    return count > 0 ? count : 1;
 }
 
-/* Half-made directories are not left behind. */
+/* Half-made directories are not left behind; all that is in this one is ours. */
 static void undo_directory(void)
 {
-    char path[PATH_MAX];
-    static const char *const files[] = {"metadata", "names"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (gs_session_path(path, sizeof path, files[i], -1))
-            unlink(path);
+    DIR *files = opendir(gs_run.directory);
+    if (files != NULL) {
+        for (struct dirent *file; (file = readdir(files)) != NULL;)
+            unlinkat(dirfd(files), file->d_name, 0);
+        closedir(files);
+    }
     rmdir(gs_run.directory);
     gs_run.directory[0] = '\0';
 }
@@ -105,11 +107,10 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
     gs_set_state(GS_STARTING);
     if (!gs_metadata_prepare(environment) || !gs_session_begin_directory())
         return start_failed(message, size, directory);
-    unsigned living = note_living_threads();
+    /* A thread that waits for the GIL now needs a stream when it gets it, under its mutex. */
+    gs_streams_make_ready(note_living_threads() - 1);
     gs_set_state(GS_RECORDING);
     begin_events();
-    if (living > 1) /* threads that wait for the GIL now need a stream when they get it, under its mutex */
-        gs_streams_make_ready(living - 1);
     if (gs_run.failure != 0)
         return start_failed(message, size, directory);
     return GS_OK;

@@ -34,7 +34,7 @@ static void prepare(struct gs_stream *stream)
     stream_path(stream, path, sizeof path);
     struct gs_packet_header *packet = half(stream);
     if (gs_packet_append(path, &stream->size, packet, GS_STREAM_GIL))
-        stream->next = packet;
+        gs_publish(stream->next, packet);
 }
 
 void gs_stream_attend(struct gs_stream *stream)
@@ -53,8 +53,8 @@ bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp)
     if (stream->next == NULL)
         return false;
     gs_packet_open(stream->next, timestamp, stream->tid, stream->packet->events_discarded);
-    stream->packet = stream->next;
-    stream->next = NULL;
+    gs_publish(stream->packet, stream->next);
+    gs_publish(stream->next, NULL);
     stream->used = GS_HEADER_SIZE;
     stream->attention = GS_PREPARE_AT;
     return true;
@@ -67,12 +67,13 @@ static bool begin_file(struct gs_stream *stream)
         gs_fail(ENOMEM, "address space for a stream");
         return false;
     }
-    stream->packet = stream->next = NULL;
+    gs_publish(stream->packet, NULL);
+    gs_publish(stream->next, NULL);
     stream->size = 0;
-    stream->recording = gs_run.number;
+    gs_publish(stream->recording, gs_run.number);
     prepare(stream);
-    stream->packet = stream->next;
-    stream->next = NULL;
+    gs_publish(stream->packet, stream->next);
+    gs_publish(stream->next, NULL);
     stream->used = GS_HEADER_SIZE;
     return stream->packet != NULL;
 }
@@ -103,8 +104,12 @@ static struct gs_stream *find_free(bool fast)
         }
         if (!claim(stream))
             continue;
-        if (stream->recording == recording && stream->packet != NULL)
-            return stream;
+        if (stream->recording == recording && stream->packet != NULL) {
+            if (fast || stream->used > GS_HEADER_SIZE)
+                return stream;
+            give_back(stream); /* kept for a thread that can't make its own */
+            continue;
+        }
         if (!fast && begin_file(stream))
             return stream;
         give_back(stream);
@@ -122,8 +127,9 @@ static void drop_stale(struct gs_thread *self)
     struct gs_stream *stale = self->stream;
     self->stream = NULL;
     self->epoch = 0;
-    stale->packet = stale->next = NULL;
-    stale->recording = 0;
+    gs_publish(stale->packet, NULL);
+    gs_publish(stale->next, NULL);
+    gs_publish(stale->recording, 0);
     give_back(stale);
 }
 
@@ -200,8 +206,9 @@ void gs_streams_begin(void)
 {
     for (uint32_t i = 0; i < atomic_load(&high_water); i++)
         if (claim(&streams[i])) {
-            streams[i].packet = streams[i].next = NULL;
-            streams[i].recording = 0;
+            gs_publish(streams[i].packet, NULL);
+            gs_publish(streams[i].next, NULL);
+            gs_publish(streams[i].recording, 0);
             if (streams[i].room != NULL)
                 munmap(streams[i].room, 2 * (size_t)GS_PACKET_SIZE);
             streams[i].room = NULL;
@@ -211,10 +218,10 @@ void gs_streams_begin(void)
 
 void gs_streams_make_ready(unsigned count)
 {
-    struct gs_stream *made[64];
+    struct gs_stream *made[256];
     unsigned n = 0;
-    if (count > 64)
-        count = 64;
+    if (count > 256)
+        count = 256;
     while (n < count && (made[n] = find_free(false)) != NULL)
         n++;
     while (n > 0)
@@ -228,9 +235,9 @@ void gs_streams_end(uint64_t timestamp)
     uint32_t recording = gs_run.number;
     for (uint32_t i = 0; i < atomic_load(&high_water); i++) {
         struct gs_stream *stream = &streams[i];
-        if (stream->recording != recording)
+        if (gs_peek(stream->recording) != recording)
             continue;
-        struct gs_packet_header *prepared[2] = {stream->packet, stream->next}; /* its thread may end now */
+        struct gs_packet_header *prepared[2] = {gs_peek(stream->packet), gs_peek(stream->next)}; /* its thread may end now */
         for (int k = 0; k < 2; k++)
             if (prepared[k] != NULL)
                 gs_packet_close_unused(prepared[k], timestamp);
@@ -255,9 +262,9 @@ uint64_t gs_streams_discarded(void)
     uint64_t sum = 0;
     uint32_t recording = gs_run.number;
     for (uint32_t i = 0; i < atomic_load(&high_water); i++) {
-        const struct gs_packet_header *packet = streams[i].packet;
-        if (streams[i].recording == recording && packet != NULL)
-            sum += packet->events_discarded;
+        const struct gs_packet_header *packet = gs_peek(streams[i].packet);
+        if (gs_peek(streams[i].recording) == recording && packet != NULL)
+            sum += gs_peek(packet->events_discarded);
     }
     return sum;
 }
@@ -266,6 +273,6 @@ uint32_t gs_streams_count(void)
 {
     uint32_t count = 0, recording = gs_run.number;
     for (uint32_t i = 0; i < atomic_load(&high_water); i++)
-        count += streams[i].recording == recording;
+        count += gs_peek(streams[i].recording) == recording;
     return count;
 }

@@ -18,6 +18,10 @@ struct gs_stream {
     _Atomic uint32_t owned;
 };
 
+/* recording, packet and next are written by the owner alone, and looked at by whoever ends a recording. */
+#define gs_publish(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELEASE)
+#define gs_peek(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
+
 #define GS_STREAMS 8192u         /* threads that can live at once */
 #define GS_PREPARE_AT (GS_PACKET_SIZE / 4 * 3)
 

@@ -141,3 +141,25 @@ def test_python_in_a_command(launcher: Launcher) -> None:
     assert run.stdout == "hello\n"
     (process,) = (path for path in (run.directory / "program.trace").iterdir() if path.name != "sched")
     assert int(process.name) in {task.pid for task in sched_of(run).tasks}
+
+
+def test_program_alone(launcher: Launcher) -> None:
+    """With --no-children nothing of the processes that it starts, however soon they come."""
+    run = launcher.record(
+        """
+        import json, os, subprocess, threading
+        for _ in range(3):
+            subprocess.run(["true"])
+        thread = threading.Thread(target=sum, args=(range(10_000),))
+        thread.start()
+        thread.join()
+        print(json.dumps({"pid": os.getpid(), "thread": thread.native_id}))
+        """,
+        options=("--no-children",),
+    )
+    recorded = sched_of(run)
+    check_lives(recorded)
+    assert recorded.by_thread().keys() == set(printed(run).values())
+    for _ in range(10):
+        run = execute(launcher, "sh", "-c", "true; (exit 0); /bin/true", options=("--no-children", "--force"))
+        assert sched_of(run).names == {"sh"}

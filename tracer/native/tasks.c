@@ -148,9 +148,10 @@ static void look_up(struct task *task)
 
 static bool forked(const struct gs_news *news)
 {
-    if (find(news->tid) != NULL)
+    struct task *task = find(news->tid);
+    if (task != NULL && task->pid == news->pid)
         return true; /* told twice, by two events */
-    struct task *task = add(news->tid);
+    task = add(news->tid);
     if (task == NULL)
         return true;
     const struct task *maker = find(news->ptid);

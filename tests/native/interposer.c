@@ -19,13 +19,13 @@ static atomic_long calls;
     }
 GS_HOOKED(COUNTING)
 
-#define ENTRY(name, needed, result, parameters, arguments)                                           \
+#define COUNTING_ENTRY(name, needed, result, parameters, arguments)                                  \
     {#name, needed, (void *)counting_##name, (void **)&original_##name},
-const struct gs_hook gs_hooks[GS_HOOKS] = {GS_HOOKED(ENTRY)};
+static const struct gs_hook table[] = {GS_HOOKED(COUNTING_ENTRY) {.name = NULL}};
 
 EXPORT int interposer_install(const void *code, char *message, size_t size)
 {
-    return gs_got_patch(code, message, size);
+    return gs_got_patch(code, table, message, size);
 }
 
 EXPORT void interposer_remove(void)

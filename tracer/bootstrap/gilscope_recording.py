@@ -112,14 +112,16 @@ def environment_text():
     return "".join("  %s = %s;\n" % entry for entry in entries)
 
 
-def follow_thread_names(name_thread):
-    # type: (Callable[[int, str], object]) -> Callable[[], None]
+def follow_thread_names(name_thread, get_tid=None):
+    # type: (Callable[[int, str], object], Callable[[], int] | None) -> Callable[[], None]
     """Report the names of Python's threads: those that live, each new one's at its start, and every change.
 
     Parameters
     ----------
     name_thread : callable
         Called with a thread's id in the OS and its name, in the thread that holds the GIL.
+    get_tid : callable
+        Returns the calling thread's id in the OS, which Python does not know before 3.8.
 
     Returns
     -------
@@ -132,7 +134,9 @@ def follow_thread_names(name_thread):
     set_native_id = getattr(Thread, "_set_native_id", None)  # type: Any
     name_property = Thread.__dict__.get("name")  # type: Any
     if set_native_id is None or not isinstance(name_property, property):
-        return lambda: None  # before 3.8 Python does not know its threads' ids
+        if get_tid is not None and sys.version_info < (3, 8):
+            _follow_without_ids(Thread, name_thread, get_tid)
+        return lambda: None
     fset = name_property.fset  # type: Any
     get_native_id, get_ident = threading.get_native_id, threading.get_ident
 
@@ -184,6 +188,41 @@ def follow_thread_names(name_thread):
             Thread.name = name_property
 
     return undo
+
+
+def _follow_without_ids(Thread, name_thread, get_tid):
+    # type: (Any, Callable[[int, str], object], Callable[[], int]) -> None
+    """The same before 3.8: a thread's id in the OS is asked for at its start, and remembered."""
+    import threading
+
+    set_ident = Thread._set_ident
+    name_property = Thread.__dict__["name"]
+    tids = {}  # type: dict[int, int]
+
+    def report(thread):
+        # type: (Any) -> None
+        try:
+            if thread.ident in tids:
+                name_thread(tids[thread.ident], thread.name)
+        except Exception:
+            pass
+
+    def _set_ident(self):
+        # type: (Any) -> None
+        set_ident(self)
+        tids[self.ident] = get_tid()
+        report(self)
+
+    def set_name(self, name):
+        # type: (Any, Any) -> None
+        name_property.fset(self, name)
+        report(self)
+
+    Thread._set_ident = _set_ident
+    Thread.name = property(name_property.fget, set_name, name_property.fdel, name_property.__doc__)
+    main = threading.current_thread()
+    tids[main.ident or 0] = get_tid()
+    report(main)
 
 
 def stop_before_exit(stop):

@@ -77,7 +77,7 @@ def begin(directory, core_path, children, subinterpreter):
 
     def name_thread(tid, name):
         # type: (int, str) -> None
-        gs_name_thread(tid, name.encode("utf-8", "replace"))
+        gs_name_thread(tid, name if isinstance(name, bytes) else name.encode("utf-8", "replace"))
 
     if subinterpreter:
         recording.follow_thread_names(name_thread)
@@ -102,8 +102,10 @@ def begin(directory, core_path, children, subinterpreter):
         core.gs_start(path, text, children, message, len(message)) != 0
     ):
         return str(message.value.decode("utf-8", "replace")) or "the native core gave no reason"
+    core.gs_thread_id.argtypes = []
+    core.gs_thread_id.restype = ctypes.c_uint32
     recording.stop_before_exit(stop)
-    recording.follow_thread_names(name_thread)
+    recording.follow_thread_names(name_thread, core.gs_thread_id)
     return ""
 
 

@@ -83,6 +83,18 @@ struct gs_gil *gs_candidate_unlock(struct gs_thread *self, void *mutex)
     return known != NULL ? known : learn(take);
 }
 
+void gs_candidate_semaphore_given(struct gs_thread *self, void *semaphore)
+{
+    self->candidate = (struct gs_candidate){.mutex = semaphore, .switch_cond = semaphore, .stage = 1};
+}
+
+void gs_candidate_semaphore_taken(struct gs_thread *self, void *semaphore)
+{
+    if (self->candidate.stage == 1 && self->candidate.mutex == semaphore)
+        learn(&self->candidate);
+    self->candidate.stage = 0;
+}
+
 void gs_gil_destroyed(void *mutex)
 {
     uint32_t slots = atomic_load_explicit(&gs_gil_slots, memory_order_acquire);

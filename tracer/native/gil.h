@@ -53,6 +53,10 @@ void gs_candidate_lock(struct gs_thread *self, void *mutex);
 void gs_candidate_signal(struct gs_thread *self, void *cond);
 struct gs_gil *gs_candidate_unlock(struct gs_thread *self, void *mutex);
 
+/* The same for the old GIL: a semaphore given and taken again by one thread. */
+void gs_candidate_semaphore_given(struct gs_thread *self, void *semaphore);
+void gs_candidate_semaphore_taken(struct gs_thread *self, void *semaphore);
+
 void gs_gil_destroyed(void *mutex);
 uint32_t gs_gil_count(void); /* ever learned */
 

@@ -48,6 +48,8 @@ GS_API void gs_get_status(struct gs_status *status);
 /* Name a thread, now or again. text: UTF-8. Does nothing while not recording. */
 GS_API void gs_name_thread(uint32_t tid, const char *text);
 
+GS_API uint32_t gs_thread_id(void); /* of the caller, in the OS */
+
 GS_API const char *gs_process_directory(void); /* "" while not recording */
 
 #endif

@@ -54,8 +54,9 @@ struct slot {
 };
 
 #define SLOTS_EACH 4
-static struct slot slots[GS_HOOKS][SLOTS_EACH];
-static int slot_count[GS_HOOKS];
+static const struct gs_hook *hooks; /* the table that slots are about */
+static struct slot slots[GS_MOST_HOOKS][SLOTS_EACH];
+static int slot_count[GS_MOST_HOOKS];
 
 static int find_object(struct dl_phdr_info *info, size_t size, void *data)
 {
@@ -140,8 +141,8 @@ static void consider(const struct object *object, size_t type, size_t symbol, ui
     if ((type != JUMP_SLOT && type != GLOB_DAT) || symbol == 0)
         return;
     const char *name = object->strings + object->symbols[symbol].st_name;
-    for (int i = 0; i < GS_HOOKS; i++) {
-        if (strcmp(name, gs_hooks[i].name) != 0 || slot_count[i] == SLOTS_EACH)
+    for (int i = 0; hooks[i].name != NULL; i++) {
+        if (strcmp(name, hooks[i].name) != 0 || slot_count[i] == SLOTS_EACH)
             continue;
         void **address = (void **)(object->base + offset);
         void *value = resolved(object, symbol, name, *address);
@@ -223,7 +224,7 @@ static bool patch_slot(struct slot *slot, const struct gs_hook *hook)
 /* After a restore: another interposer may have come into a slot that is not ours any more. */
 static void refresh(void)
 {
-    for (int i = 0; i < GS_HOOKS; i++)
+    for (int i = 0; hooks[i].name != NULL; i++)
         for (int k = 0; k < slot_count[i]; k++)
             if (!slots[i][k].patched)
                 slots[i][k].value = *slots[i][k].address;
@@ -243,29 +244,30 @@ static bool find_once(const void *code, char *message, size_t size)
         return false;
     }
     find_slots(&object);
-    for (int i = 0; i < GS_HOOKS; i++)
-        if (slot_count[i] == 0 && gs_hooks[i].needed) {
+    for (int i = 0; hooks[i].name != NULL; i++)
+        if (slot_count[i] == 0 && hooks[i].needed) {
             snprintf(message, size,
                      "the interpreter's calls to %s can't be seen (a build with a static libc?), so its GIL can't "
                      "be traced",
-                     gs_hooks[i].name);
+                     hooks[i].name);
             return false;
         }
     found = code;
     return true;
 }
 
-bool gs_got_patch(const void *code, char *message, size_t size)
+bool gs_got_patch(const void *code, const struct gs_hook *table, char *message, size_t size)
 {
+    hooks = table;
     if (!find_once(code, message, size))
         return false;
     /* All originals before the first hook can run. */
-    for (int i = 0; i < GS_HOOKS; i++)
+    for (int i = 0; hooks[i].name != NULL; i++)
         if (slot_count[i] > 0 && !slots[i][0].patched)
-            __atomic_store_n(gs_hooks[i].original, slots[i][0].value, __ATOMIC_RELAXED);
-    for (int i = 0; i < GS_HOOKS; i++)
+            __atomic_store_n(hooks[i].original, slots[i][0].value, __ATOMIC_RELAXED);
+    for (int i = 0; hooks[i].name != NULL; i++)
         for (int k = 0; k < slot_count[i]; k++)
-            if (!patch_slot(&slots[i][k], &gs_hooks[i])) {
+            if (!patch_slot(&slots[i][k], &hooks[i])) {
                 snprintf(message, size, "the interpreter's global offset table can't be written (%m)");
                 gs_got_restore();
                 return false;
@@ -275,10 +277,12 @@ bool gs_got_patch(const void *code, char *message, size_t size)
 
 void gs_got_restore(void)
 {
-    for (int i = 0; i < GS_HOOKS; i++)
+    if (hooks == NULL)
+        return;
+    for (int i = 0; hooks[i].name != NULL; i++)
         for (int k = 0; k < slot_count[i]; k++) {
             struct slot *slot = &slots[i][k];
-            if (slot->patched && *slot->address == gs_hooks[i].hook && write_slot(slot->address, slot->value))
+            if (slot->patched && *slot->address == hooks[i].hook && write_slot(slot->address, slot->value))
                 slot->patched = false;
         }
 }

@@ -5,9 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Redirect the calls of the object that contains code to the hooks of hooks.h. False: message says which call
+struct gs_hook;
+
+/* Redirect the calls of the object that contains code to the hooks of a
+ * table. False: message says which call
  * was not found, and nothing has changed. */
-bool gs_got_patch(const void *code, char *message, size_t size);
+bool gs_got_patch(const void *code, const struct gs_hook *table, char *message, size_t size);
 
 /* Put back what was there, in each slot that still holds our hook. */
 void gs_got_restore(void);

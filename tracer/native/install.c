@@ -8,6 +8,7 @@
 #include "gil.h"
 #include "gilscope.h"
 #include "got.h"
+#include "hooks.h"
 #include "session.h"
 
 /* A symbol of the interpreter; also of one that was loaded for an application alone (RTLD_LOCAL). */
@@ -40,6 +41,20 @@ static bool find_interpreter(void **save, void **restore)
     return *restore != NULL;
 }
 
+/* Before 3.2: another kind of GIL, which is not even made before the first thread is. */
+static bool has_old_gil(void)
+{
+    const char *(*version)(void) = (const char *(*)(void))dlsym(RTLD_DEFAULT, "Py_GetVersion");
+    void (*make)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "PyEval_InitThreads");
+    int major = 0, minor = 0;
+    if (version == NULL || sscanf(version(), "%d.%d", &major, &minor) != 2 || major > 3 ||
+        (major == 3 && minor >= 2))
+        return false;
+    if (make != NULL)
+        make();
+    return true;
+}
+
 /* Release and take the GIL once, with the hooks in. */
 static bool learn(void *save, void *restore)
 {
@@ -66,7 +81,7 @@ int gs_install(char *message, size_t size)
         snprintf(message, size, "there is no CPython in this process, so there is no GIL to trace");
         return GS_NO_INTERPRETER;
     }
-    if (!gs_got_patch(save, message, size))
+    if (!gs_got_patch(save, has_old_gil() ? gs_old_hooks : gs_hooks, message, size))
         return GS_NO_CALLS;
     if (!learn(save, restore)) {
         gs_got_restore();

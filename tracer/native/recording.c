@@ -148,6 +148,11 @@ void gs_name_thread(uint32_t tid, const char *text)
     gs_names_write(gs_thread_name, tid, text);
 }
 
+uint32_t gs_thread_id(void)
+{
+    return (uint32_t)syscall(SYS_gettid);
+}
+
 const char *gs_process_directory(void)
 {
     return gs_state() == GS_OFF ? "" : gs_run.directory;

@@ -1,0 +1,82 @@
+/* What hooks note, whichever kind of GIL they look at. In the hot path, hence inline. */
+#ifndef GILSCOPE_NOTE_H
+#define GILSCOPE_NOTE_H
+
+#include "clock.h"
+#include "gil.h"
+#include "session.h"
+#include "stream.h"
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/* The calling thread's stream if it is recorded already: one comparison. */
+static inline struct gs_stream *gs_ready(const struct gs_thread *self)
+{
+    return likely(self->epoch == gs_epoch()) ? self->stream : NULL;
+}
+
+/* An event of a thread that has no stream yet, or none any more. under_mutex: nothing slow. */
+struct gs_stream *gs_stream_for(struct gs_thread *self, uint64_t *timestamp, bool under_mutex);
+
+/* Give the calling thread what it needs before its first event. Slow: before the lock. */
+void gs_make_ready(struct gs_thread *self);
+
+static inline bool gs_note(struct gs_thread *self, uint64_t timestamp, uint16_t id, const struct gs_gil *gil)
+{
+    struct gs_stream *stream = gs_ready(self);
+    if (unlikely(stream == NULL))
+        stream = gs_stream_for(self, &timestamp, true);
+    if (unlikely(stream == NULL))
+        return false;
+    gs_stream_write(stream, timestamp, id, gil->number, 0);
+    return true;
+}
+
+/* With no mutex held: the place for all that takes time. */
+static inline void gs_attend(struct gs_thread *self)
+{
+    struct gs_stream *stream = gs_ready(self);
+    if (stream != NULL && unlikely(stream->used >= stream->attention))
+        gs_stream_attend(stream);
+}
+
+static inline void gs_enter(struct gs_thread *self, struct gs_gil *gil)
+{
+    if (unlikely(gs_ready(self) == NULL))
+        gs_make_ready(self);
+    self->released = NULL;
+    self->waiting_since = 0;
+    self->settled = false;
+    /* The ask is worth a clock read only if it will have to wait. */
+    struct gs_thread *holder = atomic_load_explicit(&gil->holder, memory_order_relaxed);
+    self->asked = holder != NULL && holder != self ? gs_now() : 0;
+}
+
+static inline void gs_acquired(struct gs_thread *self, struct gs_gil *gil)
+{
+    gs_note(self, gs_gil_stamp(gil, gs_now()), gs_gil_acquired, gil);
+    atomic_store_explicit(&gil->holder, self, memory_order_relaxed);
+    self->settled = true;
+}
+
+static inline void gs_released(struct gs_thread *self, struct gs_gil *gil)
+{
+    gs_note(self, gs_gil_stamp(gil, gs_now()), gs_gil_released, gil);
+    atomic_store_explicit(&gil->holder, NULL, memory_order_relaxed);
+    self->settled = true;
+    self->released = gil;
+}
+
+/* Once a wait and recording. Returns whether the wait is in this recording. */
+static inline bool gs_note_wait(struct gs_thread *self, const struct gs_gil *gil)
+{
+    if (self->waiting_since != 0 && self->waiting_since == gs_epoch())
+        return true;
+    if (!gs_note(self, self->asked ? self->asked : gs_now(), gs_gil_wait, gil))
+        return false;
+    self->waiting_since = self->epoch;
+    return true;
+}
+
+#endif

@@ -155,7 +155,7 @@ def test_subinterpreters_with_a_gil_of_their_own(launcher: Launcher, interpreter
         pytest.skip("a GIL for each interpreter came with 3.12")
     trace = launcher.record(OWN_GILS, options=("--python", interpreter)).load()
     assert [gil.number for gil in trace.gils] == [0, 1, 2]
-    holds = trace.intervals[trace.intervals["state"] == 3]
+    holds = trace.gil_intervals[trace.gil_intervals["state"] == 3]
     held = [int(holds["duration"][holds["gil"] == gil.index].sum()) for gil in trace.gils]
     assert min(held[1:]) > 5_000_000  # each ran its loop under its own
 

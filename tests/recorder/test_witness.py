@@ -25,8 +25,8 @@ def test_stamps_are_clock_monotonic(launcher: Launcher, interpreter: str) -> Non
     run = launcher.record(source, options=("--no-sched", "--python", interpreter))
     trace = run.load()
     before, after = np.array(json.loads(run.stdout)).T
-    sleeps = trace.intervals[
-        (trace.intervals["state"] == State.RELEASED) & (trace.intervals["duration"] >= 5_000_000)
+    sleeps = trace.gil_intervals[
+        (trace.gil_intervals["state"] == State.RELEASED) & (trace.gil_intervals["duration"] >= 5_000_000)
     ]
     start, end = sleeps["start"], sleeps["start"] + sleeps["duration"]
     inside = np.searchsorted(start, before)
@@ -61,7 +61,7 @@ def test_python_code_runs_only_while_its_thread_holds(launcher: Launcher, interp
     for thread in trace.threads:
         if thread.tid not in used:
             continue
-        mine = trace.intervals[trace.intervals["thread"] == thread.index]
+        mine = trace.gil_intervals[trace.gil_intervals["thread"] == thread.index]
         holding = int(mine["duration"][mine["state"] == State.HOLDING].sum())
         switches = len(mine)
         # Taking and dropping costs CPU time too, without the GIL: some microseconds a switch.
@@ -82,7 +82,7 @@ def test_one_thread_holds_at_a_time(launcher: Launcher, interpreter: str) -> Non
         thread.join()
     """
     trace = launcher.record(source, options=("--python", interpreter, "--switch-interval", "0.00001")).load()
-    holds = trace.intervals[trace.intervals["state"] == State.HOLDING]
+    holds = trace.gil_intervals[trace.gil_intervals["state"] == State.HOLDING]
     holds = holds[np.argsort(holds["start"], kind="stable")]
     assert (holds["start"][1:] >= (holds["start"] + holds["duration"])[:-1]).all()
     assert np.count_nonzero(trace.events["kind"] == Event.GIL_ACQUIRED) > 50

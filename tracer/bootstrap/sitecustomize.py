@@ -66,6 +66,8 @@ def record():
 def begin(directory, core_path, children, subinterpreter):
     # type: (str, str, bool, bool) -> str
     """Start recording; returns what prevented it, in one line, or nothing."""
+    if hasattr(sys, "pypy_version_info"):
+        return "PyPy's lock is not CPython's GIL, only when its threads have a CPU can be seen"
     import ctypes
 
     import gilscope_recording as recording

@@ -11,6 +11,7 @@ from rich.console import Console
 
 import analysis
 from analysis import State, TraceFormatError
+from analysis.dump import dump
 from analysis.model import WITHOUT
 from analysis.summary import to_json
 from analysis.terminal import print_summary
@@ -365,3 +366,14 @@ def test_running_twice_at_once_is_a_violation(tmp_path: Path) -> None:
     assert [str(violation) for violation in analysis.validate(trace)] == [
         f"invariant 8: thread 7 runs on cpu 0 while thread 100 does, until 40 (at 20 ns, {tmp_path}/t/sched)"
     ]
+
+
+def test_dump(tmp_path: Path) -> None:
+    file = io.StringIO()
+    dump(analysis.load(scheduled(tmp_path / "t")), file)
+    lines = file.getvalue().splitlines()
+    assert lines[0] == "    -0.000000500     100     100 MainThread       sched_in cpu=0"
+    assert "     0.000000200     200     200 cprog            sched_in cpu=1" in lines
+    assert "     0.000002300     100     101 worker           sched_preempted cpu=1" in lines
+    assert len(lines) == 14 + 21
+    assert "lost" not in file.getvalue()

@@ -2,14 +2,17 @@
 
 import tempfile
 from collections import Counter
+from itertools import cycle
 from pathlib import Path
 
+import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given, settings
 
 import analysis
 from analysis import State
 from tests.analysis.schedules import Schedule, schedules
+from tests.synthetic import TraceWriter
 
 
 @settings(max_examples=100, deadline=None)
@@ -55,3 +58,52 @@ def test_every_schedule(schedule: Schedule) -> None:
         assert 0 <= gil.contended <= gil.duration
         assert 0 <= gil.held <= gil.duration
     assert (trace.handoffs["acquired"] >= trace.handoffs["released"]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(schedules(), st.data())
+def test_every_schedule_on_cpus(schedule: Schedule, data: st.DataObject) -> None:
+    """Each thread has a CPU of its own, or none: its states are those of the GIL, cut by these stretches."""
+    stopper = schedule.events[0][0]
+    assert isinstance(stopper, int)
+    stop = stopper - 100 not in schedule.gone
+    on: dict[int, list[tuple[int, int]]] = {}
+    with tempfile.TemporaryDirectory() as directory:
+        path = schedule.finish(Path(directory) / "t", stop=stop)
+        with TraceWriter(path) as writer:
+            sched = writer.scheduler(0)
+            for thread in schedule.begun:
+                pieces = st.lists(st.integers(0, schedule.now + 5), min_size=2, max_size=16, unique=True)
+                times = sorted(data.draw(pieces))
+                on[100 + thread] = list(zip(times[::2], times[1::2], strict=False))
+                events = [(time, what, 100 + thread) for time, what in zip(times, cycle(["in", "out"]))]
+                if len(times) % 2:
+                    on[100 + thread].append((times[-1], schedule.now + 10))
+                sched.events(thread, events).task(100 + thread, 0, 100, "python")
+            sched.stop(schedule.now + 10)
+        trace = analysis.load(path)
+    assert analysis.validate(trace) == []
+    figures = analysis.statistics(trace)
+    for of in figures.threads:
+        mine = trace.intervals[trace.intervals["thread"] == of.thread.index]
+        assert mine["start"][0] == of.thread.begin
+        assert (mine["start"][1:] == mine["start"][:-1] + mine["duration"][:-1]).all()
+        assert mine["start"][-1] + mine["duration"][-1] == of.thread.end
+        expected = dict.fromkeys(State, 0)
+        cpu = 0
+        for row in trace.gil_intervals[trace.gil_intervals["thread"] == of.thread.index]:
+            begin, end = int(row["start"]), int(row["start"] + row["duration"])
+            with_cpu = sum(max(0, min(end, b) - max(begin, a)) for a, b in on[of.thread.tid])
+            cpu += with_cpu
+            running, stalled = {
+                State.HOLDING: (State.RUNNING, State.STALLED),
+                State.RELEASED: (State.NATIVE, State.BLOCKED),
+            }.get(State(row["state"]), (State(row["state"]),) * 2)
+            expected[running] += with_cpu
+            expected[stalled] += end - begin - with_cpu
+        assert of.time == expected
+        assert of.cpu is not None
+        assert of.cpu.time == cpu
+        assert of.cpu.unsure == 0
+    ran = trace.cpu_intervals["duration"].sum()
+    assert ran == sum(of.cpu.time for of in figures.threads if of.cpu is not None)

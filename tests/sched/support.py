@@ -36,6 +36,7 @@ class Recorded:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.failed = 0
         self.environment = read_metadata(path / "metadata", "sched").environment
 
     def _packets(self, file: Path) -> list[tuple[np.void, bytes]]:
@@ -80,6 +81,8 @@ class Recorded:
                 if record["id"] == Name.TASK:
                     pid, ppid, comm = text.split(" ", 2)
                     found.append(Task(time, tid, int(pid), int(ppid), comm))
+                elif record["id"] == Name.RECORDING_FAILED:
+                    self.failed = time
                 else:
                     assert record["id"] == Name.TASK_EXIT
                     found.append(Task(time, tid, 0, 0, None))

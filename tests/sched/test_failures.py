@@ -146,6 +146,23 @@ def test_lost_records_are_counted(launcher: Launcher) -> None:
 
 
 @needs_perf
+def test_no_room_for_what_comes(launcher: Launcher) -> None:
+    """A limit on files' sizes is as good as a full disk."""
+    launcher.write(PING_PONG)
+    command = ["prlimit", "--fsize=200000", *launcher.command("-q", "--no-png", "program.py")]
+    done = subprocess.run(
+        command, cwd=launcher.directory, env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0
+    assert "gilscope: the scheduler's events end early: File too large" in done.stderr.splitlines()
+    recorded = Recorded(launcher.directory / "program.trace/sched")
+    assert recorded.tasks
+    assert recorded.environment["recording_start"] < recorded.failed < recorded.environment["recording_stop"]
+    recorded.by_thread()
+    assert analysis.validate(analysis.load(launcher.directory / "program.trace")) == []
+
+
+@needs_perf
 @pytest.mark.skipif(shutil.which("babeltrace2") is None, reason="babeltrace2 is not installed")
 def test_launcher_that_is_killed(launcher: Launcher) -> None:
     """What was drained by then is there, and whole."""

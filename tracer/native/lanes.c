@@ -200,6 +200,7 @@ void gs_lanes_drain(struct gs_lanes *lanes, uint64_t horizon)
         drain_ring(lanes, &lanes->rings->rings[i], &lanes->lanes[i]);
     if (lanes->failure == 0 && !gs_tasks_settle(horizon))
         fail(lanes, errno);
+    lanes->drained = horizon;
 }
 
 void gs_lanes_flush(struct gs_lanes *lanes)
@@ -209,6 +210,8 @@ void gs_lanes_flush(struct gs_lanes *lanes)
             fail(lanes, errno);
     if (lanes->failure == 0 && !gs_tasks_flush())
         fail(lanes, errno);
+    if (lanes->failure == 0)
+        lanes->kept = lanes->drained;
 }
 
 /* Records that were lost after the last one that a ring had room for. */
@@ -231,7 +234,7 @@ uint64_t gs_lanes_finish(struct gs_lanes *lanes)
     count_the_last_lost(lanes, now);
     gs_lanes_flush(lanes);
     if (lanes->failure != 0) {
-        gs_tasks_failed(now, lanes->failure, strerror(lanes->failure));
+        gs_tasks_failed(lanes->kept, lanes->failure, strerror(lanes->failure));
         gs_tasks_flush(); /* there may be room in a packet that the file has already */
     }
     return now;
@@ -242,7 +245,7 @@ bool gs_lanes_begin(struct gs_lanes *lanes, struct gs_rings *rings, const char *
 {
     char path[PATH_MAX];
     lanes->rings = rings;
-    lanes->begin = gs_clock_read(CLOCK_MONOTONIC);
+    lanes->begin = lanes->kept = gs_clock_read(CLOCK_MONOTONIC);
     lanes->lanes = calloc(rings->count, sizeof *lanes->lanes);
     lanes->space = malloc(GS_RECORD_SPACE);
     if (lanes->lanes == NULL || lanes->space == NULL)

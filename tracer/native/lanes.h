@@ -15,6 +15,7 @@ struct gs_lanes {
     char *space;
     uint64_t begin;        /* nothing is earlier */
     uint64_t events, lost; /* written; told by the kernel */
+    uint64_t drained, kept; /* up to when all is taken from the rings, and in the files */
     int failure;           /* errno that ended it early, or 0 */
     uint32_t not_of[2];    /* threads that are not recorded: our own */
     bool alone;            /* without the processes that the program starts */

@@ -143,7 +143,9 @@ def _new_process(
         key: of_all.environment[key] for key in ("hostname", "cpus", "kernel") if key in of_all.environment
     }
     environment["kind"] = "sched"  # all that is known of it is from the scheduler
-    environment["argv"] = json.dumps([main.comm or f"pid {pid}"])
+    environment["comm"] = main.comm or f"pid {pid}"
+    started = main.ppid == of_all.pid != 0 and of_all.argv  # what the recorder was told to run
+    environment["argv"] = json.dumps(of_all.argv if started else [environment["comm"]])
     begin = min(task.begin for task in tasks)
     metadata = Metadata(of_all.path, pid, main.ppid, begin, of_all.utc_offset, environment)
     return RecordedProcess(

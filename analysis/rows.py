@@ -85,6 +85,7 @@ def _of_thread(of: ThreadStatistics) -> Row:
 
 def _of_process(of: ProcessStatistics) -> Row:
     script = PurePath(of.process.argv[0]).name if of.process.argv else ""
+    script = of.process.environment.get("comm", script)  # of a program that only the scheduler saw
     name = f"process {of.process.pid} {script}".rstrip()
     count = len(of.threads)
     lifetime = of.threads[0].lifetime if count == 1 else of.duration

@@ -108,11 +108,20 @@ def read_scheduling(directory: Path, problems: Problems) -> Scheduling | None:
         unreadable = TraceFormatError(directory, error.strerror or str(error), "a readable directory")
         problems.report(unreadable, "what the scheduler did")
         return None
+    unseen: list[Loss] = []
+    cpus = metadata.number("cpus")  # not all versions say it
+    if len(files) < cpus:
+        found = f"streams of {len(files)} CPUs"
+        missing = TraceFormatError(directory, found, f"{cpus}: what the metadata says")
+        problems.report(missing, "what happened on the others")
+        unseen.append(Loss(metadata.recording_start, np.iinfo(np.int64).max, -1, 0))
     pid = metadata.pid or None
     streams = [_read_stream(file, pid, metadata.recording_start, problems) for file in files]
     path = directory / "names"
-    names = read_names(path, pid=pid, problems=problems) if path.exists() else Names(path, (), 0)
-    return _sorted_by_task(metadata, streams, names)
+    names = Names(path, (), 0)
+    if path.exists() or any(len(stream.time) for stream in streams):
+        names = read_names(path, pid=pid, problems=problems)
+    return _sorted_by_task(metadata, streams, names, unseen)
 
 
 def _read_stream(path: Path, pid: int | None, begin: int, problems: Problems) -> _Stream:
@@ -187,7 +196,9 @@ def _first_wrong(
     return min(found, default=None)
 
 
-def _sorted_by_task(metadata: Metadata, streams: list[_Stream], names: Names) -> Scheduling:
+def _sorted_by_task(
+    metadata: Metadata, streams: list[_Stream], names: Names, unseen: list[Loss]
+) -> Scheduling:
     """Put the events of all CPUs in the order of (task, time)."""
     time = np.concatenate([np.zeros(0, np.int64), *(stream.time for stream in streams)])
     kind = np.concatenate([np.zeros(0, np.uint8), *(stream.kind for stream in streams)])
@@ -221,6 +232,6 @@ def _sorted_by_task(metadata: Metadata, streams: list[_Stream], names: Names) ->
         cpu=cpu[order],
         first=bounds,
         tasks=tasks,
-        losses=tuple(loss for stream in streams for loss in stream.losses),
+        losses=(*unseen, *(loss for stream in streams for loss in stream.losses)),
         cpus=tuple(stream.cpu for stream in streams),
     )

@@ -184,7 +184,7 @@ def _rows(trace: Trace, seen: Visible, alive: Sequence[int], shown: set[int], st
 def process_label(process: Process) -> str:
     """Return what a process is called; one of which only the scheduler knows, by its name in the OS too."""
     if process.environment.get("kind") == "sched":
-        return f"{' '.join(process.argv)} {process.pid}"
+        return f"{process.environment['comm']} {process.pid}"
     return f"process {process.pid}"
 
 

@@ -294,7 +294,7 @@ class SchedWriter:
     def write(self) -> None:
         """Write the directory."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        environment = {"kind": "sched", **self.environment}
+        environment = {"kind": "sched", "cpus": len(self._events), **self.environment}
         text = metadata(self.recorder, 1, self.begin, 1_700_000_000_000_000_000, environment)
         (self.directory / "metadata").write_text(text)
         for cpu, parts in self._events.items():

@@ -377,3 +377,19 @@ def test_dump(tmp_path: Path) -> None:
     assert "     0.000002300     100     101 worker           sched_preempted cpu=1" in lines
     assert len(lines) == 14 + 21
     assert "lost" not in file.getvalue()
+
+
+def test_without_a_cpus_stream_nobody_knows_who_was_on_it(tmp_path: Path) -> None:
+    path = scheduled(tmp_path / "t")
+    (path / "sched" / "sched_1").unlink()
+    with pytest.raises(TraceFormatError, match="found streams of 1 CPUs, expected 2"):
+        analysis.load(path)
+    trace = analysis.load(path, salvage=True)
+    assert of(trace, 0)[:4] == [
+        (1000, 1500, R, 0),
+        (1500, 1800, State.HOLDING, -1),
+        (1800, 3000, R, 0),
+        (3000, 3200, N, 0),
+    ]
+    assert tiles(trace)
+    assert analysis.validate(trace) == []

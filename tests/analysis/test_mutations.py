@@ -19,6 +19,7 @@ from tests.analysis.scenes import two_threads
 from tests.synthetic import TraceWriter
 
 NAMES = ("100/metadata", "100/names", "100/gil_0", "100/gil_1", "200/metadata", "200/names", "200/gil_0")
+NAMES += ("sched/metadata", "sched/names", "sched/sched_0", "sched/sched_1")
 
 
 def family(path: Path) -> Path:
@@ -38,6 +39,11 @@ def family(path: Path) -> Path:
             [(200, 2000, "thread_start"), (200, 2000, "process_fork", 0, 100), (200, 2100, "gil_acquired")]
         )
         second.name(200, 2200, "comm", "thread_comm")
+        sched = writer.scheduler(900)
+        sched.columns(0, 950 + 7 * np.arange(3000), np.tile([48, 50], 1500), np.full(3000, 100))
+        sched.events(1, [(2000, "in", 200), (2400, "lost", 3), (39_000, "in", 101), (40_007, "out", 101)])
+        sched.task(100, 950, 100, "python").task(101, 39_000, 100, "python").task(200, 2000, 200, "python")
+        sched.exit(101, 40_007).stop(50_000)
     return path
 
 

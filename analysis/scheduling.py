@@ -7,7 +7,7 @@ thread: one life of a tid, from its first record to its exit.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from .arrays import Bytes, Int16s, Int64s, UInt32s
 from .errors import TraceFormatError
-from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, STREAM_SCHED, Sched
+from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, STREAM_SCHED, Name, Sched
 from .metadata import Metadata, read_metadata
 from .names import Names, read_names
 from .packets import Packets, read_packets
@@ -55,6 +55,8 @@ class Scheduling:
     losses : tuple of Loss
     cpus : tuple of int
         Those that there are streams of.
+    failure : str or None
+        What ended the recording early; nothing is known from then on.
     """
 
     metadata: Metadata
@@ -67,6 +69,7 @@ class Scheduling:
     tasks: tuple[Task, ...]
     losses: tuple[Loss, ...]
     cpus: tuple[int, ...]
+    failure: str | None = None
 
     @property
     def lost(self) -> int:
@@ -121,7 +124,11 @@ def read_scheduling(directory: Path, problems: Problems) -> Scheduling | None:
     names = Names(path, (), 0)
     if path.exists() or any(len(stream.time) for stream in streams):
         names = read_names(path, pid=pid, problems=problems)
-    return _sorted_by_task(metadata, streams, names, unseen)
+    failed = next(names.of(Name.RECORDING_FAILED), None)
+    if failed is not None:  # some of what comes later may be there, but who knows what is not
+        unseen += [Loss(failed.time, np.iinfo(np.int64).max, stream.cpu, 0) for stream in streams]
+    scheduling = _sorted_by_task(metadata, streams, names, unseen)
+    return replace(scheduling, failure=failed.text) if failed is not None else scheduling
 
 
 def _read_stream(path: Path, pid: int | None, begin: int, problems: Problems) -> _Stream:

@@ -22,7 +22,8 @@ figures are null when count is 0.
                       the stretches of holds without a CPU, "preempted", "migrations", "retries": wake-ups in
                       waits without the GIL, "badness": retries / acquires (null without any)}.
                       null without OS scheduling
-    scheduling        null, or {"begin_ns", "end_ns" (null: not stopped), "lost": records, "cpus": [number]}
+    scheduling        null, or {"begin_ns", "end_ns" (null: not stopped), "lost": records, "failure" (text
+                      or null), "cpus": [number]}
     counts            {"acquires", "contended_acquires", "timeouts", "requested_releases",
                       "voluntary_releases", "abandons"}
     wait_ns, hold_ns  distributions
@@ -126,6 +127,7 @@ def _scheduling(trace: Trace) -> dict[str, Any] | None:
         "begin_ns": scheduling.begin,
         "end_ns": scheduling.end,
         "lost": scheduling.lost,
+        "failure": scheduling.failure,
         "cpus": list(scheduling.cpus),
     }
 

@@ -249,6 +249,8 @@ def _remarks(trace: Trace) -> Iterator[str]:
         if process.discarded:
             yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
     scheduling = trace.scheduling
+    if scheduling is not None and scheduling.failure is not None:
+        yield f"The recording of the scheduler ended early: {scheduling.failure}."
     if scheduling is not None and scheduling.lost:
         unsure = duration(sum(trace.cpu_time[:, UNSURE].tolist()))
         yield (

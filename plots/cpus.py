@@ -66,7 +66,7 @@ def cpus(
     start, end : int, optional
         The window, ns since the trace's begin.
     around : str, optional
-        "largest-wait" or "largest-hold", or a time such as "12ms": choose the window around it.
+        "largest-wait", "largest-hold" or "largest-stall", or a time such as "12ms": what to zoom in on.
     title : str, optional
         Instead of the finding.
 

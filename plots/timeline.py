@@ -52,7 +52,7 @@ def timeline(
     start, end : int, optional
         The window, ns since the trace's begin.
     around : str, optional
-        "largest-wait" or "largest-hold", or a time such as "12ms": choose the window around it.
+        "largest-wait", "largest-hold" or "largest-stall", or a time such as "12ms": what to zoom in on.
     max_lanes : int, optional
         Give up to so many threads a lane, and the figure the height for it. By default as many as fit.
     exact : bool, optional

@@ -15,7 +15,18 @@ from .timeaxis import duration, parse_time
 if TYPE_CHECKING:
     from analysis.trace import Trace
 
-AROUND: Final = ("largest-wait", "largest-hold")
+_LONGEST: Final = {
+    "largest-wait": (State.WAITING, "The longest wait", "waited {} for the GIL", "wait for the GIL"),
+    "largest-hold": (State.HOLDING, "The longest hold", "held the GIL for {}", "hold of the GIL"),
+    "largest-stall": (
+        State.STALLED,
+        "The longest stall",
+        "had the GIL and no CPU for {}",
+        "hold of the GIL known to be without a CPU",
+    ),
+}
+
+AROUND: Final = tuple(_LONGEST)
 
 _MARGIN: Final = 0.35
 """What is shown before and after, as a share of what the figure is around."""
@@ -76,21 +87,16 @@ def window(trace: Trace, start: int | None, end: int | None, around: str | None 
 
 def _around(trace: Trace, around: str) -> Window:
     if around in AROUND:
-        state, verb = (
-            (State.WAITING, "waited {} for the GIL")
-            if around == "largest-wait"
-            else (State.HOLDING, "held the GIL for {}")
-        )
-        intervals = trace.intervals_by_column
+        state, name, verb, missing = _LONGEST[around]
+        stalls = state == State.STALLED
+        intervals = trace.states_by_column if stalls else trace.intervals_by_column
         found = np.flatnonzero(intervals.state == state)
         if not len(found):
-            missing = "wait for" if state == State.WAITING else "hold of"
-            raise PlotError(f"no window {around}: there is no {missing} the GIL in this trace")
+            raise PlotError(f"no window {around}: there is no {missing} in this trace")
         longest = found[int(intervals.duration[found].argmax())]
         begin, length = int(intervals.start[longest]), int(intervals.duration[longest])
         thread = trace.threads[int(np.searchsorted(intervals.first, longest, side="right")) - 1]
-        name = "the longest wait" if state == State.WAITING else "the longest hold"
-        finding = f"{name[0].upper()}{name[1:]}: {thread.name} {verb.format(duration(length))}"
+        finding = f"{name}: {thread.name} {verb.format(duration(length))}"
         focus: tuple[int, int, int] | None = (thread.index, begin, begin + length)
         interval = trace.processes[thread.process].switch_interval
     else:

@@ -281,6 +281,11 @@ class SchedWriter:
         self._names.append((time, Name.TASK, tid, f"{pid} {ppid} {comm}"))
         return self
 
+    def fail(self, time: int, errno: int, text: str) -> SchedWriter:
+        """End the recording early."""
+        self._names.append((time, Name.RECORDING_FAILED, errno, text))
+        return self
+
     def exit(self, tid: int, time: int) -> SchedWriter:
         """End a task."""
         self._names.append((time, Name.TASK_EXIT, tid, ""))

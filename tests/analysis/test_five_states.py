@@ -329,7 +329,13 @@ def test_ten_thousand_tasks_of_a_microsecond(tmp_path: Path) -> None:
 def test_summary_for_machines(tmp_path: Path) -> None:
     summary = to_json(analysis.load(scheduled(tmp_path / "t")))
     assert summary == json.loads(json.dumps(summary))
-    assert summary["scheduling"] == {"begin_ns": 500, "end_ns": 5200, "lost": 0, "cpus": [0, 1]}
+    assert summary["scheduling"] == {
+        "begin_ns": 500,
+        "end_ns": 5200,
+        "lost": 0,
+        "failure": None,
+        "cpus": [0, 1],
+    }
     worker = summary["processes"][0]["threads"][1]
     assert worker["time_ns"] == {"unknown": 0, "released": 500, "waiting": 1100, "holding": 900}
     assert worker["states_ns"] == {
@@ -393,3 +399,23 @@ def test_without_a_cpus_stream_nobody_knows_who_was_on_it(tmp_path: Path) -> Non
     ]
     assert tiles(trace)
     assert analysis.validate(trace) == []
+
+
+def test_a_recording_that_failed_knows_nothing_from_then_on(tmp_path: Path) -> None:
+    one_thread(tmp_path / "t")
+    with TraceWriter(tmp_path / "t") as writer:
+        sched = writer.scheduler(0).events(0, [(0, "in", 100)])
+        sched.task(100, 0, 100, "python").fail(200, 28, "No space left on device").stop(450)
+    trace = analysis.load(tmp_path / "t")
+    assert of(trace, 0) == [
+        (0, 100, R, 0),
+        (100, 150, N, 0),
+        (150, 200, R, 0),
+        (200, 250, State.HOLDING, -1),
+        (250, 300, State.RELEASED, -1),
+        (300, 400, State.HOLDING, -1),
+        (400, 450, State.RELEASED, -1),
+    ]
+    file = io.StringIO()
+    print_summary(trace, Console(file=file))
+    assert "The recording of the scheduler ended early: No space left on device." in file.getvalue()

@@ -207,3 +207,14 @@ def test_lanes_by_cpu_on_the_command_line(tmp_path: Path) -> None:
     target = tmp_path / "f.png"
     assert main([str(tmp_path / "t"), "-o", str(target), "--lanes-by", "cpu", "--start", "1us"]) == 0
     assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_around_the_largest_stall(trace: Trace, tmp_path: Path) -> None:
+    axes = plots.timeline(trace, around="largest-stall")
+    assert isinstance(axes.figure, Figure)
+    (title,) = [text.get_text() for text in axes.figure.texts if text.get_gid() == "title"]
+    assert title.replace("\N{NO-BREAK SPACE}", " ") == (
+        "The longest stall: MainThread had the GIL and no CPU for 300 ns"
+    )
+    with pytest.raises(PlotError, match="no hold of the GIL known to be without a CPU in this trace"):
+        plots.timeline(analysis.load(two_threads(tmp_path / "t")), around="largest-stall")

@@ -88,7 +88,7 @@ def start_here(trace: Path) -> None:
     from tracer import _recorder
 
     _step_aside_at_forks()
-    missing = _recorder.sched_start(trace, gilscope_recording.environment_text(), _recorder.SCHED_PROCESS)
+    missing = _recorder.sched_start(trace, environment_text(sys.argv), _recorder.SCHED_PROCESS)
     if missing and not _told:
         _told = True
         print(f"gilscope: no scheduler events: {missing}", file=sys.stderr)

@@ -67,4 +67,4 @@ def test_pypys_threads_take_turns(launcher: Launcher) -> None:
 
 def test_jythons_threads_run_at_once(launcher: Launcher) -> None:
     # How much depends on what else wants the CPUs; taking turns would be nearly nothing at all.
-    assert max(share_at_once(launcher, "jython", 5_000_000) for _ in range(2)) > 0.2
+    assert max(share_at_once(launcher, "jython", 15_000_000) for _ in range(2)) > 0.1

@@ -261,6 +261,14 @@ bool gs_lanes_begin(struct gs_lanes *lanes, struct gs_rings *rings, const char *
     return gs_tasks_begin(path, recorder, idle);
 }
 
+unsigned gs_lanes_files(const struct gs_lanes *lanes)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < lanes->rings->count; i++)
+        count += lanes->lanes[i].stream.written != 0 || lanes->lanes[i].stream.offset != 0;
+    return count;
+}
+
 void gs_lanes_end(struct gs_lanes *lanes)
 {
     for (unsigned i = 0; lanes->lanes != NULL && i < lanes->rings->count; i++)

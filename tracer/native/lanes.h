@@ -34,6 +34,7 @@ void gs_lanes_flush(struct gs_lanes *lanes); /* bring the files up to date */
 
 /* The last records, and the count of what was lost after them. Returns the time that all of it is before. */
 uint64_t gs_lanes_finish(struct gs_lanes *lanes);
+unsigned gs_lanes_files(const struct gs_lanes *lanes); /* streams that there are */
 void gs_lanes_end(struct gs_lanes *lanes);
 
 #endif

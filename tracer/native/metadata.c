@@ -56,7 +56,7 @@ static const char of_process[] = CLOCK
     "stream { id = 0;\n" PACKET_CONTEXT "  event.context := struct { uint16_t gil; };\n};\n" GS_EVENTS(EVENT)
     "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME);
 
-static const char of_sched[] = "  kind = \"sched\";\n  recording_stop = " NUMBER ";\n" CLOCK
+static const char of_sched[] = "  kind = \"sched\";\n  recording_stop = " NUMBER ";\n  cpus = " NUMBER ";\n" CLOCK
     "stream { id = 2;\n" PACKET_CONTEXT "  event.context := struct { uint16_t cpu; };\n};\n" GS_SCHED_EVENTS(SCHED)
     "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME);
 
@@ -133,11 +133,13 @@ bool gs_metadata_write_sched(const char *path, const char *environment, uint32_t
     if (of_this_sched == NULL)
         return false;
     put(of_this_sched, "  recording_stop = ", 0);
+    put(of_this_sched, "  cpus = ", 0);
     return write_new(path, of_this_sched, pid, parent, start);
 }
 
-bool gs_metadata_end_sched(const char *path, uint64_t stop)
+bool gs_metadata_end_sched(const char *path, uint64_t stop, unsigned cpus)
 {
     put(of_this_sched, "  recording_stop = ", stop);
+    put(of_this_sched, "  cpus = ", cpus);
     return write_text(path, 0, of_this_sched); /* of the same length: nobody reads half of it */
 }

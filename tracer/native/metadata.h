@@ -11,9 +11,10 @@ bool gs_metadata_prepare(const char *environment);
 /* Write it. Async-signal-safe: also from a forked child's first hook. */
 bool gs_metadata_write(const char *path, uint32_t pid, uint32_t parent, uint64_t start);
 
-/* The same for the scheduler's part of a trace, which learns of its end. Allocates. */
+/* The same for the scheduler's part of a trace, which learns of its end: when it was, and how many CPUs there are
+ * streams of. Allocates. */
 bool gs_metadata_write_sched(const char *path, const char *environment, uint32_t pid, uint32_t parent,
                              uint64_t start);
-bool gs_metadata_end_sched(const char *path, uint64_t stop);
+bool gs_metadata_end_sched(const char *path, uint64_t stop, unsigned cpus);
 
 #endif

@@ -49,7 +49,7 @@ static void finish(void)
     char path[PATH_MAX];
     uint64_t now = gs_lanes_finish(&sched.lanes);
     metadata_path(path);
-    if (!gs_metadata_end_sched(path, now) && sched.lanes.failure == 0)
+    if (!gs_metadata_end_sched(path, now, gs_lanes_files(&sched.lanes)) && sched.lanes.failure == 0)
         sched.lanes.failure = errno;
 }
 
@@ -105,8 +105,7 @@ static bool begin_files(const char *environment)
     if (mkdir(sched.directory, 0777) != 0)
         return false;
     metadata_path(path);
-    if (gs_metadata_write_sched(path, environment, sched.pid, (uint32_t)getppid(),
-                                gs_clock_read(CLOCK_MONOTONIC)))
+    if (gs_metadata_write_sched(path, environment, sched.pid, (uint32_t)getppid(), sched.lanes.begin))
         return true;
     int error = errno;
     unlink(path);

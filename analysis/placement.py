@@ -46,10 +46,29 @@ def place(processes: Sequence[RecordedProcess], scheduling: Scheduling) -> Place
             others.setdefault(task.pid, []).append(index)
     mains = {task.pid: task.comm for task in scheduling.tasks if task.main}
     result = [_with_others(process, others, mains, scheduling, task_of) for process in processes]
+    for pid, index, since in list(_after_exec(processes, scheduling, task_of)):
+        members = [index, *others.pop(pid, [])]
+        result.append(_new_process(pid, members, mains, scheduling, task_of, since))
     for pid, members in others.items():
         for life in _lives(members, scheduling):
             result.append(_new_process(pid, life, mains, scheduling, task_of))
     return Placed(result, task_of)
+
+
+def _after_exec(
+    processes: Sequence[RecordedProcess], scheduling: Scheduling, task_of: Mapping[int, int]
+) -> Iterator[tuple[int, int, int]]:
+    """Yield pid, main task and time where a Python became a program that has no GIL to record, by an exec."""
+    last: dict[int, tuple[RecordedProcess, int]] = {}
+    for process in processes:
+        for run in process.runs:
+            index = task_of.get(id(run))
+            if run.main and index is not None and process.end >= last.get(index, (process, 0))[1]:
+                last[index] = process, process.end
+    for index, (process, end) in last.items():
+        since = next((when for when, _ in scheduling.tasks[index].named if when > end), None)
+        if since is not None and process.ended == "killed":
+            yield process.metadata.pid, index, since
 
 
 def _of_run(run: Run, candidates: Sequence[int], scheduling: Scheduling) -> int | None:
@@ -128,13 +147,16 @@ def _new_process(
     mains: Mapping[int, str],
     scheduling: Scheduling,
     task_of: dict[int, int],
+    since: int = 0,
 ) -> RecordedProcess:
+    """Return a process of tasks, the main one first; `since` is when it began if its tasks are older."""
     main = scheduling.tasks[members[0]]
+    members = [index for index in members if scheduling.tasks[index].end >= since]
     tasks = [scheduling.tasks[index] for index in members]
     runs = []
     for index, task in zip(members, tasks, strict=True):
         name = _name(task, mains)
-        run = Run(task.tid, task.begin, task.end, name, task.main, False, task.exited, None)
+        run = Run(task.tid, max(task.begin, since), task.end, name, task.main, False, task.exited, None)
         task_of[id(run)] = index
         runs.append(run)
     runs.sort(key=lambda run: (not run.main, run.begin))
@@ -146,7 +168,7 @@ def _new_process(
     environment["comm"] = main.comm or f"pid {pid}"
     started = main.ppid == of_all.pid != 0 and of_all.argv  # what the recorder was told to run
     environment["argv"] = json.dumps(of_all.argv if started else [environment["comm"]])
-    begin = min(task.begin for task in tasks)
+    begin = min(run.begin for run in runs)
     metadata = Metadata(of_all.path, pid, main.ppid, begin, of_all.utc_offset, environment)
     return RecordedProcess(
         directory=of_all.path.parent,

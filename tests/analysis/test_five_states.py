@@ -419,3 +419,19 @@ def test_a_recording_that_failed_knows_nothing_from_then_on(tmp_path: Path) -> N
     file = io.StringIO()
     print_summary(trace, Console(file=file))
     assert "The recording of the scheduler ended early: No space left on device." in file.getvalue()
+
+
+def test_a_python_that_becomes_another_program(tmp_path: Path) -> None:
+    """os.execv: a process with the same pid, that began when the name changed."""
+    with TraceWriter(tmp_path / "t") as writer:
+        writer.process(100).events([(100, 0, "gil_acquired"), (100, 90, "gil_released")])
+        sched = writer.scheduler(0).events(0, [(0, "in", 100), (130, "out", 100), (150, "in", 100)])
+        sched.task(100, 0, 100, "python").task(100, 120, 100, "sh").exit(100, 200).stop(300)
+    trace = analysis.load(tmp_path / "t")
+    assert [(thread.name, thread.begin, thread.end) for thread in trace.threads] == [
+        ("MainThread", 0, 90),
+        ("sh", 120, 200),
+    ]
+    assert [process.pid for process in trace.processes] == [100, 100]
+    assert of(trace, 1) == [(120, 130, N, 0), (130, 150, B, -1), (150, 200, N, 0)]
+    assert analysis.validate(trace) == []

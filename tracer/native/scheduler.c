@@ -213,6 +213,7 @@ void gs_sched_resume(void)
 
 void gs_sched_stop(struct gs_sched_result *result)
 {
+    *result = (struct gs_sched_result){0};
     if (sched.running && sched.pid == (uint32_t)getpid()) {
         struct timespec moment = {0, 1};
         nanosleep(&moment, NULL); /* leave the CPU: a thread that never does is not seen at all */
@@ -225,6 +226,6 @@ void gs_sched_stop(struct gs_sched_result *result)
         }
         sched.running = false;
         release();
+        *result = (struct gs_sched_result){sched.lanes.events, sched.lanes.lost, sched.cpu_ns, sched.lanes.failure};
     }
-    *result = (struct gs_sched_result){sched.lanes.events, sched.lanes.lost, sched.cpu_ns, sched.lanes.failure};
 }

@@ -68,7 +68,7 @@ def headline(trace: Trace, window: Window, measures: Measures) -> str:
     native = float(measures.native.sum()) if measures.native is not None else 0.0
     if not total and not waits:
         return _without_gil(measures, native) if native else "Nobody used the GIL"
-    if measures.stalled >= _MOSTLY * total:
+    if measures.stalled >= max(_RIVAL, _MOSTLY * total):
         part = percent(measures.stalled / total)
         return f"{part} of the time that the GIL is held, its holder has no CPU"
     if native >= _MOSTLY and native > total:

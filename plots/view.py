@@ -128,9 +128,15 @@ class View:
         if not self.drawn.cpus:
             return self.crowd(threads)
         total = np.zeros((len(self.styles), len(self.edges) - 1), np.int64)
+        short = []
         for thread in threads:
-            total += self.lane(thread)
-        return total
+            if self.drawn.last[thread] - self.drawn.first[thread] > len(self.edges):
+                total += self.lane(thread)
+            else:
+                short.append(thread)
+        rows = np.concatenate([np.zeros(0, INTERVAL), *(self.drawn.rows(thread) for thread in short)])
+        states = [style.state for style in self.styles]
+        return np.asarray(total + crowd(Intervals.of(rows), self.edges, states), np.int64)
 
     @cached_property
     def state_times(self) -> Times:

@@ -1,5 +1,5 @@
-/* Written once a process (and once for the scheduler's part), before its first event. In a forked child this runs in a hook, so the text is put
- * together when the recording begins and only its numbers change. */
+/* Written once a process, before its first event, and once for the scheduler's part. In a forked child the first
+ * runs in a hook, so the text is put together when the recording begins and only its numbers change. */
 #define _GNU_SOURCE
 #include "metadata.h"
 

@@ -13,13 +13,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-#ifndef PERF_FORMAT_LOST
-#define PERF_FORMAT_LOST (1U << 4)
-#endif
+#include "perf.h"
 
 /* An ordinary user may lock 512 KiB a CPU for rings (perf_event_mlock_kb), and all recordings share that. */
 #define RING_LARGEST (512u << 10)
@@ -27,76 +23,11 @@
 #define RINGS_TOTAL (32u << 20)
 #define CPU_MOST 4096u
 
-#define SAMPLE (PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU)
-
-struct sample_id { /* at the end of every record, as SAMPLE asks */
-    uint32_t pid, tid;
-    uint64_t time;
-    uint32_t cpu, reserved;
-};
-
 static rlim_t program_limit = RLIM_INFINITY; /* of file descriptors, in the process that is recorded */
 
 static size_t page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static int open_event(struct gs_rings *rings, pid_t tid, int cpu, bool on_exec)
-{
-    struct perf_event_attr attr = {
-        .type = PERF_TYPE_SOFTWARE,
-        .size = sizeof attr,
-        .config = PERF_COUNT_SW_DUMMY,
-        .sample_type = SAMPLE,
-        .read_format = rings->counts_lost ? PERF_FORMAT_LOST : 0,
-        .disabled = on_exec,
-        .enable_on_exec = on_exec,
-        .inherit = 1,
-        .exclude_kernel = 1,
-        .exclude_hv = 1,
-        .comm = 1,
-        .comm_exec = 1,
-        .task = 1,
-        .watermark = 1, /* wake the reader when the ring is half full: what 0 bytes mean */
-        .sample_id_all = 1,
-        .context_switch = 1,
-        .use_clockid = 1,
-        .clockid = CLOCK_MONOTONIC,
-    };
-    int fd = (int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-    if (fd < 0 && errno == EINVAL && rings->counts_lost) {
-        rings->counts_lost = false;
-        return open_event(rings, tid, cpu, on_exec);
-    }
-    return fd;
-}
-
-/* What it was, and what would allow it. */
-static void explain(int error, char *message, size_t size)
-{
-    char level[16] = "?";
-    FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
-    if (file != NULL) {
-        if (fgets(level, sizeof level, file) != NULL)
-            level[strcspn(level, "\n")] = '\0';
-        fclose(file);
-    }
-    if (error == ENOSYS || level[0] == '?')
-        snprintf(message, size, "this kernel has no perf events; one built with CONFIG_PERF_EVENTS would allow it");
-    else if ((error == EACCES || error == EPERM) && atoi(level) > 2)
-        snprintf(message, size, "kernel.perf_event_paranoid is %s; 'sysctl kernel.perf_event_paranoid=2' would allow it",
-                 level);
-    else if (error == EACCES || error == EPERM)
-        snprintf(message, size,
-                 "perf_event_open is not permitted here; a container's seccomp profile that lets it through, or the "
-                 "capability CAP_PERFMON, would allow it");
-    else if (error == EINVAL)
-        snprintf(message, size, "this kernel can't record context switches; Linux 4.3 or later would allow it");
-    else if (error == EMFILE || error == ENFILE)
-        snprintf(message, size, "too many open files; a higher 'ulimit -n' would allow it");
-    else
-        snprintf(message, size, "%s; --no-sched leaves it out", strerror(error));
 }
 
 static unsigned online_cpus(uint16_t *cpus)
@@ -131,8 +62,12 @@ static bool map_ring(struct gs_ring *ring, int fd, size_t size)
             ring->size = size;
             return true;
         }
-        if (errno != EPERM || size <= RING_SMALLEST)
+        if (errno != EPERM)
             return false;
+        if (size <= RING_SMALLEST || size <= page_size()) {
+            errno = ENOMEM;
+            return false;
+        }
     }
 }
 
@@ -174,7 +109,7 @@ static bool open_rings(struct gs_rings *rings, pid_t tid, bool on_exec)
     for (unsigned i = 0; i < rings->count; i++) {
         struct gs_ring *ring = &rings->rings[i];
         ring->cpu = cpus[i];
-        int fd = open_event(rings, tid, cpus[i], on_exec);
+        int fd = gs_perf_open(tid, cpus[i], on_exec, &rings->counts_lost);
         if (fd < 0)
             return false;
         if (!on_exec)
@@ -190,7 +125,7 @@ static bool open_rings(struct gs_rings *rings, pid_t tid, bool on_exec)
 
 static bool failed(struct gs_rings *rings, char *message, size_t size)
 {
-    explain(errno, message, size);
+    gs_perf_explain(errno, message, size);
     gs_rings_close(rings);
     return false;
 }
@@ -207,7 +142,7 @@ static bool open_thread(struct gs_rings *rings, pid_t tid)
         return false;
     rings->events = events;
     for (unsigned i = 0; i < rings->count; i++) {
-        int fd = open_event(rings, tid, rings->rings[i].cpu, false);
+        int fd = gs_perf_open(tid, rings->rings[i].cpu, false, &rings->counts_lost);
         if (fd < 0)
             return errno == ESRCH; /* it has ended meanwhile */
         if (ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, rings->events[i]) != 0) {
@@ -335,7 +270,7 @@ bool gs_ring_next(struct gs_ring *ring, uint64_t end, struct gs_record *record, 
     const struct perf_event_header *header = (const void *)(data + at);
     size_t size = header->size, first = ring->size - at;
     const char *bytes = data + at;
-    if (size < sizeof *header + sizeof(struct sample_id)) { /* can't be */
+    if (size < sizeof *header + sizeof(struct gs_sample_id)) { /* can't be */
         ring->read = end;
         return false;
     }
@@ -344,7 +279,7 @@ bool gs_ring_next(struct gs_ring *ring, uint64_t end, struct gs_record *record, 
         memcpy(space + first, data, size - first);
         bytes = space;
     }
-    struct sample_id id;
+    struct gs_sample_id id;
     memcpy(&id, bytes + size - sizeof id, sizeof id);
     *record = (struct gs_record){header->type, header->misc, id.pid, id.tid, id.time, bytes + sizeof *header};
     ring->read += size;

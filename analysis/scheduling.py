@@ -123,12 +123,22 @@ def read_scheduling(directory: Path, problems: Problems) -> Scheduling | None:
     path = directory / "names"
     names = Names(path, (), 0)
     if path.exists() or any(len(stream.time) for stream in streams):
-        names = read_names(path, pid=pid, problems=problems)
+        names = _real(read_names(path, pid=pid, problems=problems), problems)
     failed = next(names.of(Name.RECORDING_FAILED), None)
     if failed is not None:  # some of what comes later may be there, but who knows what is not
         unseen += [Loss(failed.time, np.iinfo(np.int64).max, stream.cpu, 0) for stream in streams]
     scheduling = _sorted_by_task(metadata, streams, names, unseen)
     return replace(scheduling, failure=failed.text) if failed is not None else scheduling
+
+
+def _real(names: Names, problems: Problems) -> Names:
+    """Return the names of what can be tasks."""
+    wrong = [record.ref for record in names.records if record.ref > _HIGHEST_TID]
+    if not wrong:
+        return names
+    expected = f"one up to {_HIGHEST_TID}"
+    problems.report(TraceFormatError(names.path, f"tid {wrong[0]}", expected), f"{len(wrong)} names")
+    return replace(names, records=tuple(record for record in names.records if record.ref <= _HIGHEST_TID))
 
 
 def _read_stream(path: Path, pid: int | None, begin: int, problems: Problems) -> _Stream:

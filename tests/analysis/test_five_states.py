@@ -435,3 +435,12 @@ def test_a_python_that_becomes_another_program(tmp_path: Path) -> None:
     assert [process.pid for process in trace.processes] == [100, 100]
     assert of(trace, 1) == [(120, 130, N, 0), (130, 150, B, -1), (150, 200, N, 0)]
     assert analysis.validate(trace) == []
+
+
+def test_no_task_has_such_a_tid(tmp_path: Path) -> None:
+    one_thread(tmp_path / "t")
+    with TraceWriter(tmp_path / "t") as writer:
+        writer.scheduler(0).events(0, [(0, "in", 100)]).task(1 << 31, 0, 100, "python")
+    with pytest.raises(TraceFormatError, match="sched/names: found tid 2147483648, expected one up to"):
+        analysis.load(tmp_path / "t")
+    assert len(analysis.load(tmp_path / "t", salvage=True).threads) == 1

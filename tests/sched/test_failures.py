@@ -83,6 +83,27 @@ def test_command_of_which_nothing_can_be_recorded(launcher: Launcher) -> None:
     assert list(launcher.directory.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--exec",), "no command to run"),
+        (("--exec", "--", "no-such-command"), "there is no command no-such-command"),
+        (("--exec", "--python", "python3", "--", "true"), "--python does not go with it"),
+    ],
+)
+def test_commands_that_make_no_sense(launcher: Launcher, arguments: tuple[str, ...], told: str) -> None:
+    run = launcher.run(*arguments, status=2)
+    assert run.stderr.startswith("gilscope: ") and told in run.stderr
+    assert list(launcher.directory.iterdir()) == []
+
+
+@needs_perf
+def test_command_keeps_its_name_and_status(launcher: Launcher) -> None:
+    run = launcher.run("-q", "--no-png", "--exec", "sh", "-c", "echo $0; exit 3", status=3)
+    assert run.stdout == "sh\n"
+    assert [path.name for path in launcher.directory.iterdir()] == ["sh.trace"]
+
+
 @needs_perf
 def test_left_out(launcher: Launcher) -> None:
     run = launcher.record("pass", options=("--no-sched",))

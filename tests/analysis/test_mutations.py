@@ -18,8 +18,10 @@ from analysis.summary import to_json
 from tests.analysis.scenes import two_threads
 from tests.synthetic import TraceWriter
 
-NAMES = ("100/metadata", "100/names", "100/gil_0", "100/gil_1", "200/metadata", "200/names", "200/gil_0")
-NAMES += ("sched/metadata", "sched/names", "sched/sched_0", "sched/sched_1")
+NAMES = (
+    *("100/metadata", "100/names", "100/gil_0", "100/gil_1", "200/metadata", "200/names", "200/gil_0"),
+    *("sched/metadata", "sched/names", "sched/sched_0", "sched/sched_1"),
+)
 
 
 def family(path: Path) -> Path:

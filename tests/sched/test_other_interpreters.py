@@ -62,7 +62,7 @@ def share_at_once(launcher: Launcher, interpreter: str, count: int) -> float:
 
 
 def test_pypys_threads_take_turns(launcher: Launcher) -> None:
-    # Whoever wakes up for the lock has a CPU for a moment, the longer the busier the machine: hence the tries.
+    # Whoever wakes up for the lock has a CPU for a moment, longer on a busy machine: hence the tries.
     assert min(share_at_once(launcher, "pypy3", 50_000_000) for _ in range(3)) < 0.3
 
 

@@ -110,7 +110,9 @@ def test_names_of_threads(launcher: Launcher) -> None:
         )
     )
     (bee,) = recorded.tids("worker bee")
-    assert [task.comm is None for task in recorded.tasks if task.tid == bee] == [False, False, True]
+    # At its start, by itself, and at its exit; from 3.14 on the interpreter names it too.
+    *names, last = [task.comm is None for task in recorded.tasks if task.tid == bee]
+    assert last and len(names) >= 2 and not any(names)
 
 
 def test_threads_that_never_touch_the_interpreter(launcher: Launcher) -> None:

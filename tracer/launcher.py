@@ -96,7 +96,8 @@ def run(target: Target, environment: dict[str, str]) -> int:
 def _wait(pid: int, watched: set[signal.Signals]) -> int:
     while True:
         received = signal.sigtimedwait(watched, _LOST_SIGCHLD)
-        if received is None or received.si_signo == signal.SIGCHLD:
+        # 3.14 may return no signal at all, as one, when the launcher itself was stopped and goes on.
+        if received is None or received.si_signo == signal.SIGCHLD or received.si_signo not in watched:
             done, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
             if done and os.WIFSTOPPED(status):
                 _stop_like(pid)

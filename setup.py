@@ -1,8 +1,8 @@
 """Build of the compiled parts; what the package is otherwise stands in setup.cfg.
 
-Three things are compiled: the native core (plain C that any interpreter can load, so it is no extension
-module), the Cython module that is Python's way to it, and, only in place, the Cython part of
-examples/nogil.py.
+Four things are compiled: the native core (plain C that any interpreter can load, so it is no extension
+module), the Cython module that is Python's way to it, the machine of the what-if replay (Python with types
+beside it: it runs without a compiler too, slowly), and, only in place, the Cython part of examples/nogil.py.
 
 Environment: GILSCOPE_WERROR=1 makes the core's warnings errors, GILSCOPE_SANITIZE=address,undefined builds
 the core with these sanitizers, CC and CFLAGS mean what they always mean.
@@ -19,6 +19,8 @@ from setuptools.errors import CompileError
 from setuptools.modified import newer_group
 
 CORE = "tracer.native.libgilscope"
+WHATIF = "analysis.whatif"
+MACHINE = ("agenda", "machine")
 EXAMPLE = "examples._countdown"
 NATIVE = Path("tracer/native")
 
@@ -79,9 +81,11 @@ class BuildExtensions(build_ext):
 
 def extensions() -> list[Extension]:
     headers = sorted(map(str, NATIVE.glob("*.h")))
+    types = sorted(map(str, Path("analysis/whatif").glob("*.pxd")))
     return [
         Extension(CORE, sorted(map(str, NATIVE.glob("*.c"))), depends=headers),
         Extension("tracer._recorder", ["tracer/_recorder.pyx"], depends=headers),
+        *(Extension(f"{WHATIF}.{name}", [f"analysis/whatif/{name}.py"], depends=types) for name in MACHINE),
         Extension(EXAMPLE, ["examples/_countdown.pyx"]),
     ]
 

@@ -48,6 +48,8 @@ cdef extern from "native/scheduler.h":
 
 ctypedef int (*install_function)(char *message, size_t size)
 ctypedef int (*start_function)(const char *directory, const char *environment, int follow_forks, char *message, size_t size)
+ctypedef int (*message_function)(char *message, size_t size)
+ctypedef void (*switch_function)(int on) noexcept nogil
 ctypedef void (*plain_function)() noexcept nogil
 ctypedef void (*status_function)(gs_status *status) noexcept nogil
 ctypedef void (*name_function)(unsigned int tid, const char *text) noexcept nogil
@@ -66,6 +68,9 @@ cdef enum:
 cdef struct Core:
     install_function install
     start_function start
+    message_function stacks_find
+    message_function stacks_text
+    switch_function stacks_use
     plain_function stop
     plain_function uninstall
     status_function get_status
@@ -92,6 +97,9 @@ cdef int open_core() except -1:
         raise RecordingError(f"the native recorder can't be loaded: {dlerror().decode()}")
     core.install = <install_function>symbol(library, b"gs_install")
     core.start = <start_function>symbol(library, b"gs_start")
+    core.stacks_find = <message_function>symbol(library, b"gs_stacks_find")
+    core.stacks_text = <message_function>symbol(library, b"gs_stacks_text")
+    core.stacks_use = <switch_function>symbol(library, b"gs_stacks_use")
     core.stop = <plain_function>symbol(library, b"gs_stop")
     core.uninstall = <plain_function>symbol(library, b"gs_uninstall")
     core.get_status = <status_function>symbol(library, b"gs_get_status")
@@ -154,6 +162,39 @@ def start(directory, str environment, bint follow_forks=True):
     if core.start(path, text, follow_forks, message, MESSAGE_SIZE) != GS_OK:
         raise RecordingError(message.decode("utf-8", "replace"))
     return os.fsdecode(core.process_directory())
+
+
+def stacks_find():
+    """Learn where this interpreter keeps its frames; recordings have no stacks from here on.
+
+    Returns
+    -------
+    str
+        Why they can't be read; ``""``: they can.
+    """
+    cdef char message[MESSAGE_SIZE]
+    if core.stacks_find(message, MESSAGE_SIZE) != GS_OK:
+        return message.decode("utf-8", "replace")
+    return ""
+
+
+def stacks_text():
+    """The calling thread's stack as the core sees it.
+
+    Returns
+    -------
+    str
+        A line a frame, innermost first: ``<offset>\t<first line>\t<qualified name>\t<file>\n``. The last line
+        may be cut.
+    """
+    cdef char text[8 * MESSAGE_SIZE]
+    core.stacks_text(text, sizeof(text))
+    return text.decode("utf-8", "replace")
+
+
+def stacks_use(bint on):
+    """Whether recordings from now on have stacks; only after `stacks_find`."""
+    core.stacks_use(on)
 
 
 def stop():

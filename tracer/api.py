@@ -23,6 +23,7 @@ def start(
     switch_interval: float | None = None,
     force: bool = False,
     sched: bool = True,
+    stacks: bool = True,
 ) -> Path:
     """Begin to record this process, and the processes that it forks.
 
@@ -36,6 +37,9 @@ def start(
         Replace a trace of ours that is there. Anything else is never replaced.
     sched : bool
         Record when each thread has a CPU, too. Where that can't be, one line on stderr says why, once.
+    stacks : bool
+        Record where in the program each wait was, and where the thread was that held the GIL meanwhile. Where
+        that can't be (before Python 3.11), the trace says why: ``stacks`` in its metadata.
 
     Returns
     -------
@@ -63,7 +67,10 @@ def start(
         _undo.append(lambda: sys.setswitchinterval(former))
     try:
         directory.make(trace, force=force)
-        _recorder.start(trace, gilscope_recording.environment_text())
+        said = gilscope_recording.decide_stacks(
+            stacks, _recorder.stacks_find, _recorder.stacks_text, _recorder.stacks_use
+        )
+        _recorder.start(trace, gilscope_recording.environment_text(said))
     except RecordingError:
         _take_back()
         raise
@@ -116,7 +123,7 @@ class trace(ContextDecorator):
 
     Parameters
     ----------
-    path, switch_interval, force, sched
+    path, switch_interval, force, sched, stacks
         As `start` takes them, and with its errors. Without `force` a decorated function runs only once: the
         second call finds the trace of the first.
     """
@@ -128,14 +135,22 @@ class trace(ContextDecorator):
         switch_interval: float | None = None,
         force: bool = False,
         sched: bool = True,
+        stacks: bool = True,
     ) -> None:
         self.path = Path(path)
         self.switch_interval = switch_interval
         self.force = force
         self.sched = sched
+        self.stacks = stacks
 
     def __enter__(self) -> Path:
-        return start(self.path, switch_interval=self.switch_interval, force=self.force, sched=self.sched)
+        return start(
+            self.path,
+            switch_interval=self.switch_interval,
+            force=self.force,
+            sched=self.sched,
+            stacks=self.stacks,
+        )
 
     def __exit__(
         self,

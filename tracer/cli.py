@@ -50,7 +50,10 @@ def _record(options: Options, scheduler: Scheduler) -> int:
         raise UsageError(f"the native core is not built: pip install . (or make build) makes {launcher.CORE}")
     directory.make(options.trace, force=options.force)
     environment = launcher.target_environment(
-        options.trace, switch_interval=options.switch_interval, children=options.children
+        options.trace,
+        switch_interval=options.switch_interval,
+        children=options.children,
+        stacks=options.stacks,
     )
     try:
         with Ahead(options.trace), scheduler:

@@ -43,7 +43,9 @@ class Target:
         return [self.called or self.interpreter, *self.flags, *self.program]
 
 
-def target_environment(trace: Path, *, switch_interval: float | None, children: bool) -> dict[str, str]:
+def target_environment(
+    trace: Path, *, switch_interval: float | None, children: bool, stacks: bool
+) -> dict[str, str]:
     """The environment that makes a Python, and each Python that it starts, record itself into `trace`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GILSCOPE_")}
     inherited = environment.get("PYTHONPATH", "")
@@ -52,6 +54,7 @@ def target_environment(trace: Path, *, switch_interval: float | None, children: 
     environment["GILSCOPE_TRACE"] = str(trace.absolute())
     environment["GILSCOPE_CORE"] = str(CORE)
     environment["GILSCOPE_CHILDREN"] = "1" if children else "0"
+    environment["GILSCOPE_STACKS"] = "1" if stacks else "0"
     if switch_interval is not None:
         environment["GILSCOPE_SWITCH_INTERVAL"] = repr(switch_interval)
     return environment

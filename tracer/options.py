@@ -46,6 +46,7 @@ class Options:
     switch_interval: float | None
     children: bool
     sched: bool
+    stacks: bool
 
 
 class _Parser(argparse.ArgumentParser):
@@ -80,6 +81,7 @@ def _parser() -> _Parser:
     add("--python", metavar="PATH", help="the interpreter that runs the program (default: this one)")
     add("--exec", action="store_true", help="the program is a command of any kind")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
+    add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     add("--version", action="version", version=f"gilscope {VERSION}")
     return parser
 
@@ -137,6 +139,7 @@ def parse(arguments: list[str]) -> Options:
         switch_interval=_switch_interval(values.switch_interval),
         children=not values.no_children,
         sched=not values.no_sched,
+        stacks=not values.no_stacks,
     )
 
 

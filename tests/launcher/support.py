@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -86,3 +87,12 @@ class Launcher:
         """Record a program, quietly: no summary, no picture; the trace is program.trace."""
         script = self.write(source).name
         return self.run("-q", "--no-png", *options, script, *arguments, status=status, **others)
+
+
+def free_threaded(interpreters: list[str]) -> str | None:
+    """Return an interpreter whose GIL can be off, if there is one."""
+    code = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
+    for path in [*interpreters, *filter(None, map(shutil.which, ("python3.13t", "python3.14t")))]:
+        if subprocess.run([path, "-c", code], capture_output=True, text=True).stdout == "1\n":
+            return path
+    return None

@@ -39,6 +39,8 @@ def test_pool(launcher: Launcher, interpreter: str, method: str, ending: str) ->
     if ending == "close" and method != "forkserver":
         assert {process.ended for process in workers} == {"stopped"}
     for process in trace.processes:
+        if process.ended == "killed" and ending == "terminate":
+            continue  # it may have been before its first event
         mine = {thread.index for thread in trace.threads if thread.process == process.index}
         assert any((trace.events["thread"] == thread).any() for thread in mine)
 

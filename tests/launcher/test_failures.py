@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import analysis
-from tests.launcher.support import Launcher
+from tests.launcher.support import Launcher, free_threaded
 
 # Each os.stat is a release and a take: megabytes of events.
 MANY_EVENTS = """
@@ -95,14 +95,6 @@ def test_picture_that_can_t_be_written(launcher: Launcher) -> None:
     run = launcher.run("-q", "program.py", status=5)
     assert run.stderr.startswith("gilscope: program.png can't be written")
     assert run.stderr.count("\n") == 1
-
-
-def free_threaded(interpreters: list[str]) -> str | None:
-    code = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
-    for path in [*interpreters, *filter(None, map(shutil.which, ("python3.13t", "python3.14t")))]:
-        if subprocess.run([path, "-c", code], capture_output=True, text=True).stdout == "1\n":
-            return path
-    return None
 
 
 def test_no_gil_no_trace(launcher: Launcher, interpreters: list[str]) -> None:

@@ -28,14 +28,22 @@ def build(directory: Path, *sanitize: str) -> Path:
     libraries = [f"-L{directory}", f"-Wl,-rpath,{directory}", "-lgilscope", "-lfakepython", "-linterposer"]
     system = ["-lpthread", "-ldl"]
     _compile(directory, "libgilscope.so", sorted(CORE.glob("*.c")), [*CORE_FLAGS, *extra, *system])
-    _compile(directory, "libfakepython.so", [HERE / "fake_python.c"], ["-O1", "-shared", *extra, *system])
+    _compile(
+        directory,
+        "libfakepython.so",
+        [HERE / "fake_python.c", HERE / "fake_frames.c"],
+        ["-O1", "-shared", *extra, *system],
+    )
     _compile(
         directory,
         "libinterposer.so",
         [HERE / "interposer.c", CORE / "got.c"],
         ["-O1", "-shared", "-fvisibility=hidden", *extra, *system],
     )
-    for program in (HERE / "scenarios.c", BENCHMARKS / "hook_cost.c", HERE / "pairs.c"):
+    for program in (
+        *(HERE / name for name in ("scenarios.c", "stacks.c", "pairs.c")),
+        *(BENCHMARKS / name for name in ("hook_cost.c", "stack_cost.c")),
+    ):
         _compile(directory, program.stem, [program], ["-O1", *extra, *libraries, *system])
     return directory
 
@@ -43,7 +51,7 @@ def build(directory: Path, *sanitize: str) -> Path:
 def instructions_a_pair(programs: Path, mode: str, directory: Path) -> float:
     """Count the instructions of a take and a drop with callgrind, those of the start taken off.
 
-    `mode`: plain, off or recording.
+    `mode`: plain, off, recording or stacks.
     """
     few, many = 1_000, 1_800  # within one packet
     return (

@@ -6,7 +6,7 @@
 #include <time.h>
 
 struct fake_gil {
-    atomic_int locked, drop_request;
+    atomic_int locked, drop_request, waiting;
     struct fake_thread *_Atomic last_holder; /* as in CPython, where it is read under another mutex */
     unsigned long switch_number;
     long interval_us;
@@ -29,6 +29,7 @@ static void create(struct fake_gil *gil)
     gil->last_holder = NULL;
     atomic_store(&gil->locked, 0);
     atomic_store(&gil->drop_request, 0);
+    atomic_store(&gil->waiting, 0);
 }
 
 struct fake_gil *fake_gil_new(long interval_us)
@@ -67,8 +68,11 @@ int fake_take_unless(struct fake_thread *thread, atomic_int *exiting)
 {
     struct fake_gil *gil = thread->gil;
     pthread_mutex_lock(&gil->mutex);
-    if (atomic_load(&gil->locked))
+    int waits = atomic_load(&gil->locked);
+    if (waits) {
         thread->contended++;
+        atomic_fetch_add(&gil->waiting, 1);
+    }
     while (atomic_load(&gil->locked)) {
         unsigned long saved = gil->switch_number;
         struct timespec until = deadline(gil->interval_us);
@@ -77,12 +81,15 @@ int fake_take_unless(struct fake_thread *thread, atomic_int *exiting)
         if (timed_out && atomic_load(&gil->locked) && gil->switch_number == saved) {
             if (exiting != NULL && atomic_load(exiting)) {
                 thread->abandoned++;
+                atomic_fetch_sub(&gil->waiting, 1);
                 pthread_mutex_unlock(&gil->mutex);
                 return 0;
             }
             atomic_store(&gil->drop_request, 1);
         }
     }
+    if (waits)
+        atomic_fetch_sub(&gil->waiting, 1);
     pthread_mutex_lock(&gil->switch_mutex);
     atomic_store(&gil->locked, 1);
     if (thread != gil->last_holder) {
@@ -106,6 +113,7 @@ void fake_drop(struct fake_thread *thread, int final)
 {
     struct fake_gil *gil = thread->gil;
     pthread_mutex_lock(&gil->mutex);
+    thread->answered += atomic_load(&gil->drop_request);
     gil->last_holder = thread;
     atomic_store(&gil->locked, 0);
     pthread_cond_signal(&gil->cond);
@@ -120,6 +128,20 @@ void fake_drop(struct fake_thread *thread, int final)
         }
         pthread_mutex_unlock(&gil->switch_mutex);
     }
+}
+
+void fake_wait_for_ever(struct fake_thread *thread)
+{
+    pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+    struct timespec until = deadline(1000000000);
+    pthread_mutex_lock(&thread->gil->mutex);
+    for (;;)
+        pthread_cond_timedwait(&never, &thread->gil->mutex, &until);
+}
+
+int fake_waiting(struct fake_gil *gil)
+{
+    return atomic_load(&gil->waiting);
 }
 
 void fake_check(struct fake_thread *thread)

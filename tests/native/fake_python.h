@@ -10,7 +10,7 @@ struct fake_gil;
 
 struct fake_thread {
     struct fake_gil *gil;
-    long takes, contended, timeouts, drops, requested, abandoned;
+    long takes, contended, timeouts, drops, answered, requested, abandoned; /* answered: asked for in its hold */
 };
 
 struct fake_gil *fake_gil_new(long interval_us);
@@ -20,6 +20,8 @@ void fake_gil_after_fork(struct fake_gil *gil);
 void fake_take(struct fake_thread *thread);
 void fake_drop(struct fake_thread *thread, int final);
 int fake_take_unless(struct fake_thread *thread, atomic_int *exiting); /* 0: gave up, as at finalisation */
+void fake_wait_for_ever(struct fake_thread *thread);                   /* no drop wakes it */
+int fake_waiting(struct fake_gil *gil);                               /* threads that wait for it */
 void fake_check(struct fake_thread *thread);                          /* the eval breaker */
 
 void *PyEval_SaveThread(void);

@@ -1,6 +1,6 @@
 /* Programs with known numbers of takes, waits and drops, under the recorder. Usage: scenarios NAME TRACE [N].
- * Prints what the fake interpreter counted, a line a process: "pid takes contended timeouts drops requested
- * abandoned". The Python test that runs this holds the trace against it. */
+ * Prints what the fake interpreter counted, a line a process: "pid takes contended timeouts drops answered
+ * requested abandoned". The Python test that runs this holds the trace against it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -32,6 +32,7 @@ static void add(const struct fake_thread *thread)
     sum.contended += thread->contended;
     sum.timeouts += thread->timeouts;
     sum.drops += thread->drops;
+    sum.answered += thread->answered;
     sum.requested += thread->requested;
     sum.abandoned += thread->abandoned;
     pthread_mutex_unlock(&sum_lock);
@@ -39,8 +40,8 @@ static void add(const struct fake_thread *thread)
 
 static void report(void)
 {
-    printf("%d %ld %ld %ld %ld %ld %ld\n", getpid(), sum.takes, sum.contended, sum.timeouts, sum.drops,
-           sum.requested, sum.abandoned);
+    printf("%d %ld %ld %ld %ld %ld %ld %ld\n", getpid(), sum.takes, sum.contended, sum.timeouts, sum.drops,
+           sum.answered, sum.requested, sum.abandoned);
     fflush(stdout);
 }
 

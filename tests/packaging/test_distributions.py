@@ -63,11 +63,13 @@ def test_wheel_holds_what_is_needed_and_no_more(wheel: zipfile.ZipFile) -> None:
         "tracer/py.typed",
         "tracer/bootstrap/sitecustomize.py",
         "analysis/__init__.py",
+        f"analysis/whatif/machine{suffix}",
+        "analysis/whatif/machine.py",
         "plots/gil.mplstyle",
     ):
         assert name in names
     assert {name.split("/")[0] for name in names} == {"tracer", "analysis", "plots"}
-    assert not [name for name in names if name.endswith((".c", ".h", ".pyx"))]
+    assert not [name for name in names if name.endswith((".c", ".h", ".pyx", ".pxd"))]
 
 
 def test_wheel_records(wheel: zipfile.ZipFile, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ VERSION = "0.1.0"
 _WITH_VALUE = "WXQ"
 _LONG_WITH_VALUE = "--check-hash-based-pycs"
 
+_STACK_DEPTH = 64  # of tracer/native/stacks.h
+
 
 def split_command_line(arguments):
     # type: (list[str]) -> tuple[list[str], list[str]]
@@ -85,9 +87,56 @@ def _arguments():
     return list(getattr(sys, "argv", []))
 
 
-def environment_text():
-    # type: () -> str
-    """What the metadata says of this process: assignments for the env block, in TSDL."""
+def _plain(text):
+    # type: (str) -> str
+    """As the core writes it."""
+    return "".join("\ufffd" if c in "\0\n" or "\ud800" <= c <= "\udfff" else c for c in text)
+
+
+def decide_stacks(wanted, find, read, use):
+    # type: (bool, Callable[[], str], Callable[[], str], Callable[[bool], object]) -> str
+    """Whether the core reads stacks in this interpreter; what the metadata says of it.
+
+    The core reads the interpreter's memory. So first it shows that it sees this very call as Python does.
+
+    Parameters
+    ----------
+    wanted : bool
+        Whether they are to be recorded at all.
+    find, read, use : callable
+        The core's gs_stacks_find (returns what went wrong, or nothing), gs_stacks_text and gs_stacks_use.
+    """
+    why = find() if wanted else ""
+    if wanted and not why:
+        frame = sys._getframe()  # type: Any
+        seen = read().split("\n")[:-1]
+        while seen and seen[0].split("\t")[2] != frame.f_code.co_qualname:
+            del seen[0]  # of whoever makes the call for us
+        for number, line in enumerate(seen):
+            code = frame.f_code
+            expected = "%d\t%d\t%s\t%s" % (
+                frame.f_lasti,
+                code.co_firstlineno,
+                _plain(code.co_qualname),
+                _plain(code.co_filename),
+            )
+            # This call itself has gone on since.
+            if line.split("\t")[not number :] != expected.split("\t")[not number :]:
+                why = "the core does not see the stack that Python sees"
+                break
+            frame = frame.f_back
+        if not seen or (frame is not None and len(seen) < _STACK_DEPTH and not why):
+            why = "the core does not see the whole stack"
+    use(wanted and not why)
+    return "on" if wanted and not why else "off: " + why if why else "off"
+
+
+def environment_text(stacks):
+    # type: (str) -> str
+    """What the metadata says of this process: assignments for the env block, in TSDL.
+
+    `stacks`: as `decide_stacks` says.
+    """
     machine = os.uname()
     try:
         cpus = len(os.sched_getaffinity(0))
@@ -105,6 +154,7 @@ def environment_text():
         ("switch_interval_ns", "%.0f" % (interval * 1e9)),
         ("cpus", str(cpus)),
         ("kernel", tsdl_string(machine[2])),
+        ("stacks", tsdl_string(stacks)),
         ("gilscope_version", tsdl_string(VERSION)),
     ]
     if implementation is not None and implementation.name not in ("cpython", "pypy"):

@@ -9,6 +9,10 @@ there is a GIL that the core can see.
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -53,7 +57,8 @@ def record():
     try:
         if "SWITCH_INTERVAL" in settings and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(float(settings["SWITCH_INTERVAL"]))
-        failure = begin(settings["TRACE"], settings["CORE"], children, subinterpreter)
+        stacks = settings.get("STACKS", "1") != "0"
+        failure = begin(settings["TRACE"], settings["CORE"], children, stacks, subinterpreter)
     except Exception:
         error = sys.exc_info()[1]
         failure = "" if subinterpreter else "%s: %s" % (type(error).__name__, error)
@@ -63,8 +68,8 @@ def record():
             os.environ["GILSCOPE_SILENT"] = "1"  # its children would say the same
 
 
-def begin(directory, core_path, children, subinterpreter):
-    # type: (str, str, bool, bool) -> str
+def begin(directory, core_path, children, stacks, subinterpreter):
+    # type: (str, str, bool, bool, bool) -> str
     """Start recording; returns what prevented it, in one line, or nothing."""
     if hasattr(sys, "pypy_version_info"):
         return "PyPy's lock is not CPython's GIL, only when its threads have a CPU can be seen"
@@ -98,17 +103,62 @@ def begin(directory, core_path, children, subinterpreter):
         ctypes.c_size_t,
     ]
     path = directory if isinstance(directory, bytes) else os.fsencode(directory)
-    environment = recording.environment_text()
+    if core.gs_install(message, len(message)) != 0:
+        name_threads_in_os(recording)
+        return said(message)
+    environment = recording.environment_text(decide_stacks(core, stacks, recording))
     text = environment if isinstance(environment, bytes) else environment.encode("utf-8", "replace")
-    if core.gs_install(message, len(message)) != 0 or (
-        core.gs_start(path, text, children, message, len(message)) != 0
-    ):
-        return str(message.value.decode("utf-8", "replace")) or "the native core gave no reason"
+    if core.gs_start(path, text, children, message, len(message)) != 0:
+        return said(message)
     core.gs_thread_id.argtypes = []
     core.gs_thread_id.restype = ctypes.c_uint32
     recording.stop_before_exit(stop)
     recording.follow_thread_names(name_thread, core.gs_thread_id)
     return ""
+
+
+def name_threads_in_os(recording):
+    # type: (Any) -> None
+    """Tell the kernel what threads are called, as Python does from 3.14 on: nobody else sees them here."""
+    import ctypes
+    import threading
+
+    if sys.version_info >= (3, 14) or sys.version_info < (3, 8):
+        return
+    prctl = ctypes.CDLL(None).prctl
+    prctl.argtypes = [ctypes.c_int, ctypes.c_char_p]
+
+    def name_thread(tid, name):
+        # type: (int, str) -> None
+        if tid == threading.get_native_id() != os.getpid():  # the main thread keeps the program's name
+            prctl(15, name.encode("utf-8", "replace"))  # PR_SET_NAME, which takes the first 15 bytes
+
+    recording.follow_thread_names(name_thread)
+
+
+def said(message):
+    # type: (Any) -> str
+    return str(message.value.decode("utf-8", "replace")) or "the native core gave no reason"
+
+
+def decide_stacks(core, wanted, recording):
+    # type: (Any, bool, Any) -> str
+    import ctypes
+
+    text = ctypes.create_string_buffer(65536)
+    for function in (core.gs_stacks_find, core.gs_stacks_text):
+        function.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+
+    def find():
+        # type: () -> str
+        return said(text) if core.gs_stacks_find(text, len(text)) != 0 else ""
+
+    def read():
+        # type: () -> str
+        core.gs_stacks_text(text, len(text))
+        return str(text.value.decode("utf-8", "replace"))
+
+    return str(recording.decide_stacks(wanted, find, read, core.gs_stacks_use))
 
 
 sys.path.insert(0, HERE)  # where the helper is found even if someone has changed the path

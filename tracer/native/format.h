@@ -3,6 +3,8 @@
  * Version history (GS_FORMAT_VERSION, "gilscope_format" in the metadata's env):
  *   1  first: gil streams (class 0), names stream (class 1).
  *   2  a directory sched/ may be there: sched streams (class 2), records task and task_exit among its names.
+ *   3  Python frames: records code, code_lines and frame; gil_acquired and gil_released may name one.
+ *      gil_timeout says since when.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names. What the scheduler did with all of them is one more, sched/:
@@ -13,7 +15,7 @@
 
 #include <stdint.h>
 
-#define GS_FORMAT_VERSION 2
+#define GS_FORMAT_VERSION 3
 
 /* 32 KiB, so that the packet in use and the one prepared ahead of it stay within 64 KiB a thread. */
 #define GS_PACKET_SIZE 32768u
@@ -61,7 +63,7 @@ struct gs_name_record {
     uint64_t timestamp;
     uint16_t id;
     uint16_t reserved;
-    uint32_t ref; /* what the text names: a tid, an errno */
+    uint32_t ref; /* what the text names: a tid, an errno, a code object, a frame */
 };
 
 #define GS_NO_GIL 0xFFFFu
@@ -69,9 +71,11 @@ struct gs_name_record {
 /* X(id, name): the events of a gil stream. Ranges end in start/exit, start/stop. */
 #define GS_EVENTS(X)                                                                               \
     X(1, gil_wait)           /* asked and found it held; stamp of the ask */                       \
-    X(2, gil_timeout)        /* one switch interval passed without the GIL */                      \
-    X(3, gil_acquired)       /* holds it now; no gil_wait before it: it was free */                \
-    X(4, gil_released)       /* holds it no longer */                                              \
+    X(2, gil_timeout)        /* one switch interval passed without the GIL; arg: ns that this took, or all \
+                                ones: it was longer */                                             \
+    X(3, gil_acquired)       /* holds it now; no gil_wait before it: it was free; else arg: \
+                                frame, or 0: not known; written a moment after the event */       \
+    X(4, gil_released)       /* holds it no longer; arg: frame, if somebody waited, or 0 */        \
     X(5, gil_drop_requested) /* after its release this thread found a drop request pending; up to 3.12 \
                                 that may be one to the next holder, and it may come too late to find it */ \
     X(6, gil_abandoned)      /* gave up waiting: the thread exits */                               \
@@ -88,7 +92,12 @@ struct gs_name_record {
     X(34, thread_comm)      /* ref: tid; its name in the OS */                                     \
     X(35, recording_failed) /* ref: errno; recording ended early at this stamp; text: what failed */ \
     X(36, task)             /* ref: tid; of sched/: first seen, or exec'd or renamed; text: "<pid> <ppid> <comm>" */ \
-    X(37, task_exit)        /* ref: tid; of sched/; no text */
+    X(37, task_exit)        /* ref: tid; of sched/; no text */                                     \
+    X(38, code)             /* ref: number from 1; text: "<first line>\n<qualified name>\n<file>" */ \
+    X(39, code_lines)       /* ref: code; text: a piece of its co_linetable, hexadecimal, in order; all before the \
+                               first frame that needs them; what is beyond 64 KiB is missing */   \
+    X(40, frame)            /* ref: number from 1; text: "<caller's frame or 0> <code> <offset in bytes>"; \
+                               after the records of its caller and its code */
 
 /* X(id, name): the events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss
  * ends an in otherwise. */

@@ -15,6 +15,7 @@ struct gs_gil {
     _Atomic(void *) switch_cond;        /* SC */
     _Atomic(struct gs_thread *) holder; /* decides whether an ask is worth a stamp, nothing else */
     _Atomic uint64_t last;              /* stamp of the last take or drop; changed with M held */
+    _Atomic uint64_t waiting; /* recording's number << 32 | threads that wait; changed with M held */
     uint16_t number;
 };
 

@@ -18,6 +18,7 @@ enum gs_result {
     GS_NO_GIL_FOUND = 3,   /* a release and a take made no call: the GIL is off */
     GS_ALREADY = 4,        /* recording already */
     GS_OS_ERROR = 5,       /* the trace could not be made */
+    GS_NO_STACKS = 6,      /* this build's frames can't be read */
 };
 
 struct gs_status {
@@ -42,6 +43,18 @@ GS_API void gs_uninstall(void);
 GS_API int gs_start(const char *directory, const char *environment, int follow_forks, char *message, size_t size);
 
 GS_API void gs_stop(void);
+
+/* Learn where this build keeps its frames. Stacks are off after this. message gets one line when the result is not
+ * GS_OK. */
+GS_API int gs_stacks_find(char *message, size_t size);
+
+/* The calling thread's stack as the core sees it, for a comparison with what Python says: a line a frame, innermost
+ * first, "<offset>\t<first line>\t<qualified name>\t<file>\n" in UTF-8. Returns how many; -1: text is too small.
+ * Only after gs_stacks_find. */
+GS_API int gs_stacks_text(char *text, size_t size);
+
+/* Whether recordings from now on have stacks. Only after gs_stacks_find. */
+GS_API void gs_stacks_use(int on);
 
 GS_API void gs_get_status(struct gs_status *status);
 

@@ -84,6 +84,28 @@ static int hook_pthread_cond_signal(pthread_cond_t *cond)
     return gs_state() == GS_OFF ? real_pthread_cond_signal(cond) : look_at_signal(cond);
 }
 
+/* M is held. Waits are counted by recording: of one that another recording begins or ends in, half is seen. */
+static bool note_wait(struct gs_thread *self, struct gs_gil *gil)
+{
+    uint32_t noted = self->waiting_since;
+    if (!gs_note_wait(self, gil))
+        return false;
+    uint32_t epoch = self->waiting_since;
+    if (noted != epoch) {
+        uint64_t waiting = atomic_load_explicit(&gil->waiting, memory_order_relaxed);
+        waiting = waiting >> 32 == epoch ? waiting + 1 : (uint64_t)epoch << 32 | 1;
+        atomic_store_explicit(&gil->waiting, waiting, memory_order_relaxed);
+    }
+    return true;
+}
+
+static void wait_is_over(struct gs_thread *self, struct gs_gil *gil)
+{
+    uint64_t waiting = atomic_load_explicit(&gil->waiting, memory_order_relaxed);
+    if (waiting >> 32 == self->waiting_since && (uint32_t)waiting != 0)
+        atomic_store_explicit(&gil->waiting, waiting - 1, memory_order_relaxed);
+}
+
 /* Waits may last for ever, with an event each interval, and M is held between them. A packet for these is
  * made with M free, and the interpreter told that it woke for no reason: POSIX allows that, its loop looks
  * again whether the GIL is free. */
@@ -94,20 +116,30 @@ static int make_room_without_mutex(struct gs_thread *self, pthread_mutex_t *mute
     return real_pthread_mutex_lock(mutex);
 }
 
+/* How long a timed wait took, as an event's arg. It may have begun later than the event before says: a thread that
+ * wakes up for a release and finds the GIL taken again begins a new one. */
+static uint32_t length_of(uint64_t began, uint64_t ended)
+{
+    return ended - began < UINT32_MAX ? (uint32_t)(ended - began) : UINT32_MAX;
+}
+
 LOOKS int look_at_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
 {
     struct gs_thread *self = &gs_self;
     struct gs_gil *gil = self->section;
     if (gil == NULL || !is(&gil->mutex, mutex))
         return real_pthread_cond_timedwait(cond, mutex, until);
-    gs_note_wait(self, gil);
+    note_wait(self, gil);
     struct gs_stream *stream = gs_ready(self);
     if (unlikely(stream != NULL && stream->used >= GS_PREPARE_AT && stream->next == NULL))
         return make_room_without_mutex(self, mutex);
+    uint64_t began = gs_gil_stamp(gil, gs_now()); /* M is held, so it is in the order of the lock */
     int result = real_pthread_cond_timedwait(cond, mutex, until);
     /* The recording may have begun, or begun anew, meanwhile. */
-    if (result == ETIMEDOUT && gs_state() != GS_OFF && gs_note_wait(self, gil))
-        gs_note(self, gs_now(), gs_gil_timeout, gil);
+    if (result == ETIMEDOUT && gs_state() != GS_OFF && note_wait(self, gil)) {
+        uint64_t ended = gs_gil_stamp(gil, gs_now());
+        gs_note_with(self, ended, gs_gil_timeout, gil, length_of(began, ended));
+    }
     return result;
 }
 
@@ -128,10 +160,25 @@ static void begin_with_hold(struct gs_thread *self, struct gs_gil *gil, uint64_t
     gs_attend(self);
 }
 
+static __attribute__((noinline)) int leave_after_wait(struct gs_thread *self, struct gs_gil *gil,
+                                                      pthread_mutex_t *mutex)
+{
+    bool acquired = self->settled;
+    wait_is_over(self, gil);
+    if (!acquired && self->waiting_since == gs_epoch())
+        gs_note(self, gs_now(), gs_gil_abandoned, gil);
+    self->section = NULL;
+    int result = real_pthread_mutex_unlock(mutex);
+    if (acquired)
+        gs_add_frame(self, gil);
+    gs_attend(self);
+    return result;
+}
+
 static inline int leave_section(struct gs_thread *self, struct gs_gil *gil, pthread_mutex_t *mutex)
 {
-    if (unlikely(self->waiting_since != 0 && !self->settled && self->waiting_since == gs_epoch()))
-        gs_note(self, gs_now(), gs_gil_abandoned, gil);
+    if (unlikely(self->waiting_since != 0))
+        return leave_after_wait(self, gil, mutex);
     self->section = NULL;
     int result = real_pthread_mutex_unlock(mutex);
     gs_attend(self);

@@ -52,13 +52,15 @@ static const char before[] =
     "clock { name = monotonic; description = \"CLOCK_MONOTONIC\"; freq = 1000000000; offset = " NUMBER "; };\n" \
     "typealias integer { size = 64; align = 64; signed = false; map = clock.monotonic.value; } := timestamp_t;\n"
 
-static const char of_process[] = CLOCK
+static const char of_process[] = "  stacks_missed = " NUMBER ";\n" CLOCK
     "stream { id = 0;\n" PACKET_CONTEXT "  event.context := struct { uint16_t gil; };\n};\n" GS_EVENTS(EVENT)
     "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME);
 
 static const char of_sched[] = "  kind = \"sched\";\n  recording_stop = " NUMBER ";\n  cpus = " NUMBER ";\n" CLOCK
     "stream { id = 2;\n" PACKET_CONTEXT "  event.context := struct { uint16_t cpu; };\n};\n" GS_SCHED_EVENTS(SCHED)
     "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME);
+
+#define MISSED "\n  stacks_missed = " /* no text of the environment's has a newline in it */
 
 static char *of_this_process, *of_this_sched;
 
@@ -122,7 +124,14 @@ static bool write_new(const char *path, char *text, uint32_t pid, uint32_t paren
 
 bool gs_metadata_write(const char *path, uint32_t pid, uint32_t parent, uint64_t start)
 {
+    put(of_this_process, MISSED, 0);
     return write_new(path, of_this_process, pid, parent, start);
+}
+
+void gs_metadata_put_missed(const char *path, uint64_t missed)
+{
+    put(of_this_process, MISSED, missed);
+    write_text(path, 0, of_this_process); /* of the same length: nobody reads half of it */
 }
 
 bool gs_metadata_write_sched(const char *path, const char *environment, uint32_t pid, uint32_t parent,

@@ -11,6 +11,9 @@ bool gs_metadata_prepare(const char *environment);
 /* Write it. Async-signal-safe: also from a forked child's first hook. */
 bool gs_metadata_write(const char *path, uint32_t pid, uint32_t parent, uint64_t start);
 
+/* Add to it at the end: how often a stack could not be recorded. */
+void gs_metadata_put_missed(const char *path, uint64_t missed);
+
 /* The same for the scheduler's part of a trace, which learns of its end: when it was, and how many CPUs there are
  * streams of. Allocates. */
 bool gs_metadata_write_sched(const char *path, const char *environment, uint32_t pid, uint32_t parent,

@@ -11,33 +11,38 @@
 
 #include "clock.h"
 #include "packet.h"
+#include "places.h"
 #include "session.h"
+#include "thread.h"
 
-#define TEXT_MAX 1024u
 #define TRIES 200
+#define FEW_TRIES 3
+
+/* Kept free in a packet for what ended recording: that may be that there is no room for another. */
+#define LAST_WORDS (sizeof(struct gs_name_record) + GS_NAME_TEXT_MAX + 8)
 
 static struct {
-    _Atomic uint32_t busy;
+    struct gs_thread *_Atomic turn; /* who writes now, or NULL */
     struct gs_packet_header *_Atomic packet;
     char *room; /* address space of two packets, used in turn */
     uint64_t size;
     uint32_t used;
 } names;
 
-static bool take_turn(void)
+bool gs_names_take_turn(bool hurry)
 {
-    for (int i = 0; i < TRIES; i++) {
-        uint32_t idle = 0;
-        if (atomic_compare_exchange_strong(&names.busy, &idle, 1))
+    for (int i = 0; i < (hurry ? FEW_TRIES : TRIES); i++) {
+        struct gs_thread *nobody = NULL;
+        if (atomic_compare_exchange_strong(&names.turn, &nobody, &gs_self))
             return true;
         sched_yield();
     }
     return false;
 }
 
-static void end_turn(void)
+void gs_names_end_turn(void)
 {
-    atomic_store_explicit(&names.busy, 0, memory_order_release);
+    atomic_store_explicit(&names.turn, NULL, memory_order_release);
 }
 
 static bool next_packet(uint64_t timestamp)
@@ -57,8 +62,8 @@ static bool next_packet(uint64_t timestamp)
 /* The longest prefix of text that fits and ends between characters. */
 static uint32_t text_length(const char *text)
 {
-    size_t length = strnlen(text, TEXT_MAX);
-    if (length == TEXT_MAX)
+    size_t length = strnlen(text, GS_NAME_TEXT_MAX);
+    if (length == GS_NAME_TEXT_MAX)
         while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
             length--;
     return (uint32_t)length;
@@ -73,7 +78,7 @@ static bool append(uint16_t id, uint32_t ref, const char *text, bool may_grow)
     uint64_t timestamp = gs_now();
     if (packet == NULL)
         return false;
-    if (names.used + size > GS_PACKET_SIZE) {
+    if (names.used + size > GS_PACKET_SIZE - (may_grow ? LAST_WORDS : 0)) {
         if (!may_grow || !next_packet(timestamp))
             return false;
         packet = atomic_load(&names.packet);
@@ -94,11 +99,19 @@ bool gs_names_write(uint16_t id, uint32_t ref, const char *text)
     bool failure = id == gs_recording_failed;
     if (!failure && state != GS_RECORDING && state != GS_STARTING)
         return false;
-    if (!take_turn())
+    /* In a turn, the lack of room for another packet is what ends recording. */
+    bool nested = atomic_load_explicit(&names.turn, memory_order_relaxed) == &gs_self;
+    if (!nested && !gs_names_take_turn(false))
         return false;
     bool done = append(id, ref, text, !failure);
-    end_turn();
+    if (!nested)
+        gs_names_end_turn();
     return done;
+}
+
+bool gs_names_append(uint16_t id, uint32_t ref, const char *text)
+{
+    return append(id, ref, text, true);
 }
 
 bool gs_names_comm(uint32_t tid)
@@ -111,13 +124,19 @@ bool gs_names_comm(uint32_t tid)
 
 bool gs_names_begin(void)
 {
-    /* In a forked child another thread of the parent may have been in its turn: it does not exist here. */
-    atomic_store(&names.busy, 0);
+    /* A thread that writes for the last recording is let finish, if it does; those after it see that it is over. */
+    gs_names_take_turn(false);
     atomic_store(&names.packet, NULL);
     names.size = 0;
-    if (names.room == NULL && (names.room = gs_packet_reserve(2)) == NULL)
-        return false;
-    return next_packet(gs_now());
+    gs_places_begin();
+    bool done = (names.room != NULL || (names.room = gs_packet_reserve(2)) != NULL) && next_packet(gs_now());
+    gs_names_end_turn();
+    return done;
+}
+
+void gs_names_forget(void)
+{
+    atomic_store(&names.turn, NULL);
 }
 
 void gs_names_end(uint64_t timestamp)

@@ -7,6 +7,8 @@
 
 #include "format.h"
 
+#define GS_NAME_TEXT_MAX 1024u /* bytes of a record's text; more is cut */
+
 /* Any thread; not under the GIL's mutex. False: nothing written, another thread was in the middle of it for
  * too long, or recording is over. */
 bool gs_names_write(uint16_t id, uint32_t ref, const char *text);
@@ -14,6 +16,13 @@ bool gs_names_write(uint16_t id, uint32_t ref, const char *text);
 /* The calling thread's name in the OS. False: try again later. */
 bool gs_names_comm(uint32_t tid);
 
+/* Several records in a row, that need one another: take the turn, append, end the turn. In a hurry: don't wait
+ * for another thread's. False: not now. */
+bool gs_names_take_turn(bool hurry);
+bool gs_names_append(uint16_t id, uint32_t ref, const char *text);
+void gs_names_end_turn(void);
+
+void gs_names_forget(void); /* in a forked child: who was writing then does not exist */
 bool gs_names_begin(void); /* a new recording or a forked child: a new file */
 void gs_names_end(uint64_t timestamp);
 void gs_names_count_discarded(void); /* an event of a thread that has no stream was lost */

@@ -2,6 +2,7 @@
 #include "note.h"
 
 #include "names.h"
+#include "stacks.h"
 
 __thread struct gs_thread gs_self __attribute__((tls_model("initial-exec")));
 
@@ -30,4 +31,22 @@ void gs_make_ready(struct gs_thread *self)
     if (gs_ready(self) == NULL && gs_state() == GS_RECORDING)
         gs_stream_attach(self, gs_now(), false);
     gs_attend(self);
+}
+
+uint32_t gs_frame_if_awaited(const struct gs_gil *gil)
+{
+    uint32_t epoch = gs_epoch();
+    /* Those that waited in an earlier recording were not seen to stop. */
+    bool awaited = epoch != 0 && atomic_load_explicit(&gil->waiting, memory_order_relaxed) >> 32 == epoch;
+    return awaited ? gs_stack_number(gil) : 0;
+}
+
+void gs_add_frame(const struct gs_thread *self, const struct gs_gil *gil)
+{
+    const struct gs_stream *stream = gs_ready(self);
+    if (stream == NULL || stream->used == GS_HEADER_SIZE)
+        return;
+    struct gs_event *last = (struct gs_event *)((char *)stream->packet + stream->used - GS_EVENT_SIZE);
+    if (last->id == gs_gil_acquired && last->gil == gil->number)
+        __atomic_store_n(&last->arg, gs_stack_number(gil), __ATOMIC_RELAXED);
 }

@@ -22,16 +22,27 @@ struct gs_stream *gs_stream_for(struct gs_thread *self, uint64_t *timestamp, boo
 /* Give the calling thread what it needs before its first event. Slow: before the lock. */
 void gs_make_ready(struct gs_thread *self);
 
-static inline bool gs_note(struct gs_thread *self, uint64_t timestamp, uint16_t id, const struct gs_gil *gil)
+static inline bool gs_note_with(struct gs_thread *self, uint64_t timestamp, uint16_t id, const struct gs_gil *gil,
+                                uint32_t arg)
 {
     struct gs_stream *stream = gs_ready(self);
     if (unlikely(stream == NULL))
         stream = gs_stream_for(self, &timestamp, true);
     if (unlikely(stream == NULL))
         return false;
-    gs_stream_write(stream, timestamp, id, gil->number, 0);
+    gs_stream_write(stream, timestamp, id, gil->number, id == gs_gil_released ? self->frame : arg);
     return true;
 }
+
+static inline bool gs_note(struct gs_thread *self, uint64_t timestamp, uint16_t id, const struct gs_gil *gil)
+{
+    return gs_note_with(self, timestamp, id, gil, 0);
+}
+
+/* Where the calling thread is, which holds this GIL and not its mutex: for the release that comes, and for the
+ * acquire that was its stream's last event. */
+uint32_t gs_frame_if_awaited(const struct gs_gil *gil);
+void gs_add_frame(const struct gs_thread *self, const struct gs_gil *gil);
 
 /* With no mutex held: the place for all that takes time. */
 static inline void gs_attend(struct gs_thread *self)
@@ -48,9 +59,16 @@ static inline void gs_enter(struct gs_thread *self, struct gs_gil *gil)
     self->released = NULL;
     self->waiting_since = 0;
     self->settled = false;
-    /* The ask is worth a clock read only if it will have to wait. */
+    self->frame = 0;
+    self->asked = 0;
     struct gs_thread *holder = atomic_load_explicit(&gil->holder, memory_order_relaxed);
-    self->asked = holder != NULL && holder != self ? gs_now() : 0;
+    if (holder == self) {
+        /* Now, not after the release: then its thread state may be freed, if the interpreter ends. */
+        if (unlikely((uint32_t)atomic_load_explicit(&gil->waiting, memory_order_relaxed) != 0))
+            self->frame = gs_frame_if_awaited(gil);
+    } else if (holder != NULL) {
+        self->asked = gs_now(); /* the ask is worth a clock read only if it will have to wait */
+    }
 }
 
 static inline void gs_acquired(struct gs_thread *self, struct gs_gil *gil)

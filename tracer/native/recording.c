@@ -14,6 +14,7 @@
 #include "gilscope.h"
 #include "metadata.h"
 #include "names.h"
+#include "places.h"
 #include "session.h"
 #include "stream.h"
 
@@ -74,6 +75,9 @@ static void begin_events(void)
         return;
     now = stream->packet->timestamp_end;
     gs_stream_write(stream, now, gs_recording_start, GS_NO_GIL, tid);
+    /* Who holds the others is not known: what an earlier recording left may be long ended. */
+    for (uint32_t i = 0; i < atomic_load(&gs_gil_slots); i++)
+        atomic_store(&gs_gils[i].holder, NULL);
     /* This thread holds its GIL: the one it took last. */
     struct gs_gil *gil = gs_self.last;
     if (gil == NULL || atomic_load(&gil->mutex) == NULL)
@@ -132,6 +136,9 @@ void gs_stop(void)
         gs_stream_write(stream, now, gs_recording_stop, GS_NO_GIL, stream->tid);
     gs_streams_end(now);
     gs_names_end(now);
+    char path[PATH_MAX];
+    if (gs_places_missed() != 0 && gs_session_path(path, sizeof path, "metadata", -1))
+        gs_metadata_put_missed(path, gs_places_missed());
 }
 
 void gs_get_status(struct gs_status *status)

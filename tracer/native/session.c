@@ -128,6 +128,7 @@ static void after_fork_in_child(void)
     gs_run.failure = 0;
     gs_clock_initialise();
     gs_streams_forget();
+    gs_names_forget();
     gs_self.section = gs_self.released = NULL;
     gs_run.number++;
     gs_set_state(gs_run.was_recording && gs_run.follow_forks ? GS_FORKED : GS_OFF);

@@ -53,7 +53,7 @@ struct gs_run {
     char directory[PATH_MAX]; /* this process's, in it */
     uint32_t pid;
     uint32_t parent; /* pid of the parent, in a forked child; else 0 */
-    uint64_t begin;  /* nothing in the trace is earlier */
+    _Atomic uint64_t begin; /* nothing in the trace is earlier */
     _Atomic uint32_t number; /* counts recordings, also over forks: a stream of an older one is not written to */
     bool follow_forks;
     bool was_recording; /* at the fork, for the child */

@@ -152,6 +152,7 @@ struct gs_stream *gs_stream_attach(struct gs_thread *self, uint64_t timestamp, b
         self->stream = stream;
         self->waiting_since = 0; /* what was noted of this wait belongs to an earlier recording */
         self->asked = 0;
+        self->frame = 0;
         self->epoch = stream->recording;
         stream->attention = 0; /* its name in the OS is still to be written */
         /* glibc allocates for keys from the 33rd on: one more reason to attach before the lock is taken. */

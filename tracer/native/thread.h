@@ -25,6 +25,7 @@ struct gs_thread {
     struct gs_gil *section;  /* GIL whose mutex M this thread holds */
     struct gs_gil *released; /* GIL this thread has just dropped */
     uint64_t asked;          /* stamp of the ask, 0: not taken */
+    uint32_t frame;          /* its number, at the release in this section; 0: not looked for */
     bool settled;            /* this section has acquired or released */
     struct gs_candidate candidate;
 };

@@ -13,42 +13,86 @@ from typing import TYPE_CHECKING
 from .errors import GilscopeError, TraceFormatError
 
 if TYPE_CHECKING:
+    from .anatomy import WaitAnatomy, wait_anatomy
+    from .blame_by_thread import Blame, blame
+    from .charges import CodeBlame, code_blame
+    from .detectors.finding import Pattern
+    from .detectors.pattern import patterns
+    from .difference import Change, diff
+    from .flames import Flame, flame
+    from .gate import check
     from .invariants import Violation, validate
     from .measures import Statistics, statistics
-    from .model import Gil, Outcome, Process, State, Thread
+    from .model import Code, Gil, Outcome, Process, State, Thread
     from .trace import Trace, load
+    from .whatif.predict import WhatIf, what_if
+    from .whatif.replay import Scenario
 
 __all__ = [
+    "Blame",
+    "Change",
+    "Code",
+    "CodeBlame",
+    "Flame",
     "Gil",
     "GilscopeError",
     "Outcome",
+    "Pattern",
     "Process",
+    "Scenario",
     "State",
     "Statistics",
     "Thread",
     "Trace",
     "TraceFormatError",
     "Violation",
+    "WaitAnatomy",
+    "WhatIf",
+    "blame",
+    "check",
+    "code_blame",
+    "diff",
+    "flame",
     "load",
+    "patterns",
     "statistics",
     "validate",
+    "wait_anatomy",
+    "what_if",
 ]
 
 # What is not an error is imported when it is first used: the tracer shares the errors, and must bring neither
 # numpy nor numpy's threads into a program that it records, or into the launcher while the program runs. (So
 # no module here may have the name of something that is public: importing it would put it in its place.)
 _HOME = {
+    "Blame": "blame_by_thread",
+    "Change": "difference",
+    "Code": "model",
+    "CodeBlame": "charges",
+    "Flame": "flames",
     "Gil": "model",
     "Outcome": "model",
+    "Pattern": "detectors.finding",
     "Process": "model",
+    "Scenario": "whatif.replay",
     "State": "model",
     "Statistics": "measures",
     "Thread": "model",
     "Trace": "trace",
     "Violation": "invariants",
+    "WaitAnatomy": "anatomy",
+    "blame": "blame_by_thread",
+    "WhatIf": "whatif.predict",
+    "check": "gate",
+    "code_blame": "charges",
+    "diff": "difference",
+    "flame": "flames",
     "load": "trace",
+    "patterns": "detectors.pattern",
     "statistics": "measures",
     "validate": "invariants",
+    "wait_anatomy": "anatomy",
+    "what_if": "whatif.predict",
 }
 
 

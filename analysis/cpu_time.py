@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import Int64s
-from .distribution import Distribution, distribution, distributions, narrow
+from .distribution import Distribution, distribution, distributions
 from .five_states import sums_of
 from .model import State
 from .onto_cpu import ON, UNSURE
@@ -57,13 +57,14 @@ class CpuFigures:
         self._trace = trace
         states = trace.states_by_column
         at = np.flatnonzero(states.state == State.STALLED)
-        self._stalls = narrow(states.duration[at])
+        self._stalls = states.duration[at]
         self._first_stall = np.searchsorted(at, states.first)
         self._of_thread = distributions(self._stalls, self._first_stall)
         count = len(trace.threads)
         self._time = trace.cpu_time[:, ON]
         self._unsure = trace.cpu_time[:, UNSURE]
         self._seen = _of_tasks(trace)
+        self._tasks = np.array(trace.tasks, np.int64)
         self._waiting = self._time - of_state[:, State.RUNNING] - of_state[:, State.NATIVE]
         table = trace.on_cpu
         thread = table["thread"]
@@ -86,9 +87,11 @@ class CpuFigures:
         return self._sums(threads, distribution(stalls))
 
     def _sums(self, threads: slice, stalled: Distribution) -> CpuStatistics:
+        # An exec makes two threads of one task, whose time is one.
+        once = np.unique(self._tasks[threads], return_index=True)[1]
         return CpuStatistics(
             time=int(self._time[threads].sum()),
-            seen=int(self._seen[threads].sum()),
+            seen=int(self._seen[threads][once].sum()),
             waiting=int(self._waiting[threads].sum()),
             stalled=stalled,
             preempted=int(self._preempted[threads].sum()),

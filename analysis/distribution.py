@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from .arrays import Float64s, Int32s, Int64s
+from .arrays import Float64s, Int64s
 
 PERCENTILES: Final = (50, 90, 99)
 
@@ -33,18 +33,13 @@ class Distribution:
 NONE: Final = Distribution(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0)
 
 
-def narrow(durations: Int64s) -> Int64s | Int32s:
-    """Return durations as 32 bits if they fit (2.1 s do): they are sorted twice as fast."""
-    return durations.astype(np.int32) if durations.max(initial=0) < 1 << 31 else durations
-
-
-def distributions(durations: Int64s | Int32s, first: Int64s) -> list[Distribution]:
+def distributions(durations: Int64s, first: Int64s) -> list[Distribution]:
     """Return the distributions of consecutive groups of durations.
 
     Parameters
     ----------
-    durations : ndarray of int64 or int32
-        ns; sorted in place within each group.
+    durations : ndarray of int64
+        ns; reordered in place within each group.
     first : ndarray of int64, shape (groups + 1,)
         Group i has the durations first[i] to first[i + 1].
     """
@@ -54,18 +49,24 @@ def distributions(durations: Int64s | Int32s, first: Int64s) -> list[Distributio
     if not len(some):
         return result
     for begin, end in zip(first[some].tolist(), first[some + 1].tolist(), strict=True):
-        durations[begin:end].sort()
+        durations[begin:end].partition(_around_percentiles(end - begin))  # a third of the time of sorting
     begin, count = first[some], counts[some]
     total = np.add.reduceat(durations, begin, dtype=np.int64)
-    columns = [count, total, durations[begin], total / count]
+    columns = [count, total, np.minimum.reduceat(durations, begin), total / count]
     columns += [_percentile(durations, begin, count, percent) for percent in PERCENTILES]
-    columns.append(durations[begin + count - 1])
+    columns.append(np.maximum.reduceat(durations, begin))
     for group, *figures in zip(some.tolist(), *(column.tolist() for column in columns), strict=True):
         result[group] = Distribution(*figures)
     return result
 
 
-def _percentile(durations: Int64s | Int32s, begin: Int64s, count: Int64s, percent: int) -> Float64s:
+def _around_percentiles(count: int) -> list[int]:
+    """Return the positions whose values percentiles are taken from."""
+    below = {percent * (count - 1) // 100 for percent in PERCENTILES}
+    return sorted(below | {min(position + 1, count - 1) for position in below})
+
+
+def _percentile(durations: Int64s, begin: Int64s, count: Int64s, percent: int) -> Float64s:
     whole, part = np.divmod(percent * (count - 1), 100)
     below = durations[begin + whole].astype(np.int64)
     above = durations[begin + np.minimum(whole + 1, count - 1)]
@@ -73,6 +74,6 @@ def _percentile(durations: Int64s | Int32s, begin: Int64s, count: Int64s, percen
     return result
 
 
-def distribution(durations: Int64s | Int32s) -> Distribution:
-    """Return the distribution of all these durations, which are sorted in place."""
+def distribution(durations: Int64s) -> Distribution:
+    """Return the distribution of all these durations, which are reordered in place."""
     return distributions(durations, np.array([0, len(durations)]))[0]

@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-FORMAT_VERSION: Final = 2
-READABLE_VERSIONS: Final = (1, 2)
+FORMAT_VERSION: Final = 3
+READABLE_VERSIONS: Final = (1, 2, 3)
 
 PACKET_SIZE: Final = 32768
 HEADER_SIZE: Final = 128
@@ -29,6 +29,7 @@ UNUSED_TIMESTAMP: Final = 1 << 61
 """Both timestamps of a packet that was prepared ahead and not used yet."""
 
 NO_GIL: Final = 0xFFFF
+LONG: Final = 0xFFFFFFFF
 
 PACKET_HEADER: Final = np.dtype(
     [
@@ -53,9 +54,9 @@ class Event(IntEnum):
     """Events of a gil stream. The names are those in the trace; `arg` is said where it means something."""
 
     GIL_WAIT = 1  # asked and found it held; stamp of the ask
-    GIL_TIMEOUT = 2  # one switch interval passed without the GIL
-    GIL_ACQUIRED = 3  # holds it now; no GIL_WAIT before it: it was free
-    GIL_RELEASED = 4
+    GIL_TIMEOUT = 2  # one switch interval passed without the GIL; arg: ns that it took (LONG: or longer)
+    GIL_ACQUIRED = 3  # holds it now; no GIL_WAIT before it: it was free; arg: frame, after a wait
+    GIL_RELEASED = 4  # arg: frame, if somebody waited for it; 0: not recorded
     GIL_DROP_REQUESTED = 5  # after its release this thread found a drop request pending
     GIL_ABANDONED = 6  # gave up waiting: the thread exits
     THREAD_START = 16  # arg: tid; the first event of a thread in its stream
@@ -74,6 +75,9 @@ class Name(IntEnum):
     RECORDING_FAILED = 35  # ref: errno; recording ended early at this stamp; text: what failed
     TASK = 36  # ref: tid; of sched/: first seen, or exec'd or renamed; text: "<pid> <ppid> <comm>"
     TASK_EXIT = 37  # ref: tid; of sched/; no text
+    CODE = 38  # ref: number of a code object; text: "<first line>\n<qualified name>\n<file>"
+    CODE_LINES = 39  # ref: code; text: a piece of its co_linetable, in hexadecimal
+    FRAME = 40  # ref: number of a frame; text: "<caller's frame or 0> <code> <instruction offset in bytes>"
 
 
 class Sched(IntEnum):

@@ -12,6 +12,9 @@ from .format import Event
 from .intervals import Intervals
 from .model import HANDOFF, State
 
+_AT_ONCE = 3
+"""Holds that may end in one nanosecond: two threads can't pass the lock on faster."""
+
 _RELEASED, _REQUESTED, _ACQUIRED = np.uint8(1), np.uint8(2), np.uint8(4)
 
 
@@ -117,3 +120,23 @@ def _within(time: Int64s, begin: Int64s, end: Int64s) -> Bools:
         return np.zeros(len(time), bool)
     at = np.searchsorted(begin, time, "right") - 1
     return (at >= 0) & (time <= end[at])
+
+
+def frames_of_holds(holds: Holds, thread: Int64s, time: Int64s, frame: Int32s) -> Int32s:
+    """Return for each hold the frame that was told of its release, -1: none was.
+
+    Parameters
+    ----------
+    thread, time, frame : ndarray
+        Of each release that a frame was told of: whose it was, when, and the frame.
+    """
+    frames = np.full(len(holds.released), -1, np.int32)
+    # Holds don't overlap, so releases are in order; only one of no length has a neighbour's time.
+    at = np.searchsorted(holds.released, time)
+    for _ in range(_AT_ONCE):
+        inside = at < len(frames)
+        at, thread, time, frame = at[inside], thread[inside], time[inside], frame[inside]
+        mine = (holds.thread[at] == thread) & (holds.released[at] == time)
+        frames[at[mine]] = frame[mine]
+        at, thread, time, frame = at[~mine] + 1, thread[~mine], time[~mine], frame[~mine]
+    return frames

@@ -13,7 +13,7 @@ import numpy as np
 
 from .arrays import Bools, Int64s, Table
 from .cpu_time import CpuFigures, CpuStatistics, times_in_states
-from .distribution import Distribution, distribution, distributions, narrow
+from .distribution import Distribution, distribution, distributions
 from .flow import handoff_matrix
 from .format import Event
 from .model import HELD, Gil, Process, State, Thread, total
@@ -229,13 +229,12 @@ def _durations(trace: Trace, positions: Int64s) -> _Durations:
     first = np.searchsorted(positions, intervals.first)
     durations = intervals.duration[positions]
     sums = _sums(durations, first)
-    values = narrow(durations)
-    threads = distributions(values, first)  # sorts each thread's; then all of a process's are
+    threads = distributions(durations, first)
     processes = []
     for process in trace.processes:
         mine = trace.threads_of(process)
-        processes.append(distribution(values[first[mine.start] : first[mine.stop]]))
-    whole = processes[0] if len(processes) == 1 else distribution(values)
+        processes.append(distribution(durations[first[mine.start] : first[mine.stop]]))
+    whole = processes[0] if len(processes) == 1 else distribution(durations)
     return _Durations(positions, first, sums, threads, processes, whole)
 
 
@@ -302,8 +301,8 @@ def _gil(trace: Trace, gil: Gil, wait: Distribution, hold: Distribution) -> GilS
     holds = trace.holds(gil)
     begin, end = trace.contended(gil)
     if sum(other.process == gil.process for other in trace.gils) > 1:
-        wait = distribution(narrow(intervals.duration[trace.waiting(gil)]))
-        hold = distribution(narrow(intervals.duration[trace.holding(gil)]))
+        wait = distribution(intervals.duration[trace.waiting(gil)])
+        hold = distribution(intervals.duration[trace.holding(gil)])
     handed = holds.handed_on()
     switched = holds.thread[:-1][handed] != holds.thread[1:][handed]
     return GilStatistics(

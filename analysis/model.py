@@ -127,6 +127,14 @@ RETRY: Final = _table(
 """Wake-ups for nothing: a thread that waits gets a CPU, and blocks again without the GIL."""
 
 
+FRAME: Final = _table(
+    ("caller", "<i4"),  # index of the frame that called it; -1: none, or it is too far out
+    ("code", "<i4"),  # index in Trace.codes
+    ("line", "<i4"),  # 0: the instruction has none
+)
+"""Python frames, each once: a place in a code object and how it was reached. Callers come first."""
+
+
 @dataclass(frozen=True)
 class Process:
     """One recorded process."""
@@ -171,6 +179,18 @@ class Thread:
     begin: int
     end: int
     main: bool
+
+
+@dataclass(frozen=True)
+class Code:
+    """One code object: a function, a module's or a class's body."""
+
+    index: int
+    process: int
+    name: str
+    """Qualified: "Parser.parse"."""
+    file: str
+    first_line: int
 
 
 @dataclass(frozen=True)

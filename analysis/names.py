@@ -13,11 +13,13 @@ from .packets import read_packets
 from .problems import Problems
 
 _HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
+_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME)
+_OF_THREADS = (Name.THREAD_NAME, Name.THREAD_ALIVE, Name.THREAD_COMM)
 
 
 @dataclass(frozen=True)
 class NameRecord:
-    """One record; `ref` is what the text names: a tid, or an errno."""
+    """One record; `ref` is what the text names: a tid, an errno, a code object, a frame."""
 
     time: int
     kind: Name
@@ -75,7 +77,10 @@ def _records(content: bytes) -> Iterator[NameRecord]:
         if kind not in Name._value2member_map_ or reserved:
             raise _Wrong(f"record id {kind}", "a known one")
         if ref == 0 and kind != Name.RECORDING_FAILED:
-            raise _Wrong(f"{Name(kind).name.lower()} of tid 0", "the tid of a thread")
+            expected = "a number from 1 on" if kind in _OF_CODE else "the tid of a thread"
+            raise _Wrong(
+                f"{Name(kind).name.lower()} of {'number' if kind in _OF_CODE else 'tid'} 0", expected
+            )
         text = content[position + _HEAD.size : end].decode(errors="replace")
         yield NameRecord(time, Name(kind), ref, text)
         position = (end + 8) & ~7  # the next one is aligned
@@ -99,7 +104,7 @@ def display_names(names: Names, *, pid: int, threads: list[tuple[int, int, int]]
     system: dict[int, str] = {}
     main = ""
     for record in names.records:
-        if record.kind == Name.RECORDING_FAILED:
+        if record.kind not in _OF_THREADS:
             continue
         if record.kind != Name.THREAD_NAME and record.ref == pid:
             main = record.text

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from .errors import TraceFormatError
 from .format import Event, Name
+from .frames import ProcessFrames, read_frames
 from .metadata import Metadata, read_metadata
 from .model import Process
 from .names import Names, display_names, read_names
@@ -50,6 +51,7 @@ class RecordedProcess:
     ended: str
     failure: str | None
     discarded: int
+    frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
 
     def numbered(self, index: int) -> Process:
         """Return what the model says of a process."""
@@ -106,13 +108,18 @@ def read_process(directory: Path, store: Store, problems: Problems) -> RecordedP
     else:
         names = Names(directory / "names", (), 0)
     streams = [stream for stream in streams if stream.first < stream.last]
-    recorded = _assemble(directory, metadata, streams, names, store)
+    recorded = _assemble(directory, metadata, streams, names, store, read_frames(names, problems))
     _check_complete(recorded, names, problems)
     return recorded
 
 
 def _assemble(
-    directory: Path, metadata: Metadata, streams: list[Stream], names: Names, store: Store
+    directory: Path,
+    metadata: Metadata,
+    streams: list[Stream],
+    names: Names,
+    store: Store,
+    frames: ProcessFrames,
 ) -> RecordedProcess:
     failures = list(names.of(Name.RECORDING_FAILED))
     begin = min((int(store.time[stream.first]) for stream in streams), default=metadata.recording_start)
@@ -130,6 +137,7 @@ def _assemble(
         ended="failed" if failures else "stopped" if stopped else "killed",
         failure=failures[0].text if failures else None,
         discarded=sum(stream.discarded for stream in streams) + names.discarded,
+        frames=frames,
     )
 
 

@@ -5,6 +5,9 @@ The interpreter makes a request without a call that could be seen, so it is work
 and has not changed hands since that wait began; a take withdraws what was asked of the holder before. A
 release answers a request if one was made in its hold.
 
+`requested` says of each hold whether its release answered a request, `first_requests` since when one was in
+force. The request is a flag of the holder's: it is there once, whoever of the waiters made it.
+
 The trace also says where a thread found a request pending, after its release. That alone is too little and
 too much: the next holder may have withdrawn it by then, so that it is not found; and up to 3.12, where a
 request belongs to the interpreter and not to the holder, it may be the one made to the next holder.
@@ -13,12 +16,13 @@ request belongs to the interpreter and not to the holder, it may be the one made
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 import numpy as np
 
 from .arrays import Bools, Int64s
 from .columns import Columns
-from .format import Event
+from .format import LONG, Event
 from .handoffs import Holds
 from .intervals import Intervals
 from .model import State
@@ -27,6 +31,9 @@ from .parallel import together
 OWN_REQUESTS = (3, 13)
 """The first version in which a request found is one made to the finder."""
 
+NEVER: Final = int(np.iinfo(np.int64).max)
+"""When a request was made that was not."""
+
 
 def timed_waits(columns: Columns, positions: Int64s) -> tuple[Int64s, Int64s]:
     """Return when the timed waits that ran out began and ended.
@@ -34,10 +41,13 @@ def timed_waits(columns: Columns, positions: Int64s) -> tuple[Int64s, Int64s]:
     Parameters
     ----------
     positions : ndarray of int64
-        Of GIL_TIMEOUT events in `columns`. The event before each is of the same thread: its ask, or the
-        timeout before.
+        Of GIL_TIMEOUT events in `columns`, whose arg is how long it took: a thread that wakes up for a
+        release and finds the GIL taken again begins a new one. Traces up to format 2 don't say it; there it
+        is taken to begin with the event before, of the same thread: its ask, or the timeout before.
     """
-    return columns.time[positions - 1], columns.time[positions]
+    ended, length = columns.time[positions], columns.arg[positions].astype(np.int64)
+    told = (length != 0) & (length != LONG)
+    return np.where(told, ended - length, columns.time[positions - 1]), ended
 
 
 def requested(holds: Holds, began: Int64s, ended: Int64s, trusted_until: int) -> Bools:
@@ -57,14 +67,38 @@ def requested(holds: Holds, began: Int64s, ended: Int64s, trusted_until: int) ->
         taken_over = _taken_over(holds)
 
         def ask(part: slice) -> None:
-            at = np.searchsorted(holds.acquired, ended[part], "right") - 1
-            asked = (at >= 0) & (ended[part] <= holds.released[at]) & (began[part] >= taken_over[at])
+            at, asked = _asked(holds, taken_over, began[part], ended[part])
             made[at[asked]] = True
 
         middle = len(ended) // 2
         parts = [slice(middle), slice(middle, None)]
         together([partial(ask, part) for part in parts], events=len(ended))
     return made & holds.release_seen
+
+
+def first_requests(holds: Holds, began: Int64s, ended: Int64s) -> Int64s:
+    """Return when the first drop request to each hold was made, ns: shape (holds,); NEVER where none was.
+
+    That is the end of the first timed wait that ran out in the hold and had begun since its thread took the
+    GIL over. Of a request that was found, but whose waiter is not known, nobody knows when: NEVER.
+
+    Parameters
+    ----------
+    began, ended : ndarray of int64
+        The timed waits for this GIL that ran out: see `timed_waits`.
+    """
+    first = np.full(len(holds.acquired), NEVER)
+    if len(first) and len(ended):
+        at, asked = _asked(holds, _taken_over(holds), began, ended)
+        np.minimum.at(first, at[asked], ended[asked])
+    return first
+
+
+def _asked(holds: Holds, taken_over: Int64s, began: Int64s, ended: Int64s) -> tuple[Int64s, Bools]:
+    """Return in which hold each timed wait ran out, and whether that made a request to it."""
+    at = np.searchsorted(holds.acquired, ended, "right") - 1
+    asked: Bools = (at >= 0) & (ended <= holds.released[at]) & (began >= taken_over[at])
+    return at, asked
 
 
 def _taken_over(holds: Holds) -> Int64s:

@@ -32,12 +32,28 @@ figures are null when count is 0.
     processes         [{
         pid, ppid, argv, python_version, python_implementation, hostname, switch_interval_ns,
         begin_ns, end_ns, ended ("stopped", "killed", "failed"), failure (text or null), discarded,
-        time_ns, states_ns, cpu, counts, wait_ns, hold_ns,
+        time_ns, states_ns, cpu, counts, wait_ns, hold_ns, anatomy,
         gils    [{number, held_ns, contended_ns, held_share, contended_share, handoffs, switches,
                   requested_handoffs, wait_ns, hold_ns}],
-        threads [{tid, name, main, begin_ns, end_ns, time_ns, states_ns, cpu, counts, wait_ns, hold_ns}]
+        threads [{tid, name, main, begin_ns, end_ns, time_ns, states_ns, cpu, counts, wait_ns, hold_ns,
+                  anatomy}]
     }]
     handoffs          [{pid, from_tid, to_tid, count, requested}]: the handoff matrix without its zeros
+    blame             [{pid, blocked_tid, holder_tid, time_ns, waits}]: who waited while who held the lock;
+                      holder_tid null: nobody, as far as is known
+    patterns          [{"name", "score", "begin_ns", "end_ns", "pid", "tids", "figures", "sentence"}], the
+                      highest score first: analysis.detectors
+    code              {"waited_ns": all waits, "nobody_ns": the part in which nobody held the lock,
+                      "unknown_ns": charged to holds whose code was not recorded,
+                      "lines": the 50 worst that held it meanwhile, [{"function", "file", "line" (null: not
+                      recorded), "waited_ns", "contended_ns", "holds", "requested", "longest_ns",
+                      "longest_at_ns", "slowest_ns": from a drop request to the release, "threads"}],
+                      "waiting": the 50 that waited longest, [{"function", "file", "line", "waited_ns",
+                      "waits", "longest_ns", "longest_at_ns"}]}; see analysis.charges
+
+`anatomy` of the whole, of a process and of a thread: {"politeness_ns", "response_ns", "overtaken_ns",
+"handoff_ns", "unknown_ns"}, which sum to wait_ns.total, and of each of the first three "stalled_*_ns", the
+part in which the holder had no CPU; see analysis.anatomy.
 """
 
 from __future__ import annotations
@@ -45,7 +61,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from . import code_words
+from .anatomy import PARTS, STALLED, Parts, WaitAnatomy, wait_anatomy
+from .blame_by_thread import NOBODY, blame
+from .charges import code_blame
 from .cpu_time import CpuStatistics
+from .detectors.finding import Pattern
+from .detectors.pattern import patterns
 from .distribution import Distribution
 from .measures import GilStatistics, ProcessStatistics, Statistics, ThreadStatistics, statistics
 from .model import HELD, WITHOUT, State, total
@@ -53,6 +75,7 @@ from .trace import Trace
 from .verdict import verdict
 
 SUMMARY_VERSION = 1
+_LINES = 50
 
 _STATES = (
     State.RUNNING,
@@ -69,6 +92,7 @@ _STATES = (
 def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
     """Return the summary of a trace as what `json.dumps` takes; the schema is in this module's docstring."""
     figures = figures or statistics(trace)
+    anatomy = wait_anatomy(trace)
     offset = trace.processes[0].utc_offset if trace.processes else 0
     return {
         "summary_version": SUMMARY_VERSION,
@@ -84,8 +108,12 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
         "scheduling": _scheduling(trace),
         "discarded": sum(process.discarded for process in trace.processes),
         "skipped": list(trace.skipped),
-        "processes": [_process(process) for process in figures.processes],
+        "anatomy": _anatomy(anatomy.whole),
+        "processes": [_process(process, anatomy) for process in figures.processes],
         "handoffs": _flow(trace, figures),
+        "blame": _blame(trace),
+        "patterns": [_pattern(trace, pattern) for pattern in patterns(trace)],
+        "code": code_words.to_json(trace, code_blame(trace), _LINES),
     }
 
 
@@ -138,7 +166,7 @@ def _distribution(of: Distribution) -> dict[str, int | None]:
     return {key: None if empty and key not in ("count", "total") else value for key, value in figures.items()}
 
 
-def _process(of: ProcessStatistics) -> dict[str, Any]:
+def _process(of: ProcessStatistics, anatomy: WaitAnatomy) -> dict[str, Any]:
     process = of.process
     return {
         "pid": process.pid,
@@ -154,8 +182,9 @@ def _process(of: ProcessStatistics) -> dict[str, Any]:
         "failure": process.failure,
         "discarded": process.discarded,
         **_amounts(of),
+        "anatomy": _anatomy(anatomy.processes[process.index]),
         "gils": [_gil(gil) for gil in of.gils],
-        "threads": [_thread(thread) for thread in of.threads],
+        "threads": [_thread(thread, anatomy) for thread in of.threads],
     }
 
 
@@ -174,7 +203,7 @@ def _gil(of: GilStatistics) -> dict[str, Any]:
     }
 
 
-def _thread(of: ThreadStatistics) -> dict[str, Any]:
+def _thread(of: ThreadStatistics, anatomy: WaitAnatomy) -> dict[str, Any]:
     thread = of.thread
     return {
         "tid": thread.tid,
@@ -183,7 +212,39 @@ def _thread(of: ThreadStatistics) -> dict[str, Any]:
         "begin_ns": thread.begin,
         "end_ns": thread.end,
         **_amounts(of),
+        "anatomy": _anatomy(anatomy.threads[thread.index]),
     }
+
+
+def _anatomy(parts: Parts) -> dict[str, int]:
+    return {f"{name}_ns": getattr(parts, name) for name in (*PARTS, *STALLED)}
+
+
+def _pattern(trace: Trace, pattern: Pattern) -> dict[str, Any]:
+    return {
+        "name": pattern.name,
+        "score": pattern.score,
+        "begin_ns": pattern.begin,
+        "end_ns": pattern.end,
+        "pid": trace.processes[pattern.process].pid,
+        "tids": [trace.threads[thread].tid for thread in pattern.threads],
+        "figures": dict(pattern.figures),
+        "sentence": pattern.sentence,
+    }
+
+
+def _blame(trace: Trace) -> list[dict[str, int | None]]:
+    threads, processes = trace.threads, trace.processes
+    return [
+        {
+            "pid": processes[threads[blocked].process].pid,
+            "blocked_tid": threads[blocked].tid,
+            "holder_tid": None if holder == NOBODY else threads[holder].tid,
+            "time_ns": time,
+            "waits": waits,
+        }
+        for blocked, holder, time, waits in blame(trace).table.tolist()
+    ]
 
 
 def _flow(trace: Trace, figures: Statistics) -> list[dict[str, int]]:

@@ -20,6 +20,7 @@ from .rows import Row, rows
 from .trace import Trace
 from .units import count, duration, share
 from .verdict import verdict
+from .why import why
 
 HOLD: Final = "#0072B2"
 WAIT: Final = "#D55E00"
@@ -66,6 +67,8 @@ def print_summary(trace: Trace, console: Console | None = None, figures: Statist
         console.print()
         for table in _tables(console, list(rows(figures))):
             console.print(table, highlight=False)
+        for number, answer in enumerate(why(trace)):
+            console.print(Text(answer if number else f"\n{answer}"), highlight=False)
         for remark in _remarks(trace):
             console.print(Text(remark, style="yellow"), highlight=False)
     finally:

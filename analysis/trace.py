@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from . import requests
+from .anatomy import anatomy_table
+from .anatomy_clock import GilClock
 from .arrays import Bools, Int32s, Int64s, Table
 from .columns import Columns, make_columns
 from .errors import TraceFormatError
 from .five_states import Merged, States, cpu_interval_table, cpu_time, merge, split, without_cpus
-from .format import EVENT_SIZE, NO_GIL
+from .format import EVENT_SIZE, NO_GIL, Event
+from .frames import Frames, join_frames
 from .grammar import LOST
-from .handoffs import Holds, first_releases, handoff_table, holds_of
+from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_of
 from .intervals import Intervals, interval_table, make_intervals, state_table
-from .model import CPU_INTERVAL, EVENT, HANDOFF, ON_CPU, RETRY, Gil, Process, Thread
+from .model import CPU_INTERVAL, EVENT, HANDOFF, ON_CPU, RETRY, Code, Gil, Process, Thread
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .placement import place
 from .problems import Problems
@@ -51,6 +54,8 @@ class Trace:
         What the OS scheduler did, where that was recorded.
     tasks : tuple of int
         For each thread the index of its task in `scheduling`, -1: none.
+    stacks : Frames
+        Python frames, where they were recorded: `codes` and `frames` are what they consist of.
     """
 
     path: Path
@@ -63,6 +68,7 @@ class Trace:
     skipped: list[str] = field(default_factory=list)
     scheduling: Scheduling | None = field(default=None, repr=False)
     tasks: tuple[int, ...] = field(default=(), repr=False)
+    stacks: Frames = field(default_factory=lambda: join_frames(()), repr=False)
 
     @cached_property
     def intervals_by_column(self) -> Intervals:
@@ -124,6 +130,11 @@ class Trace:
         return wait_table(self.columns, self.intervals_by_column, self.gil_of_events)
 
     @cached_property
+    def anatomy(self) -> Table:
+        """The ANATOMY table (analysis.anatomy): what each wait was spent on, in the order of `waits`."""
+        return anatomy_table(self)
+
+    @cached_property
     def on_cpu(self) -> Table:
         """The ON_CPU table: shape (stretches on a CPU,), sorted by (tid, start); empty without scheduling."""
         stretches = self.stretches
@@ -161,6 +172,48 @@ class Trace:
             return tables[0]
         return np.concatenate(tables) if tables else np.empty(0, HANDOFF)
 
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """The code objects that a thread was in when it let go of a GIL or got it after a wait."""
+        return self.stacks.codes
+
+    @property
+    def frames(self) -> Table:
+        """The FRAME table: shape (frames,)."""
+        return self.stacks.table
+
+    @cached_property
+    def wait_frames(self) -> Int32s:
+        """For each of `waits` the frame, an index in `frames`, that wanted the GIL; -1: unknown."""
+        intervals = self.intervals_by_column
+        frames = np.full(len(intervals.waiting), -1, np.int32)
+        ended = np.flatnonzero(intervals.kind_after(intervals.waiting) == Event.GIL_ACQUIRED)
+        frames[ended] = self._frames_at(intervals.event[intervals.waiting[ended] + 1])
+        return frames
+
+    def release_frames(self, gil: Gil) -> Int32s:
+        """Return for each of the `holds` of a GIL the frame at its end: an index in `frames`, -1: unknown.
+
+        It is recorded where somebody waited then.
+        """
+        holds = self.holds(gil)
+        events = self._events_of(self.processes[gil.process])
+        told = (self.columns.kind[events] == Event.GIL_RELEASED) & (self.columns.arg[events] != 0)
+        if sum(other.process == gil.process for other in self.gils) > 1:
+            told &= self.columns.gil[events] == gil.number
+        position = np.flatnonzero(told) + events.start
+        thread, time = self.columns.thread_of(position), self.columns.time[position]
+        return frames_of_holds(holds, thread, time, self._frames_at(position))
+
+    def _frames_at(self, position: Int64s) -> Int32s:
+        """Return the frames that events, in order, name."""
+        frames = np.full(len(position), -1, np.int32)
+        for process in self.processes:
+            events = self._events_of(process)
+            mine = slice(*np.searchsorted(position, [events.start, events.stop]).tolist())
+            frames[mine] = self.stacks.of(process.index, self.columns.arg[position[mine]])
+        return frames
+
     @cached_property
     def gil_of_events(self) -> Int32s:
         """For each event in `columns` the index of its GIL, or -1."""
@@ -188,13 +241,29 @@ class Trace:
 
     def _requested(self, gil: Gil, holds: Holds) -> Bools:
         process = self.processes[gil.process]
-        alone = sum(other.process == gil.process for other in self.gils) == 1
-        at = requests.timeouts(self.columns, self._events_of(process), None if alone else gil.number)
         if process.version >= requests.OWN_REQUESTS:
             trusted_until = self.end
         else:
             trusted_until = requests.all_known(self.intervals_by_column, self.threads_of(process))
-        return requests.requested(holds, *requests.timed_waits(self.columns, at), trusted_until)
+        return requests.requested(holds, *self.timed_waits(gil), trusted_until)
+
+    def timed_waits(self, gil: Gil) -> tuple[Int64s, Int64s]:
+        """Return when the timed waits for a GIL that ran out, an interval each, began and ended, in ns."""
+        events = self._events_of(self.processes[gil.process])
+        alone = sum(other.process == gil.process for other in self.gils) == 1
+        at = requests.timeouts(self.columns, events, None if alone else gil.number)
+        return requests.timed_waits(self.columns, at)
+
+    def first_requests(self, gil: Gil) -> Int64s:
+        """Return when the first drop request to each of `holds(gil)` was made, ns; requests.NEVER: none."""
+        return requests.first_requests(self.holds(gil), *self.timed_waits(gil))
+
+    def gil_clock(self, gil: Gil) -> GilClock:
+        """Return how long a GIL was held and asked for, up to any time."""
+        if gil.index not in self._clocks:
+            begin = self.processes[gil.process].begin
+            self._clocks[gil.index] = GilClock.of(self.holds(gil), self.first_requests(gil), begin)
+        return self._clocks[gil.index]
 
     def contended(self, gil: Gil) -> tuple[Int64s, Int64s]:
         """Return the stretches in which at least one thread waits for a GIL: their begins and ends, in ns."""
@@ -235,6 +304,10 @@ class Trace:
 
     @cached_property
     def _holds(self) -> dict[int, Holds]:
+        return {}
+
+    @cached_property
+    def _clocks(self) -> dict[int, GilClock]:
         return {}
 
     @cached_property
@@ -314,6 +387,7 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
         skipped=problems.skipped,
         scheduling=scheduling,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
+        stacks=join_frames([process.frames for process in processes]),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import hypothesis.strategies as st
 
@@ -99,13 +100,13 @@ class Schedule:
         del self.holder[gil]
         self.last_holder[gil] = thread
 
-    def finish(self, path: Path, *, stop: bool) -> Path:
+    def finish(self, path: Path, *, stop: bool, **environment: Any) -> Path:
         """Write it."""
         for thread in self.state:
             if thread not in self.gone:
                 self.become(thread, self.state[thread])
         with TraceWriter(path) as writer:
-            process = writer.process(100)
+            process = writer.process(100, **environment)
             process.events(self.events)
             for thread in self.begun:
                 process.name(100 + thread, self.begun[thread], f"thread number {thread}")

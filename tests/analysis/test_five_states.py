@@ -435,6 +435,9 @@ def test_a_python_that_becomes_another_program(tmp_path: Path) -> None:
     assert [process.pid for process in trace.processes] == [100, 100]
     assert of(trace, 1) == [(120, 130, N, 0), (130, 150, B, -1), (150, 200, N, 0)]
     assert analysis.validate(trace) == []
+    cpu = analysis.statistics(trace).cpu
+    assert cpu is not None
+    assert cpu.seen == 130 + 50  # one task, though it is two threads
 
 
 def test_no_task_has_such_a_tid(tmp_path: Path) -> None:

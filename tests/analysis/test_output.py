@@ -203,6 +203,16 @@ def test_json(tmp_path: Path) -> None:
         },
         "wait_ns": dict.fromkeys(("total", "min", "mean", "p50", "p90", "p99", "max"), 1100) | {"count": 1},
         "hold_ns": dict.fromkeys(("total", "min", "mean", "p50", "p90", "p99", "max"), 900) | {"count": 1},
+        "anatomy": {
+            "politeness_ns": 500,
+            "response_ns": 500,
+            "overtaken_ns": 0,
+            "handoff_ns": 100,
+            "unknown_ns": 0,
+            "stalled_politeness_ns": 0,
+            "stalled_response_ns": 0,
+            "stalled_overtaken_ns": 0,
+        },
     }
     assert main_thread["main"]
     [gil] = process["gils"]
@@ -211,6 +221,15 @@ def test_json(tmp_path: Path) -> None:
         {"pid": 100, "from_tid": 100, "to_tid": 101, "count": 1, "requested": 1},
         {"pid": 100, "from_tid": 101, "to_tid": 100, "count": 1, "requested": 0},
     ]
+    assert summary["blame"] == [
+        {"pid": 100, "blocked_tid": 100, "holder_tid": None, "time_ns": 50, "waits": 1},
+        {"pid": 100, "blocked_tid": 100, "holder_tid": 101, "time_ns": 500, "waits": 1},
+        {"pid": 100, "blocked_tid": 101, "holder_tid": None, "time_ns": 100, "waits": 1},
+        {"pid": 100, "blocked_tid": 101, "holder_tid": 100, "time_ns": 1000, "waits": 1},
+    ]
+    whole = {"waited_ns": 1650, "nobody_ns": 150, "unknown_ns": 1500}
+    assert {key: summary["code"][key] for key in whole} == whole
+    assert [line["function"] for line in summary["code"]["lines"]] == [None]
 
 
 def test_json_of_nothing(tmp_path: Path) -> None:
@@ -313,3 +332,11 @@ def test_shares(part: float, text: str) -> None:
 
 def test_counts() -> None:
     assert count(1234567) == "1,234,567"
+
+
+@pytest.mark.parametrize("command", [[], ["blame"], ["whatif"], ["diff"]])
+def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    assert ended.value.code == 0
+    assert "usage: python -m analysis" in capsys.readouterr().out

@@ -10,7 +10,7 @@ import analysis
 from tests.synthetic import TraceWriter
 
 A, B, C = 101, 102, 103
-Events = list[tuple[int, int, str]]
+Events = list[tuple[int | str, ...]]
 
 
 def requested(path: Path, events: Events, *, version: str = "3.11.7") -> list[bool]:
@@ -33,7 +33,12 @@ def test_a_wait_ran_out_in_the_hold(tmp_path: Path, version: str) -> None:
 
 
 def test_nobody_ran_out_of_time(tmp_path: Path) -> None:
-    events = [(A, 10, "gil_acquired"), (B, 20, "gil_wait"), (A, 60, "gil_released"), (B, 61, "gil_acquired")]
+    events: Events = [
+        (A, 10, "gil_acquired"),
+        (B, 20, "gil_wait"),
+        (A, 60, "gil_released"),
+        (B, 61, "gil_acquired"),
+    ]
     assert requested(tmp_path / "t", events) == [False]
 
 
@@ -50,6 +55,22 @@ def test_a_switch_since_the_wait_began_asks_nothing(tmp_path: Path) -> None:
         (B, 81, "gil_acquired"),
     ]
     assert requested(tmp_path / "t", events) == [False, False]
+
+
+@pytest.mark.parametrize(("length", "asked"), [(29, True), (30, False), (0xFFFFFFFF, False)])
+def test_a_wait_begun_anew_asks_the_holder_of_then(tmp_path: Path, length: int, asked: bool) -> None:
+    """Woken by A's release, B finds the GIL C's and waits anew: before C took it, or after?"""
+    events: Events = [
+        (A, 10, "gil_acquired"),
+        (B, 20, "gil_wait"),
+        (C, 30, "gil_wait"),
+        (A, 40, "gil_released"),
+        (C, 41, "gil_acquired"),
+        (B, 70, "gil_timeout", 0, length),
+        (C, 80, "gil_released"),
+        (B, 81, "gil_acquired"),
+    ]
+    assert requested(tmp_path / "t", events) == [False, asked]
 
 
 def test_the_same_thread_again_is_no_switch(tmp_path: Path) -> None:

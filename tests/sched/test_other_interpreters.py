@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.launcher.support import Launcher
+from tests.launcher.support import Launcher, free_threaded
 from tests.sched.support import Intervals, execute, needs_perf, sched_of
 
 pytestmark = [
@@ -69,3 +69,20 @@ def test_pypys_threads_take_turns(launcher: Launcher) -> None:
 def test_jythons_threads_run_at_once(launcher: Launcher) -> None:
     # How much depends on what else wants the CPUs; taking turns would be nearly nothing at all.
     assert max(share_at_once(launcher, "jython", 15_000_000) for _ in range(3)) > 0.1
+
+
+def test_threads_of_a_free_threaded_python_have_names(launcher: Launcher, interpreters: list[str]) -> None:
+    """From the kernel: there is no GIL whose taker could be told."""
+    python = free_threaded(interpreters)
+    if python is None:
+        pytest.skip("no free-threaded interpreter here (GILSCOPE_PYTHONS names some)")
+    source = """
+    import threading, time
+    threads = [threading.Thread(target=time.sleep, args=(0.01,), name=f"worker {n}") for n in range(2)]
+    for thread in threads: thread.start()
+    threads[1].join()
+    """
+    run = launcher.record(source, options=("--python", python))
+    names = [thread.name for thread in run.load().threads]
+    assert sorted(names)[-2:] == ["worker 0", "worker 1"]
+    assert names[0].startswith("python")

@@ -64,13 +64,14 @@ def stolen() -> int:
     return int(Path("/proc/stat").read_text().split()[8]) * 10_000_000
 
 
-def agree(recorded: int, clock: int, taken: int, processes: int = 1, switches: int = 0) -> bool:
-    """Within 2 % or 1 ms; a clock also counts what the kernel does around a switch, beyond its record.
+def agree(recorded: int, clock: int, taken: int, processes: int = 1) -> bool:
+    """Within 2 % or 1 ms.
 
-    That was some 30 us a switch on a virtual machine.
+    A clock also counts the CPU's way out of idleness, before the thread is there: some 20 us a wake-up on a
+    virtual machine. `test_witness` compares without that.
     """
     allowed = max(0.02 * clock, processes * 1_000_000)
-    return -allowed - 50_000 * switches <= recorded - clock <= allowed + taken
+    return -allowed <= recorded - clock <= allowed + taken
 
 
 def test_threads_agree_with_their_clocks(launcher: Launcher) -> None:
@@ -79,14 +80,10 @@ def test_threads_agree_with_their_clocks(launcher: Launcher) -> None:
         run = launcher.record(CLOCKS, options=("--force",))
         taken = stolen() - before
         recorded = sched_of(run)
-        on_cpu, rows = recorded.on_cpu(), recorded.by_thread()
+        on_cpu = recorded.on_cpu()
         clocks = {int(tid): clock for tid, clock in printed(run).items()}
         assert len(clocks) == 6
-        wrong = {
-            tid: (on_cpu[tid], at)
-            for tid, at in clocks.items()
-            if not agree(on_cpu[tid], at, taken, switches=len(rows[tid]))
-        }
+        wrong = {tid: (on_cpu[tid], at) for tid, at in clocks.items() if not agree(on_cpu[tid], at, taken)}
         if not wrong:
             return
     raise AssertionError(wrong)

@@ -1,0 +1,37 @@
+"""What a detector finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One pattern, with its evidence.
+
+    Attributes
+    ----------
+    name : str
+        "convoy", "thrashing", "hog", "starvation", "stalled holder" or "no contention".
+    score : float
+        How much of it there is, 0 to 1; each detector defines its own.
+    begin, end : int
+        Where to look, ns of CLOCK_MONOTONIC.
+    process : int
+        Index in Trace.processes.
+    threads : tuple of int
+        Those that it is about, indices in Trace.threads.
+    figures : mapping of str to int or float
+        Durations are in ns, and end in _ns.
+    sentence : str
+    """
+
+    name: str
+    score: float
+    begin: int
+    end: int
+    process: int
+    threads: tuple[int, ...]
+    figures: Mapping[str, int | float]
+    sentence: str

@@ -1,0 +1,218 @@
+"""What the replay's program is made from: intervals with the work that was done in them, and their order.
+
+An interval is named by its position in `Intervals` throughout; arrays have one element an interval unless
+something else is said. Times and durations are in ns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .. import requests
+from ..arrays import Bools, Int32s, Int64s
+from ..intervals import Intervals
+from ..model import HELD, Gil, State
+from ..trace import Trace
+
+NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class LockOrder:
+    """The holds of one GIL in the order of the lock, those whose acquire was seen."""
+
+    gil: Gil
+    at: Int64s
+    """Their intervals."""
+    acquired: Int64s
+    released: Int64s
+    thread: Int32s
+    requested: Bools
+
+    def before(self, time: Int64s) -> Int64s:
+        """Return which hold began last before each time; -1: none."""
+        found: Int64s = np.searchsorted(self.acquired, time, "left") - 1
+        return found
+
+
+class Recording:
+    """A trace as the replay sees it."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.intervals: Intervals = trace.intervals_by_column
+        intervals = self.intervals
+        self.start, self.end = intervals.start, intervals.start + intervals.duration
+        self.state = intervals.state
+        self.thread = np.repeat(np.arange(len(trace.threads), dtype=np.int32), np.diff(intervals.first))
+        self.gil = np.where(self.state >= State.WAITING, trace.gil_of_events[intervals.event], -1)
+        self.scheduled = trace.scheduling is not None
+
+    @cached_property
+    def last(self) -> Bools:
+        """Whether it is its thread's last."""
+        last = np.zeros(len(self.start), bool)
+        last[self.intervals.first[1:] - 1] = True
+        return last
+
+    @cached_property
+    def orders(self) -> list[LockOrder]:
+        """One for each GIL."""
+        return [self._order(gil) for gil in self.trace.gils]
+
+    def _order(self, gil: Gil) -> LockOrder:
+        holds = self.trace.holds(gil)
+        at = self.trace.holding(gil)
+        acquired = self.start[at]
+        if not (acquired[1:] > acquired[:-1]).all():
+            at = at[np.lexsort((self.end[at], acquired))]
+        seen = holds.acquire_seen
+        requested = holds.requested if seen.all() else holds.requested[seen]
+        return LockOrder(gil, at, self.start[at], self.end[at], self.thread[at], requested)
+
+    # Work: time in a hold, less what the thread lost its CPU to other threads of the trace: the replay has
+    # them compete anew. What it lost to other programs stays: they are not in the replay, and would be there
+    # again. Without scheduling a stretch without the GIL is no work at all.
+
+    @cached_property
+    def _worked(self) -> tuple[Int64s, Int64s, Int64s]:
+        """For states: their key by (thread, time), work in holds before each, and work in each."""
+        states = self.trace.states_by_column
+        held = np.isin(states.state, HELD)
+        works = np.where(held, states.duration, 0)
+        stalled = np.flatnonzero(states.state == State.STALLED)
+        works[stalled] -= self._full(states.start[stalled], states.duration[stalled])
+        before = np.zeros(len(works) + 1, np.int64)
+        np.cumsum(works, out=before[1:])
+        thread = np.repeat(np.arange(len(self.trace.threads)), np.diff(states.first))
+        return self._key(thread, states.start), before, works
+
+    def _full(self, begin: Int64s, duration: Int64s) -> Int64s:
+        """Return how long, within these stretches, all CPUs ran threads of the trace."""
+        begins, before = self._all_busy
+
+        def until(time: Int64s) -> Int64s:
+            at = np.searchsorted(begins, time, "right") - 1
+            inside = np.maximum(at, 0)
+            passed = np.minimum(time - begins[inside], before[inside + 1] - before[inside])
+            full: Int64s = np.where(at >= 0, before[inside] + passed, 0)
+            return full
+
+        return until(begin + duration) - until(begin) if len(begins) else np.zeros(len(begin), np.int64)
+
+    @cached_property
+    def _all_busy(self) -> tuple[Int64s, Int64s]:
+        """Begins of the stretches in which all CPUs ran threads of the trace, and their sums before each."""
+        assert self.trace.scheduling is not None
+        on_cpu, cpus = self.trace.on_cpu, max(len(self.trace.scheduling.cpus), 1)
+        time = np.concatenate([on_cpu["start"], on_cpu["start"] + on_cpu["duration"]])
+        change = np.repeat([1, -1], len(on_cpu))
+        order = np.lexsort((change, time))
+        running = np.cumsum(change[order])
+        full = np.flatnonzero(running[:-1] >= cpus)
+        begins = time[order][full]
+        before = np.zeros(len(full) + 1, np.int64)
+        np.cumsum(time[order][full + 1] - begins, out=before[1:])
+        return begins, before
+
+    def _key(self, thread: Int32s | Int64s, time: Int64s) -> Int64s:
+        begin = int(self.start.min(initial=0)) if len(self.start) else 0
+        span = int(self.end.max(initial=0)) - begin + 2
+        key: Int64s = thread.astype(np.int64) * span + (time - begin)
+        return key
+
+    def work_until(self, interval: Int64s, time: Int64s) -> Int64s:
+        """Return the work in these holds up to these times, which are in them."""
+        start = self.start[interval]
+        if not self.scheduled:
+            passed: Int64s = time - start
+            return passed
+        key, before, works = self._worked
+        thread = self.thread[interval]
+        done: Int64s = np.zeros(len(time), np.int64)
+        for sign, moment in ((1, time), (-1, start)):
+            wanted = self._key(thread, moment)
+            at = np.searchsorted(key, wanted, "right") - 1
+            done += sign * (before[at] + np.minimum(wanted - key[at], works[at]))
+        return done
+
+    @cached_property
+    def work(self) -> Int64s:
+        """Work in holds; 0 elsewhere."""
+        holding = self.state == State.HOLDING
+        if not self.scheduled:
+            return np.where(holding, self.intervals.duration, 0)
+        work = np.zeros(len(self.start), np.int64)
+        np.add.at(work, self.trace.states_by_column.of, self._worked[2])
+        return work
+
+    @cached_property
+    def native(self) -> Int64s:
+        """Work without the GIL: NATIVE; none is known without scheduling."""
+        return self._of_state(State.NATIVE)
+
+    @cached_property
+    def blocked(self) -> Int64s:
+        """What is left of stretches without the GIL."""
+        without = (self.state == State.RELEASED) | (self.state == State.UNKNOWN)
+        blocked = np.where(without, self.intervals.duration - self.native, 0)
+        return blocked - self._preempted if self.scheduled else blocked
+
+    @cached_property
+    def _preempted(self) -> Int64s:
+        """How long a thread without the GIL had lost its CPU to others of the trace."""
+        states, on_cpu = self.trace.states_by_column, self.trace.on_cpu
+        lost = on_cpu[on_cpu["preempted"] & (on_cpu["thread"] >= 0)]
+        ends = np.sort(self._key(lost["thread"], lost["start"] + lost["duration"]))
+        off = np.flatnonzero(states.state == State.BLOCKED)
+        begins = self._key(self.thread[states.of[off]], states.start[off])
+        sums = np.zeros(len(self.start), np.int64)
+        if len(ends):
+            at = np.minimum(np.searchsorted(ends, begins), len(ends) - 1)
+            off = off[ends[at] == begins]
+            np.add.at(sums, states.of[off], self._full(states.start[off], states.duration[off]))
+        return sums
+
+    def _of_state(self, state: State) -> Int64s:
+        """Return, for each interval, how long it was in a state."""
+        sums = np.zeros(len(self.start), np.int64)
+        if self.scheduled:
+            states = self.trace.states_by_column
+            at = np.flatnonzero(states.state == state)
+            np.add.at(sums, states.of[at], states.duration[at])
+        return sums
+
+    @property
+    def lost_to_others(self) -> float:
+        """Share of the time in holds in which other programs had the thread's CPU."""
+        held = int(self.intervals.duration[self.state == State.HOLDING].sum())
+        stalled = int(self._of_state(State.STALLED).sum())
+        gone = held - int(self.work.sum())
+        return (stalled - gone) / held if held else 0.0
+
+    # Requests.
+
+    def request_times(self, order: LockOrder) -> tuple[Int64s, Int64s, Int64s]:
+        """Return when each hold in this order was first asked to let go (NEVER: it was not).
+
+        Also, of all timed waits for its GIL that ran out, when they began and ended. See
+        `analysis.requests` for when one that ran out is a request.
+        """
+        trace, gil = self.trace, order.gil
+        alone = sum(other.process == gil.process for other in trace.gils) == 1
+        threads = trace.threads_of(trace.processes[gil.process])
+        first = trace.columns.first
+        events = slice(int(first[threads.start]), int(first[threads.stop]))
+        at = requests.timeouts(trace.columns, events, None if alone else gil.number)
+        began, ended = requests.timed_waits(trace.columns, at)
+        asked = np.full(len(order.at), NEVER)
+        if len(order.at) and len(ended):
+            changed = np.append(True, order.thread[1:] != order.thread[:-1])
+            since = order.acquired[np.maximum.accumulate(np.where(changed, np.arange(len(changed)), 0))]
+            hold = np.maximum(np.searchsorted(order.acquired, ended, "right") - 1, 0)
+            does = (ended >= order.acquired[hold]) & (ended <= order.released[hold]) & (began >= since[hold])
+            np.minimum.at(asked, hold[does], ended[does])
+        return asked, began, ended

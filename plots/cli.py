@@ -1,20 +1,44 @@
-"""`python -m plots TRACE -o FILE`: draw a trace's timeline."""
+"""`python -m plots TRACE -o FILE`: draw a trace's timeline, or another figure of it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import analysis
 from analysis.errors import GilscopeError
 
+from .anatomy import wait_anatomy
+from .blame import blame
 from .cpus import cpus
+from .distributions import ecdf
+from .flames import flame
+from .handoff_graph import handoff_graph
+from .handoffs import handoff_matrix
 from .timeaxis import parse_time
 from .timeline import save, save_timeline, suffix_of
 from .window import AROUND, PlotError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from analysis.trace import Trace
+
+_TIMELINE: Final = "timeline"
+_CPUS: Final = "cpus"
+_OF_ALL: Final[dict[str, Callable[[Trace], Axes]]] = {
+    "ecdf-waits": lambda trace: ecdf(trace, "waits"),
+    "ecdf-holds": lambda trace: ecdf(trace, "holds"),
+    "handoffs": handoff_matrix,
+    "handoff-graph": handoff_graph,
+    "anatomy": wait_anatomy,
+    "blame": blame,
+    "flame": flame,
+}
+"""Figures of a whole trace, whatever the window."""
 
 _TIMES = "12ms, 1.5s, 300us, 40ns, or seconds: 0.25; counted from the trace's begin"
 
@@ -39,13 +63,43 @@ def _draw(options: argparse.Namespace) -> None:
     if target.exists() and not options.force:
         raise PlotError(f"{target} exists: choose another name, or replace it with --force")
     start, end = _time("--start", options.start), _time("--end", options.end)
+    figure = _figure(options)
     trace = analysis.load(options.trace, salvage=options.salvage)
     for skipped in trace.skipped:
         print(f"gilscope: skipped: {skipped}", file=sys.stderr)
-    if options.lanes_by == "cpu":
+    if figure in _OF_ALL:
+        save(_OF_ALL[figure](trace), target)
+    elif figure == _CPUS:
         save(cpus(trace, start=start, end=end, around=options.around), target)
     else:
-        save_timeline(trace, target, start=start, end=end, around=options.around, max_lanes=options.lanes)
+        save_timeline(
+            trace,
+            target,
+            start=start,
+            end=end,
+            around=options.around,
+            max_lanes=options.lanes,
+            patterns=analysis.patterns(trace) if options.patterns else (),
+        )
+
+
+def _figure(options: argparse.Namespace) -> str:
+    """Return which figure to draw; PlotError if the other options don't go with it."""
+    figure: str = options.figure or (_CPUS if options.lanes_by == "cpu" else _TIMELINE)
+    if figure == _TIMELINE and options.lanes_by == "cpu":
+        return _CPUS
+    given = {
+        "--start": options.start,
+        "--end": options.end,
+        "--around": options.around,
+        "--lanes": options.lanes,
+        "--lanes-by": options.lanes_by,
+        "--patterns": options.patterns or None,
+    }
+    wrong = [option for option, value in given.items() if value is not None]
+    if figure in _OF_ALL and wrong:
+        raise PlotError(f"--figure {figure} shows all of a trace: leave out {wrong[0]}")
+    return figure
 
 
 def _time(option: str, text: str | None) -> int | None:
@@ -66,13 +120,19 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m plots",
-        description="Draw the timeline of a trace: who held the GIL, who waited for it, and when.",
+        description="Draw a trace: who held the GIL, who waited for it, when, and why.",
         epilog=f"Times: {_TIMES}.",
         allow_abbrev=False,
     )
     parser.add_argument("trace", type=Path, metavar="TRACE", help="a trace directory")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the figure: .png, .svg or .pdf"
+    )
+    parser.add_argument(
+        "--figure",
+        choices=(_TIMELINE, _CPUS, *_OF_ALL),
+        metavar="FIGURE",
+        help=f"which figure: {', '.join((_TIMELINE, _CPUS, *_OF_ALL))}; by default the timeline",
     )
     parser.add_argument("--start", metavar="TIME", help="where to begin")
     parser.add_argument("--end", metavar="TIME", help="where to end")
@@ -83,8 +143,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--lanes-by",
         choices=("thread", "cpu"),
-        default="thread",
-        help="a lane for each thread, or for each CPU: who ran where",
+        help="a lane for each thread (the default), or for each CPU: who ran where",
+    )
+    parser.add_argument(
+        "--patterns", action="store_true", help="mark convoys, hogs and other patterns on the timeline"
     )
     parser.add_argument("--salvage", action="store_true", help="draw what can be read of a damaged trace")
     parser.add_argument("--force", action="store_true", help="replace FILE")

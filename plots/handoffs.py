@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from analysis.arrays import Int64s
 from analysis.model import HANDOFF
 
+from .folding import fold
 from .style import HOLD, INK, MUTED, style
-from .text import elide, fit, printable
+from .text import elide, fit
 
 if TYPE_CHECKING:
     from analysis.trace import Trace
@@ -94,23 +95,7 @@ def _counts(trace: Trace, most: int) -> tuple[Int64s, list[str]]:
     involved = np.bincount(giver, minlength=len(trace.threads)) + np.bincount(
         taker, minlength=len(trace.threads)
     )
-    ranked = [int(t) for t in np.argsort(-involved, kind="stable") if involved[t]]
-    shown = sorted(ranked[:most])
-    several = len({trace.threads[t].process for t in ranked}) > 1
-    names = [
-        printable(
-            f"{trace.processes[trace.threads[t].process].pid} {trace.threads[t].name}"
-            if several
-            else trace.threads[t].name
-        )
-        for t in shown
-    ]
-    place = np.full(len(trace.threads), len(shown))
-    place[shown] = np.arange(len(shown))
-    size = len(shown)
-    if len(ranked) > size:
-        names.append(f"{len(ranked) - size:,} more")
-        size += 1
-    counts = np.zeros((size, size), np.int64)
-    np.add.at(counts, (place[giver], place[taker]), 1)
-    return counts, names
+    rows = fold(trace, involved, most)
+    counts = np.zeros((rows.size, rows.size), np.int64)
+    np.add.at(counts, (rows.place[giver], rows.place[taker]), 1)
+    return counts, list(rows.names)

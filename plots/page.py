@@ -1,10 +1,11 @@
 """A figure of its own around the lanes: a slide, composed in inches.
 
-Title and figures, legend, names | lanes and owner strips | shares, waiters, time axis.
+Title and figures, legend, patterns, names | lanes and owner strips | shares, waiters, time axis.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ from . import headline as title_texts
 from . import strips
 from .drawing import draw_lanes
 from .legend import draw_legend
+from .patterns import ROW, draw_patterns, in_window
 from .rows import plan, process_label
 from .style import (
     ALARM,
@@ -38,6 +40,7 @@ from .view import EXACT, FEW_THREADS, View
 from .window import Window
 
 if TYPE_CHECKING:
+    from analysis.detectors.finding import Pattern
     from analysis.trace import Trace
 
 _DPI: Final = 150
@@ -97,10 +100,18 @@ _SHARE_COLUMNS_WITHOUT_GIL: Final[_ShareColumns] = (("CPU", NATIVE, (State.NATIV
 class Page:
     """A figure of its own, composed."""
 
-    def __init__(self, trace: Trace, window: Window, max_lanes: int | None, exact: bool | None) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        window: Window,
+        max_lanes: int | None,
+        exact: bool | None,
+        patterns: Sequence[Pattern] = (),
+    ) -> None:
         self.trace = trace
         self.window = window
-        room = _HEIGHT - _TOP - _WAITERS_GAP - _WAITERS - _BOTTOM
+        self.patterns = in_window(patterns, window)
+        room = _HEIGHT - _TOP - _WAITERS_GAP - _WAITERS - _BOTTOM - ROW * len(self.patterns)
         first = View(trace, window, 1, exact)
         if len(first.alive) > FEW_THREADS:  # which of them get a lane is not a matter of columns
             self.plan = plan(trace, first.seen, first.times, room, max_lanes=max_lanes, native=first.native)
@@ -146,6 +157,9 @@ class Page:
         axes.set_ylim(self.plan.height, 0)
         parts = draw_lanes(axes, self.view, self.plan)
         self._draw_labels(axes)
+        if self.patterns:
+            above = self._axes(below + self.plan.height, ROW * len(self.patterns), "patterns")
+            draw_patterns(above, self.trace, self.patterns, self.window)
         self._draw_owners(axes)
         waited = self._draw_waiters(waiters)
         self._draw_time_axis(axes, waiters)

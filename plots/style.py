@@ -10,13 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib.style
+import numpy as np
+from matplotlib.collections import Collection
+from matplotlib.colors import to_hex, to_rgba
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 from analysis.model import State
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from analysis.trace import Trace
 
 HOLD: Final = "#0072B2"
@@ -53,6 +61,48 @@ OWNERS: Final = (
 )
 """Threads, where they are told by colour: after Paul Tol's "muted" scheme, without what is near to the
 states' blue and orange; dark and light take turns, so that neighbours differ in greyscale too."""
+
+
+SERIES: Final = (HOLD, WAIT, NATIVE, "#882255")
+"""Kinds of things, in charts; with `MARKERS` they are told apart in greyscale too."""
+
+MARKERS: Final = ("o", "s", "^", "D")
+
+RAMP: Final = ("#8FC1E3", "#4292C6", "#08519C", "#06213F")
+"""More and more of one thing, in charts: lighter to darker, so that they keep their order in greyscale."""
+
+DARK_GROUND: Final = "#14181D"
+
+DARK: Final = {
+    "#FFFFFF": DARK_GROUND,
+    "#000000": "#F2F2F2",
+    INK: "#F2F2F2",
+    MUTED: "#B4BAC1",
+    FAINT: "#2C333B",
+    "#888888": "#8A9199",
+    HOLD: "#2F9BE0",
+    WAIT: "#F07C22",
+    NATIVE: "#1DBE93",
+    STALL: "#17405E",
+    STALL_HATCH: "#6DB8EE",
+    STALL_TEXT: "#6DB8EE",
+    DROP_REQUEST: "#FFC24A",
+    RELEASED: "#5D646C",
+    UNKNOWN: "#70777F",
+    ALARM: "#FF5C6C",
+    "#7FA9C9": "#6B8CA6",
+    "#E2E2E2": "#3E454D",
+    "#332288": "#8F85E8",
+    "#882255": "#D873A6",
+    "#117733": "#55B878",
+    "#661100": "#C9694B",
+    "#225555": "#62A3A3",
+    "#8FC1E3": "#2A6FA8",
+    "#4292C6": "#4E9BD6",
+    "#08519C": "#90C9F4",
+    "#06213F": "#EAF5FF",
+}
+"""What each colour of the light theme is in the dark one; any other stays."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +168,38 @@ def states_of(trace: Trace) -> tuple[StateStyle, ...]:
 def owner_colours(count: int) -> list[str]:
     """Return `count` colours for threads; they come again after `len(OWNERS)`."""
     return [OWNERS[i % len(OWNERS)] for i in range(count)]
+
+
+def darken(figure: Figure) -> None:
+    """Turn a figure that is complete into the dark theme: each colour into what `DARK` says."""
+    figure.draw_without_rendering()  # what is made late, as tick labels are, is there then
+    figure.set_facecolor(DARK_GROUND)
+    for artist in figure.findobj():
+        if artist is figure.patch:
+            continue
+        if isinstance(artist, Line2D):
+            artist.set_color(_dark(artist.get_color()))
+            artist.set_markerfacecolor(_dark(artist.get_markerfacecolor()))
+            artist.set_markeredgecolor(_dark(artist.get_markeredgecolor()))
+        elif isinstance(artist, Text):
+            artist.set_color(_dark(artist.get_color()))
+        elif isinstance(artist, Patch):
+            face, edge = artist.get_facecolor(), artist.get_edgecolor()
+            artist.set_facecolor(_dark(face))
+            artist.set_edgecolor(_dark(edge))
+        elif isinstance(artist, Collection):
+            faces, edges = artist.get_facecolor(), artist.get_edgecolor()
+            artist.set_facecolor([_dark(colour) for colour in np.atleast_2d(faces)])
+            if len(edges):
+                artist.set_edgecolor([_dark(colour) for colour in np.atleast_2d(edges)])
+
+
+def _dark(colour: Any) -> Any:
+    if isinstance(colour, str) and colour in ("none", "auto"):
+        return colour
+    red, green, blue, alpha = to_rgba(colour)
+    other = DARK.get(to_hex((red, green, blue)).upper())
+    return colour if other is None else to_rgba(other, alpha)
 
 
 def luminance(colour: str) -> float:

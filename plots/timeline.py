@@ -9,6 +9,7 @@ beside that thread's name; the last strip counts who waits, or who has a CPU whe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ from .view import View
 from .window import PlotError, Window, window
 
 if TYPE_CHECKING:
+    from analysis.detectors.finding import Pattern
     from analysis.trace import Trace
 
 SUFFIXES: Final = (".png", ".svg", ".pdf")
@@ -39,6 +41,7 @@ def timeline(
     max_lanes: int | None = None,
     exact: bool | None = None,
     title: str | None = None,
+    patterns: Sequence[Pattern] = (),
 ) -> Axes:
     """Draw what every thread did about the GIL, and whether it had a CPU if that was recorded.
 
@@ -61,6 +64,9 @@ def timeline(
         each column.
     title : str, optional
         Instead of the finding.
+    patterns : sequence of Pattern, optional
+        Those of `analysis.patterns` to mark above the lanes: a few, the best first, of those in the window.
+        Not into axes of one's own.
 
     Returns
     -------
@@ -77,7 +83,7 @@ def timeline(
         _draw_into(ax, trace, view, max_lanes, exact)
         return ax
     with style():
-        return Page(trace, view, max_lanes, exact).draw(title)
+        return Page(trace, view, max_lanes, exact, patterns).draw(title)
 
 
 def save_timeline(
@@ -90,6 +96,7 @@ def save_timeline(
     max_lanes: int | None = None,
     exact: bool | None = None,
     title: str | None = None,
+    patterns: Sequence[Pattern] = (),
 ) -> Path:
     """Draw the timeline into a .png, .svg or .pdf file (which it is, its suffix says); see `timeline`.
 
@@ -106,7 +113,16 @@ def save_timeline(
     suffix = suffix_of(target)
     if exact is None and suffix != ".png":
         exact = True
-    axes = timeline(trace, start=start, end=end, around=around, max_lanes=max_lanes, exact=exact, title=title)
+    axes = timeline(
+        trace,
+        start=start,
+        end=end,
+        around=around,
+        max_lanes=max_lanes,
+        exact=exact,
+        title=title,
+        patterns=patterns,
+    )
     return save(axes, target)
 
 

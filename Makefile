@@ -1,6 +1,7 @@
 # make demo    trace the three examples, figures in demo/
 # make test    build, and run the whole test suite
 # make check   lint and types
+# make figures the lecture's experiments, run here, in figures/ (some minutes; FIGURES="--quick": seconds each)
 # make bench   benchmarks (SHORT=1: in a minute)
 # make build   compile in place, after a change of the native part
 #
@@ -10,9 +11,10 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 PACKAGING := setup.cfg setup.py pyproject.toml
-SOURCES := $(wildcard tracer/native/*.[ch] tracer/*.pyx examples/*.pyx) setup.py
+WHATIF := $(wildcard analysis/whatif/*.pxd)
+SOURCES := $(wildcard tracer/native/*.[ch] tracer/*.pyx examples/*.pyx) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
 
-.PHONY: demo test check bench build clean
+.PHONY: demo figures test check bench build clean
 
 demo: $(VENV)/installed $(VENV)/built
 	mkdir -p demo
@@ -21,6 +23,9 @@ demo: $(VENV)/installed $(VENV)/built
 	cd demo && $(abspath $(RUN)) -m tracer --force ../examples/nogil.py
 	@echo
 	@echo "Figures: demo/threads.png  demo/processes.png  demo/nogil.png"
+
+figures: $(VENV)/installed $(VENV)/built
+	$(RUN) -m plots.gallery -o figures $(FIGURES)
 
 test: $(VENV)/installed-test $(VENV)/built
 	$(RUN) -m pytest $(PYTEST)
@@ -60,5 +65,5 @@ $(VENV)/built: $(SOURCES) | $(VENV)/installed
 
 clean:
 	rm -rf build dist demo *.egg-info
-	find tracer examples -name '*.so' -delete
-	rm -f tracer/_recorder.c examples/_countdown.c
+	find tracer analysis examples -name '*.so' -delete
+	rm -f tracer/_recorder.c examples/_countdown.c analysis/whatif/*.c

@@ -3,7 +3,7 @@
     python -m benchmarks.analysis [--short]
 
 The trace is the hardest kind for its size, two threads that thrash: five events a turn, every one of them
-matters to a handoff. Prints rows for benchmarks/RESULTS.md.
+matters to a handoff. Then how long it takes to say why threads waited. Prints rows for benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ from analysis.format import Event
 from tests.synthetic import TraceWriter
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+ANSWERS = {
+    "anatomy": analysis.wait_anatomy,
+    "blame by thread": analysis.blame,
+    "blame by code": analysis.code_blame,
+    "patterns": analysis.patterns,
+}
 _TURN = (Event.GIL_WAIT, Event.GIL_TIMEOUT, Event.GIL_ACQUIRED, Event.GIL_RELEASED, Event.GIL_DROP_REQUESTED)
 
 
@@ -53,6 +59,18 @@ def seconds(path: Path) -> float:
     return time.perf_counter() - begin
 
 
+def seconds_of_answers(path: Path) -> dict[str, float]:
+    """Return how long each answer to why threads waited takes, when the statistics are there."""
+    trace = analysis.load(path)
+    analysis.statistics(trace)
+    took: dict[str, float] = {}
+    for name, ask in ANSWERS.items():
+        begin = time.perf_counter()
+        ask(trace)
+        took[name] = time.perf_counter() - begin
+    return took
+
+
 def main() -> None:
     """Print a row for each size."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -70,6 +88,13 @@ def main() -> None:
             median = statistics.median(times)
             spread = f"{1e3 * median:.1f} ms ({1e3 * min(times):.1f} – {1e3 * max(times):.1f})"
             print(f"| {size:,} | {spread} | {size / median / 1e6:.1f} |", flush=True)
+        print()
+        print(f"| events | {' | '.join(ANSWERS)} |")
+        print(f"|---:|{'---:|' * len(ANSWERS)}")
+        for size in sizes[-2:]:
+            taken = [seconds_of_answers(Path(directory) / str(size)) for _ in range(3)]
+            cells = [f"{1e3 * statistics.median(each[name] for each in taken):.0f} ms" for name in ANSWERS]
+            print(f"| {size:,} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

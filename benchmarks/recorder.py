@@ -1,4 +1,4 @@
-"""What the hooks cost: a take and a drop of a free GIL, plain, with the hooks in, and recording.
+"""What the hooks cost: a take and a drop of a free GIL, plain, with the hooks in, and recording; and stacks.
 
     python -m benchmarks.recorder [--short]
 
@@ -27,6 +27,37 @@ def nanoseconds(programs: Path, trace: Path, rounds: int) -> list[tuple[float, .
     return [tuple(map(float, line.split())) for line in done.stdout.splitlines()]
 
 
+def stacks(programs: Path, trace: Path, rounds: int, frames: int, numbered: bool) -> list[tuple[float, ...]]:
+    """Return without and with stacks, for each round: a take, and a drop that a thread waits for."""
+    trace.mkdir()
+    command = [
+        str(programs / "stack_cost"),
+        str(trace),
+        str(rounds),
+        "10000",
+        str(frames),
+        str(int(numbered)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [tuple(map(float, line.split())) for line in done.stdout.splitlines()]
+
+
+def print_stacks(programs: Path, traces: Path, rounds: int) -> None:
+    """Print what stacks add to a release that somebody waits for.
+
+    From 3.12 on code objects have a number of their own; before, their content tells them apart.
+    """
+    print("| stacks, of a release that somebody waits for | ns more, median | quartiles |")
+    print("|---|---:|---:|")
+    for numbered, version in ((True, "3.12 and later"), (False, "3.11")):
+        for frames in (1, 20, 64):
+            trace = traces / f"stacks-{frames}-{numbered}"
+            more = [on - off for off, on in stacks(programs, trace, rounds, frames, numbered)]
+            low, median, high = statistics.quantiles(more, n=4)
+            print(f"| {frames} frames, {version} | {median:.0f} | {low:.0f} – {high:.0f} |")
+    print("\n(limit: 300 at 20 frames)\n")
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -45,12 +76,13 @@ def main() -> None:
         print(
             f"\nextra of recording, in two clock reads: median {statistics.median(extra):.2f} (limit 1.5)\n"
         )
+        print_stacks(programs, Path(directory), 20 if short else 100)
         if shutil.which("valgrind") is None:
             print("valgrind is not here: no instruction counts")
             return
         print("| a take and a drop | instructions |")
         print("|---|---:|")
-        for mode in ("plain", "off", "recording"):
+        for mode in ("plain", "off", "recording", "stacks"):
             print(f"| {mode} | {instructions_a_pair(programs, mode, Path(directory)):.0f} |")
 
 

@@ -1,0 +1,74 @@
+/* What stacks add to a release that somebody waits for, with its take: on the fake interpreter of tests/native, a
+ * thread waits that nothing wakes, in interleaved blocks (without stacks, with). Prints nanoseconds, one line a
+ * round: "without with". Four frames are of one file each. Usage: stack_cost TRACE ROUNDS PAIRS FRAMES NUMBERED;
+ * NUMBERED: 1, or 0 for code objects without a version, as 3.11's. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../tests/native/fake_frames.h"
+#include "../tests/native/fake_python.h"
+#include "../tracer/native/gilscope.h"
+
+static struct fake_thread thread;
+
+static double pairs(long count)
+{
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (long i = 0; i < count; i++) {
+        fake_drop(&thread, 0);
+        fake_take(&thread);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) / (double)count;
+}
+
+static void *wait(void *gil)
+{
+    static struct fake_thread waiter;
+    waiter.gil = gil;
+    fake_wait_for_ever(&waiter);
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    static struct fake_state state;
+    static _Alignas(64) char codes[64][FAKE_CODE_SIZE];
+    static struct fake_frame frames[64];
+    char message[8192], name[32], file[64];
+    pthread_t waiter;
+    if (argc != 6)
+        return 2;
+    int numbered = atoi(argv[5]);
+    long rounds = atol(argv[2]), count = atol(argv[3]), depth = atol(argv[4]);
+    thread.gil = fake_gil_new(5000);
+    fake_set_current(&thread);
+    fake_state_begin(&state, thread.gil);
+    fake_take(&thread);
+    for (long i = 0; i < depth; i++) {
+        snprintf(name, sizeof name, "function_%ld", i);
+        snprintf(file, sizeof file, "/usr/lib/python3/package/module_%ld.py", i / 4);
+        fake_code(codes[i], name, 1, file, (int)i, numbered ? (uint32_t)i + 1 : 0);
+        fake_enter(&frames[i], codes[i], (unsigned)i % 32);
+    }
+    if (gs_install(message, sizeof message) != GS_OK || gs_stacks_find(message, sizeof message) != GS_OK ||
+        gs_start(argv[1], "", 0, message, sizeof message) != GS_OK) {
+        fprintf(stderr, "%s\n", message);
+        return 1;
+    }
+    pthread_create(&waiter, NULL, wait, thread.gil);
+    usleep(20000);
+    pairs(count);
+    for (long i = 0; i < rounds; i++) {
+        gs_stacks_use(0);
+        double without = pairs(count);
+        gs_stacks_use(1);
+        printf("%.2f %.2f\n", without, pairs(count));
+    }
+    gs_stop();
+    return 0;
+}

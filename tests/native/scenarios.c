@@ -83,10 +83,13 @@ static void sleep_us(long us)
     nanosleep(&time, NULL);
 }
 
+static atomic_int spinning; /* threads that began to */
+
 static void *spinner(void *argument)
 {
     struct fake_thread self = {.gil = argument};
     fake_take(&self);
+    atomic_fetch_add(&spinning, 1);
     while (!atomic_load(&stop_spinning)) {
         spin(200);
         fake_check(&self);
@@ -256,7 +259,9 @@ static void forks(void)
         pthread_create(&busy[i], NULL, spinner, gil);
     for (long i = 0; i < amount; i++) {
         fake_drop(&main_thread, 0);
-        sleep_us(1000);
+        do /* a thread that is being made may have a lock of the sanitizer's, and then the child has it for ever */
+            sleep_us(1000);
+        while (atomic_load(&spinning) < 2);
         fake_take(&main_thread);
         pid_t child = fork();
         if (child == 0) {

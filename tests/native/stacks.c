@@ -30,6 +30,7 @@ static struct fake_state main_state;
 static const char *trace;
 static long amount;
 static atomic_int stop;
+static atomic_long worked; /* calls of work by all threads */
 static atomic_uint versions;
 static int numbered = 1, hasty;
 static pthread_barrier_t together;
@@ -69,6 +70,16 @@ static void work(struct fake_thread *self)
     if (!hasty)
         usleep(10);
     fake_take(self);
+    atomic_fetch_add(&worked, 1);
+}
+
+/* Without the GIL, until the others have worked so often, however slow the machine is. */
+static void let_others_work(long often)
+{
+    fake_drop(&main_thread, 0);
+    for (long before = atomic_load(&worked); atomic_load(&worked) < before + often;)
+        usleep(100);
+    fake_take(&main_thread);
 }
 
 static void call(struct fake_thread *self, char (*codes)[FAKE_CODE_SIZE], int depth, int deepest)
@@ -127,6 +138,7 @@ static struct nest *nests_begin(void)
         }
         pthread_create(&nests[t].thread, NULL, nest, &nests[t]);
     }
+    pthread_barrier_wait(&together);
     return nests;
 }
 
@@ -188,6 +200,7 @@ static void run(void *(*body)(void *))
     pthread_t threads[THREADS];
     for (long t = 0; t < THREADS; t++)
         pthread_create(&threads[t], NULL, body, (void *)(t + 1));
+    pthread_barrier_wait(&together);
     fake_drop(&main_thread, 0);
     for (int t = 0; t < THREADS; t++)
         pthread_join(threads[t], NULL);
@@ -218,9 +231,7 @@ static void over(void)
 {
     begin();
     struct nest *nests = nests_begin();
-    fake_drop(&main_thread, 0);
-    usleep(20000);
-    fake_take(&main_thread);
+    let_others_work(40);
     __atomic_store_n(&fake_finalizing, 1, __ATOMIC_RELEASE);
     nests_end(nests);
     gs_stop();
@@ -233,9 +244,7 @@ static void restarts(void)
     begin();
     struct nest *nests = nests_begin();
     for (long i = 0; i < count; i++) {
-        fake_drop(&main_thread, 0);
-        usleep(3000);
-        fake_take(&main_thread);
+        let_others_work(10);
         gs_stop();
         start();
     }
@@ -248,12 +257,11 @@ static void forks(void)
 {
     begin();
     struct nest *nests = nests_begin();
-    fake_drop(&main_thread, 0);
-    usleep(10000);
-    fake_take(&main_thread);
+    let_others_work(40);
     pid_t child = fork();
     if (child == 0) {
         fake_gil_after_fork(gil);
+        pthread_barrier_init(&together, NULL, THREADS + 1);
         fake_take(&main_thread);
         struct nest *its = nests_begin();
         nests_end(its);
@@ -281,7 +289,7 @@ int main(int argc, char **argv)
     trace = argv[2];
     amount = atol(argv[3]);
     gil = fake_gil_new(5000);
-    pthread_barrier_init(&together, NULL, THREADS);
+    pthread_barrier_init(&together, NULL, THREADS + 1);
     main_thread.gil = gil;
     fake_set_current(&main_thread);
     fake_state_begin(&main_state, gil);

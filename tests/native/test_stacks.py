@@ -108,7 +108,7 @@ def test_no_state_is_looked_at_when_the_interpreter_ends(programs: tuple[str, Pa
 def test_recordings_that_begin_and_end_in_the_middle(programs: tuple[str, Path], tmp_path: Path) -> None:
     trace = run(programs, "restarts", tmp_path / "trace", 20)
     assert len(trace.processes) == 21
-    assert check_nested(trace) > 0  # of 3 ms each, under a sanitizer: few
+    assert check_nested(trace) > 20  # of some ten calls each
 
 
 def test_a_forked_child_has_numbers_of_its_own(programs: tuple[str, Path], tmp_path: Path) -> None:

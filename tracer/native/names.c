@@ -92,7 +92,7 @@ static bool append(uint16_t id, uint32_t ref, const char *text, bool may_grow)
     return true;
 }
 
-bool gs_names_write(uint16_t id, uint32_t ref, const char *text)
+static bool write_record(uint16_t id, uint32_t ref, const char *text)
 {
     uint32_t state = gs_state();
     /* What ended recording is written as long as there is room in the packet that we have. */
@@ -106,6 +106,14 @@ bool gs_names_write(uint16_t id, uint32_t ref, const char *text)
     bool done = append(id, ref, text, !failure);
     if (!nested)
         gs_names_end_turn();
+    return done;
+}
+
+bool gs_names_write(uint16_t id, uint32_t ref, const char *text)
+{
+    gs_slow_begin();
+    bool done = write_record(id, ref, text);
+    gs_slow_end();
     return done;
 }
 

@@ -96,6 +96,7 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
         snprintf(message, size, "the hooks are not in");
         return GS_NO_GIL_FOUND;
     }
+    gs_slow_wait();
     gs_run.failure = 0;
     gs_run.parent = 0;
     gs_run.follow_forks = follow_forks != 0;
@@ -134,6 +135,7 @@ void gs_stop(void)
     gs_set_state(GS_OFF);
     if (state == GS_RECORDING && stream != NULL)
         gs_stream_write(stream, now, gs_recording_stop, GS_NO_GIL, stream->tid);
+    gs_slow_wait(); /* packets that are being prepared are among those to be closed */
     gs_streams_end(now);
     gs_names_end(now);
     char path[PATH_MAX];

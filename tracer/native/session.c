@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
+
+#define LONGEST_SLOW_WAIT UINT64_C(1000000000) /* ns */
 
 static struct gs_control nothing;
 struct gs_control *gs_control = &nothing;
@@ -32,6 +35,13 @@ void gs_set_state(enum gs_state state)
     atomic_store(&gs_control->state, (uint32_t)state);
     if (state != GS_RECORDING)
         atomic_store(&gs_control->epoch, 0);
+}
+
+void gs_slow_wait(void)
+{
+    uint64_t deadline = gs_now() + LONGEST_SLOW_WAIT;
+    while (atomic_load(&gs_control->busy) != 0 && gs_now() < deadline)
+        sched_yield();
 }
 
 bool gs_session_path(char *path, size_t size, const char *name, long number)
@@ -131,6 +141,7 @@ static void after_fork_in_child(void)
     gs_names_forget();
     gs_self.section = gs_self.released = NULL;
     gs_run.number++;
+    atomic_store(&gs_control->busy, 0); /* where the kernel did not empty the page */
     gs_set_state(gs_run.was_recording && gs_run.follow_forks ? GS_FORKED : GS_OFF);
     gs_run.directory[0] = '\0';
 }

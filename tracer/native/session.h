@@ -22,6 +22,7 @@ enum gs_state {
 struct gs_control {
     _Atomic uint32_t state;
     _Atomic uint32_t epoch; /* number of the recording while state is GS_RECORDING, else 0 */
+    _Atomic uint32_t busy;  /* threads between gs_slow_begin and gs_slow_end; a child begins with none */
 };
 
 extern struct gs_control *gs_control;
@@ -37,6 +38,21 @@ static inline uint32_t gs_epoch(void)
 }
 
 void gs_set_state(enum gs_state state);
+
+/* Around what hooks do outside of all locks and what uses gs_run: files, names. May be nested. The state has to be
+ * looked at after gs_slow_begin: whoever changes it and then waits in gs_slow_wait has let this work finish. */
+static inline void gs_slow_begin(void)
+{
+    atomic_fetch_add(&gs_control->busy, 1);
+}
+
+static inline void gs_slow_end(void)
+{
+    atomic_fetch_sub(&gs_control->busy, 1);
+}
+
+/* Not for ever: a thread may have been cancelled in the middle, or its disk does not answer. */
+void gs_slow_wait(void);
 
 /* End recording early. error: errno; what: the thing that could not be had. In hooks, any thread. */
 void gs_fail(int error, const char *what);

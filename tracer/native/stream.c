@@ -37,15 +37,21 @@ static void prepare(struct gs_stream *stream)
         gs_publish(stream->next, packet);
 }
 
-void gs_stream_attend(struct gs_stream *stream)
+static void attend(struct gs_stream *stream)
 {
-    if (gs_epoch() != stream->recording)
-        return;
     if (stream->attention == 0 && !gs_names_comm(stream->tid))
         return; /* another thread is at the names: at the next occasion */
     if (stream->used >= GS_PREPARE_AT && stream->next == NULL)
         prepare(stream);
     stream->attention = stream->next != NULL ? UINT32_MAX : GS_PREPARE_AT;
+}
+
+void gs_stream_attend(struct gs_stream *stream)
+{
+    gs_slow_begin();
+    if (gs_epoch() == stream->recording)
+        attend(stream);
+    gs_slow_end();
 }
 
 bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp)

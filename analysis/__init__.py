@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from .invariants import Violation, validate
     from .measures import Statistics, statistics
     from .model import Code, Gil, Outcome, Process, State, Thread
-    from .trace import Trace, load
+    from .reading import load
+    from .trace import Trace
     from .whatif.predict import WhatIf, what_if
     from .whatif.replay import Scenario
 
@@ -87,7 +88,7 @@ _HOME = {
     "code_blame": "charges",
     "diff": "difference",
     "flame": "flames",
-    "load": "trace",
+    "load": "reading",
     "patterns": "detectors.pattern",
     "statistics": "measures",
     "validate": "invariants",

@@ -16,7 +16,8 @@ from importlib import import_module
 from typing import Any, Final
 
 from .errors import GilscopeError
-from .trace import Trace, load
+from .reading import load
+from .trace import Trace
 
 COMMANDS: Final = {
     "blame": "blame_command",

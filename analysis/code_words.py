@@ -13,6 +13,7 @@ from rich.table import Table
 
 from .charges import CodeBlame
 from .model import Code
+from .switch_interval import interval_of_process
 from .trace import Trace
 from .units import count, duration, share
 
@@ -60,7 +61,7 @@ def _worst(blame: CodeBlame, most: int) -> Iterator[Any]:
 
 def _overdue(trace: Trace, code: Code, slowest: int) -> str:
     """Return a word on code that keeps the lock though it was asked for it: in a call into C, mostly."""
-    interval = trace.processes[code.process].switch_interval
+    interval = interval_of_process(trace, code.process)
     return f", up to {duration(slowest)} after being asked" if slowest > interval > 0 else ""
 
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from .difference import Change, diff
 from .errors import GilscopeError
-from .trace import load
+from .reading import load
 from .units import count, duration, share
 
 _WIDTH_WITHOUT_TERMINAL: Final = 200

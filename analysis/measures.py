@@ -67,10 +67,12 @@ class ThreadStatistics:
 class GilStatistics:
     """One GIL, over its process's recorded time.
 
-    `held` and `contended` are the ns that somebody held it, and that at least one thread waited for it.
+    `held` and `contended` are the ns that somebody held it, and that at least one thread waited for it;
+    `switch_interval` is `Trace.switch_intervals`'.
     """
 
     gil: Gil
+    switch_interval: int
     duration: int
     held: int
     contended: int
@@ -307,6 +309,7 @@ def _gil(trace: Trace, gil: Gil, wait: Distribution, hold: Distribution) -> GilS
     switched = holds.thread[:-1][handed] != holds.thread[1:][handed]
     return GilStatistics(
         gil=gil,
+        switch_interval=trace.switch_intervals[gil.index],
         duration=process.end - process.begin,
         held=hold.total,
         contended=int((end - begin).sum()),

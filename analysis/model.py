@@ -147,7 +147,7 @@ class Process:
     python_implementation: str
     hostname: str
     switch_interval: int
-    """ns; 0: not said in the trace."""
+    """What it began with, ns; 0: not said in the trace. What it set later: `Trace.switch_intervals`."""
     begin: int
     end: int
     ended: str

@@ -33,8 +33,8 @@ figures are null when count is 0.
         pid, ppid, argv, python_version, python_implementation, hostname, switch_interval_ns,
         begin_ns, end_ns, ended ("stopped", "killed", "failed"), failure (text or null), discarded,
         time_ns, states_ns, cpu, counts, wait_ns, hold_ns, anatomy,
-        gils    [{number, held_ns, contended_ns, held_share, contended_share, handoffs, switches,
-                  requested_handoffs, wait_ns, hold_ns}],
+        gils    [{number, switch_interval_ns, held_ns, contended_ns, held_share, contended_share, handoffs,
+                  switches, requested_handoffs, wait_ns, hold_ns}],
         threads [{tid, name, main, begin_ns, end_ns, time_ns, states_ns, cpu, counts, wait_ns, hold_ns,
                   anatomy}]
     }]
@@ -191,6 +191,7 @@ def _process(of: ProcessStatistics, anatomy: WaitAnatomy) -> dict[str, Any]:
 def _gil(of: GilStatistics) -> dict[str, Any]:
     return {
         "number": of.gil.number,
+        "switch_interval_ns": of.switch_interval,
         "held_ns": of.held,
         "contended_ns": of.contended,
         "held_share": of.utilisation,

@@ -14,9 +14,10 @@ from rich.text import Text
 
 from .cpu_time import CpuStatistics
 from .measures import Statistics, statistics
-from .model import HELD, WITHOUT, Process, State, total
+from .model import HELD, WITHOUT, State, total
 from .onto_cpu import UNSURE
 from .rows import Row, rows
+from .switch_interval import intervals_in
 from .trace import Trace
 from .units import count, duration, share
 from .verdict import verdict
@@ -87,19 +88,20 @@ def _headline(trace: Trace, figures: Statistics) -> Text:
         parts.append(f"{figures.cpus_busy:.2f} CPUs busy")
     else:
         parts.append(f"{figures.parallelism:.2f} of {_plural(len(figures.gils), 'GIL')} held")
-    for what in _common(trace.processes):
+    for what in _common(trace):
         parts.append(what)
     return Text.assemble((trace.path.name, "bold"), ("  " + " · ".join(parts), "default"))
 
 
-def _common(processes: Sequence[Process]) -> Iterator[str]:
+def _common(trace: Trace) -> Iterator[str]:
     """Yield what is the same in all processes and worth a word."""
+    processes = trace.processes
     pythons = {f"{process.python_implementation} {process.python_version}".strip() for process in processes}
-    intervals = {process.switch_interval for process in processes}
+    intervals = intervals_in(trace)
     if len(pythons) == 1:
         yield from (python for python in pythons if python)
-    if len(intervals) == 1 and intervals != {0}:
-        yield f"switch interval {duration(intervals.pop())}"
+    if len(intervals) == 1:
+        yield f"switch interval {duration(intervals[0])}"
 
 
 def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:

@@ -1,8 +1,7 @@
-"""Read a trace: a directory with one directory a process in it."""
+"""What was recorded, and the tables made from it."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,25 +12,19 @@ from . import requests
 from .anatomy import anatomy_table
 from .anatomy_clock import GilClock
 from .arrays import Bools, Int32s, Int64s, Table
-from .columns import Columns, make_columns
-from .errors import TraceFormatError
+from .columns import Columns
 from .five_states import Merged, States, cpu_interval_table, cpu_time, merge, split, without_cpus
-from .format import EVENT_SIZE, NO_GIL, Event
+from .format import NO_GIL, Event
 from .frames import Frames, join_frames
 from .grammar import LOST
 from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_of
 from .intervals import Intervals, interval_table, make_intervals, state_table
 from .model import CPU_INTERVAL, EVENT, HANDOFF, ON_CPU, RETRY, Code, Gil, Process, Thread
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
-from .placement import place
-from .problems import Problems
-from .process import read_process, stream_files
 from .retries import retry_table
-from .scheduling import Scheduling, read_scheduling
-from .store import Store
+from .scheduling import Scheduling
+from .switch_interval import seen_interval
 from .waits import someone_waits, wait_table
-
-_PROCESS_DIRECTORY = re.compile(r"\d+(_\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,6 +247,18 @@ class Trace:
         at = requests.timeouts(self.columns, events, None if alone else gil.number)
         return requests.timed_waits(self.columns, at)
 
+    @cached_property
+    def switch_intervals(self) -> tuple[int, ...]:
+        """The switch interval of each of `gils`, ns; 0: unknown, or there is none (before Python 3.2).
+
+        That of its process's start, unless timed waits for it were clearly of another: a program may set it
+        while it runs. See `analysis.switch_interval`.
+        """
+        return tuple(
+            seen_interval(self.processes[gil.process].switch_interval, *self.timed_waits(gil))
+            for gil in self.gils
+        )
+
     def first_requests(self, gil: Gil) -> Int64s:
         """Return when the first drop request to each of `holds(gil)` was made, ns; requests.NEVER: none."""
         return requests.first_requests(self.holds(gil), *self.timed_waits(gil))
@@ -340,73 +345,3 @@ class Trace:
         if sum(other.process == gil.process for other in self.gils) > 1:
             mine = mine[self.columns.gil[intervals.event[mine]] == gil.number]
         return mine
-
-
-def load(path: Path | str, *, salvage: bool = False) -> Trace:
-    """Read a trace.
-
-    Parameters
-    ----------
-    path : path
-        A trace directory, or the directory of one process in it.
-    salvage : bool
-        Skip what is wrong, and say so in `Trace.skipped`.
-
-    Raises
-    ------
-    TraceFormatError
-        It is no trace, or a wrong one: names the file, what was found, and what was expected.
-    """
-    path = Path(path)
-    problems = Problems(salvage)
-    directories = _process_directories(path)
-    store = Store(_capacity(directories))
-    found = [read_process(directory, store, problems) for directory in directories]
-    processes = [process for process in found if process is not None]
-    scheduling = read_scheduling(path / "sched", problems)
-    placed = place(processes, scheduling) if scheduling is not None else None
-    if placed is not None:
-        processes = placed.processes
-    if not processes:
-        problems.report(TraceFormatError(path, "no process", "<pid>/metadata of at least one"), "all of it")
-    processes.sort(key=lambda process: (process.begin, process.metadata.pid, process.directory.name))
-    runs = [run for process in processes for run in process.runs]
-    threads = [(index, run) for index, process in enumerate(processes) for run in process.runs]
-    gils = [(index, number) for index, process in enumerate(processes) for number in process.gils]
-    return Trace(
-        path=path,
-        processes=tuple(process.numbered(index) for index, process in enumerate(processes)),
-        threads=tuple(
-            Thread(index, process, run.tid, run.name, run.begin, run.end, run.main)
-            for index, (process, run) in enumerate(threads)
-        ),
-        gils=tuple(Gil(index, process, number) for index, (process, number) in enumerate(gils)),
-        begin=min((process.begin for process in processes), default=0),
-        end=max((process.end for process in processes), default=0),
-        columns=make_columns(runs, store),
-        skipped=problems.skipped,
-        scheduling=scheduling,
-        tasks=tuple(placed.tasks(runs)) if placed is not None else (),
-        stacks=join_frames([process.frames for process in processes]),
-    )
-
-
-def _capacity(directories: list[Path]) -> int:
-    """Return how many events there may be at most; headers take more room than marks that reading adds."""
-    size = 0
-    for directory in directories:
-        try:
-            size += sum(file.stat().st_size for file in stream_files(directory))
-        except OSError:
-            continue  # whoever reads it next says why it can't be read
-    return size // EVENT_SIZE + 1
-
-
-def _process_directories(path: Path) -> list[Path]:
-    if (path / "metadata").is_file():
-        return [path]
-    try:
-        entries = sorted(path.iterdir())
-    except OSError as error:
-        raise TraceFormatError(path, error.strerror or str(error), "a trace directory") from None
-    return [entry for entry in entries if _PROCESS_DIRECTORY.fullmatch(entry.name) and entry.is_dir()]

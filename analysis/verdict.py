@@ -94,7 +94,8 @@ def _each(process: ProcessStatistics, threads: list[ThreadStatistics]) -> str:
 
 def _longest(process: ProcessStatistics) -> str:
     """Return who waited longest, when that is long beside a switch interval."""
-    if process.wait.max < 2 * max(process.process.switch_interval, 1):
+    interval = max((gil.switch_interval for gil in process.gils), default=0)
+    if process.wait.max < 2 * max(interval, 1):
         return "."
     worst = max(process.threads, key=lambda thread: thread.wait.max)
     return f"; {worst.thread.name} once waited {duration(worst.wait.max)}."

@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from analysis.arrays import Int64s
 from analysis.model import State
+from analysis.switch_interval import intervals_in
 
 from .style import FAINT, MUTED, owner_colours, style
 from .text import elide, printable
@@ -76,8 +77,7 @@ def ecdf(
             linewidth=2.2,
             label=f"{elide(printable(trace.threads[thread].name), 14, 130)} ({len(x):,})",
         )
-    intervals = {process.switch_interval for process in trace.processes} - {0}
-    for interval in intervals:
+    for interval in intervals_in(trace):
         ax.axvline(interval, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
     ax.set_xscale("log")
     low, high = ax.get_xlim()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.model import State
+from analysis.switch_interval import intervals_in
 
 from .text import percent
 from .timeaxis import NBSP, duration
@@ -141,7 +142,7 @@ def subtitle(trace: Trace, window: Window, measures: Measures) -> str:
         parts.append(f"{measures.holds:,} hold{'' if measures.holds == 1 else 's'}")
     if trace.processes:
         process = trace.processes[0]
-        intervals = sorted({p.switch_interval for p in trace.processes if p.switch_interval})
+        intervals = intervals_in(trace)
         if intervals:
             parts.append("switch interval " + ", ".join(map(duration, intervals)))
         versions = {f"{p.python_implementation} {p.python_version}".strip() for p in trace.processes} - {""}

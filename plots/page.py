@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis.model import State
+from analysis.switch_interval import intervals_in
 
 from . import headline as title_texts
 from . import strips
@@ -285,7 +286,7 @@ class Page:
 
     def _draw_interval(self, waiters: Axes) -> None:
         """Draw the switch interval as a scale below the axis, where it has a size that can be seen."""
-        intervals = {process.switch_interval for process in self.trace.processes} - {0}
+        intervals = intervals_in(self.trace)
         if len(intervals) != 1:
             return
         (interval,) = intervals

@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.errors import GilscopeError
 from analysis.model import State
+from analysis.switch_interval import interval_of_process, intervals_in
 
 from .timeaxis import duration, parse_time
 
@@ -98,7 +99,7 @@ def _around(trace: Trace, around: str) -> Window:
         thread = trace.threads[int(np.searchsorted(intervals.first, longest, side="right")) - 1]
         finding = f"{name}: {thread.name} {verb.format(duration(length))}"
         focus: tuple[int, int, int] | None = (thread.index, begin, begin + length)
-        interval = trace.processes[thread.process].switch_interval
+        interval = interval_of_process(trace, thread.process)
     else:
         try:
             begin = trace.begin + parse_time(around)
@@ -111,7 +112,7 @@ def _around(trace: Trace, around: str) -> Window:
                 f"the trace is {duration(trace.end - trace.begin)} long: {around} is after its end"
             )
         length, finding, focus = 0, None, None
-        interval = max((process.switch_interval for process in trace.processes), default=0)
+        interval = max(intervals_in(trace), default=0)
     span = max(int(length * (1 + 2 * _MARGIN)), _INTERVALS * interval, 1000)
     start = max(trace.begin, begin + length // 2 - span // 2)
     end = min(max(trace.end, trace.begin + 1), start + span)

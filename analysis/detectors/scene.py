@@ -12,13 +12,10 @@ import numpy as np
 from ..anatomy import stall_clock, waits_for
 from ..anatomy_clock import StallClock
 from ..arrays import Int64s, Table
-from ..format import LONG, Event
 from ..handoffs import Holds
 from ..model import Gil
+from ..switch_interval import DEFAULT_INTERVAL
 from ..trace import Trace
-
-DEFAULT_INTERVAL: Final = 5_000_000
-"""ns: CPython's switch interval if nobody changes it."""
 
 WORTH_IT: Final = 0.05
 """Share of a GIL's time that threads must have waited, all together, for a pattern to matter."""
@@ -28,13 +25,6 @@ _NEW_GIL: Final = (3, 2)
 """The first CPython whose GIL has a switch interval in time."""
 
 
-_FEW: Final = 20
-"""Timed waits that ran out, from which on they say what the interval is."""
-
-_NEAR: Final = (0.8, 3.0)
-"""In intervals: how long most timed waits that ran out take, also on a busy machine."""
-
-
 class Scene:
     """One GIL of a trace."""
 
@@ -42,28 +32,13 @@ class Scene:
         self.trace = trace
         self.gil = gil
         self.process = trace.processes[gil.process]
-        self.interval = self._interval()
+        self.interval = trace.switch_intervals[gil.index] or DEFAULT_INTERVAL
         self.span = max(self.process.end - self.process.begin, 1)
 
     @property
     def has_interval(self) -> bool:
         """Whether there is such a thing as a switch interval: before Python 3.2 there was none."""
         return self.process.version >= _NEW_GIL
-
-    def _interval(self) -> int:
-        """Return the switch interval, ns: that of the start, unless timed waits were clearly of another.
-
-        A program may set it while it runs. A timed wait takes an interval, and a little to wake up.
-        """
-        stated = self.process.switch_interval or DEFAULT_INTERVAL
-        columns = self.trace.columns
-        of_gil = self.trace.gil_of_events == self.gil.index
-        length = columns.arg[of_gil & (columns.kind == Event.GIL_TIMEOUT)]
-        length = length[(length > 0) & (length < LONG)]
-        if len(length) < _FEW:
-            return stated
-        seen = int(np.percentile(length, 10))
-        return seen if not _NEAR[0] * stated <= seen <= _NEAR[1] * stated else stated
 
     @cached_property
     def holds(self) -> Holds:

@@ -15,9 +15,10 @@ from typing import Final
 
 import numpy as np
 
+from ..switch_interval import DEFAULT_INTERVAL
 from ..units import count, duration, share
 from .finding import Pattern
-from .scene import DEFAULT_INTERVAL, Scene
+from .scene import Scene
 
 _OFTEN: Final = 10
 """Switches in the time of a default interval."""

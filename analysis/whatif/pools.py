@@ -9,11 +9,11 @@ import numpy as np
 
 from ..arrays import Bools, Int64s
 from ..model import State
+from ..switch_interval import DEFAULT_INTERVAL
 from ..units import duration
 from .kinds import EXCESS, FORCED, RETURN, VOLUNTARY
 from .recording import NEVER, LockOrder, Recording
 
-DEFAULT_INTERVAL: Final = 5_000_000
 HANDOFF: Final = 30_000
 """ns of a handoff to a waiting thread, and of a timed wait's excess, where none was recorded."""
 ANSWER: Final = 2_000
@@ -54,7 +54,7 @@ def make_pools(recording: Recording, requested: Bools, dropped: Bools, call: int
     for order in recording.orders:
         asked, began, ended = recording.request_times(order)
         said = recording.trace.processes[order.gil.process].switch_interval or DEFAULT_INTERVAL
-        interval = _interval(said, ended - began)
+        interval = recording.trace.switch_intervals[order.gil.index] or DEFAULT_INTERVAL
         if interval != said:
             remarks.append(f"The program set a switch interval of {duration(interval)} itself.")
         intervals.append(interval)
@@ -87,16 +87,6 @@ def _or(pool: Int64s, instead: Int64s | None, default: int) -> Int64s:
     if len(pool):
         return pool
     return instead if instead is not None and len(instead) else np.array([default], np.int64)
-
-
-def _interval(said: int, waited: Int64s) -> int:
-    """Return the interval that timed waits had: what the process began with, unless they say otherwise."""
-    if len(waited) < 5:
-        return said
-    shortest = int(np.percentile(waited, 5))
-    if 0.98 * said <= shortest <= 1.5 * said + 200_000:
-        return said
-    return shortest
 
 
 def _handoffs(recording: Recording, order: LockOrder) -> tuple[Int64s, Int64s]:

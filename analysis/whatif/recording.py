@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import requests
 from ..arrays import Bools, Int32s, Int64s
 from ..intervals import Intervals
 from ..model import HELD, Gil, State
@@ -201,13 +200,7 @@ class Recording:
         Also, of all timed waits for its GIL that ran out, when they began and ended. See
         `analysis.requests` for when one that ran out is a request.
         """
-        trace, gil = self.trace, order.gil
-        alone = sum(other.process == gil.process for other in trace.gils) == 1
-        threads = trace.threads_of(trace.processes[gil.process])
-        first = trace.columns.first
-        events = slice(int(first[threads.start]), int(first[threads.stop]))
-        at = requests.timeouts(trace.columns, events, None if alone else gil.number)
-        began, ended = requests.timed_waits(trace.columns, at)
+        began, ended = self.trace.timed_waits(order.gil)
         asked = np.full(len(order.at), NEVER)
         if len(order.at) and len(ended):
             changed = np.append(True, order.thread[1:] != order.thread[:-1])

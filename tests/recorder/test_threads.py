@@ -160,21 +160,33 @@ def test_subinterpreters_with_a_gil_of_their_own(launcher: Launcher, interpreter
     assert min(held[1:]) > 5_000_000  # each ran its loop under its own
 
 
+SPIN = """
+import sys, threading, time
+if len(sys.argv) > 1:
+    sys.setswitchinterval(float(sys.argv[1]))
+end = time.monotonic() + 0.6
+def spin():
+    while time.monotonic() < end:
+        pass
+threads = [threading.Thread(target=spin) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("interval", [0.02, 0.005, 0.0005])
+def test_the_switch_interval_that_a_program_sets(launcher: Launcher, interval: float) -> None:
+    trace = launcher.record(SPIN, str(interval)).load()
+    assert trace.processes[0].switch_interval == 5_000_000
+    (found,) = trace.switch_intervals
+    assert interval * 1e9 <= found < 1.9 * interval * 1e9 + 200_000
+
+
 @pytest.mark.parametrize("interval", [0.05, 0.005, 0.0005])
 def test_the_switch_interval_is_what_a_wait_times_out_after(launcher: Launcher, interval: float) -> None:
-    source = """
-    import threading, time
-    end = time.monotonic() + 0.6
-    def spin():
-        while time.monotonic() < end:
-            pass
-    threads = [threading.Thread(target=spin) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    """
-    trace = launcher.record(source, options=("--switch-interval", str(interval))).load()
+    trace = launcher.record(SPIN, options=("--switch-interval", str(interval))).load()
     assert trace.processes[0].switch_interval == round(interval * 1e9)
     timed_out = trace.waits[(trace.waits["timeouts"] == 1) & (trace.waits["outcome"] == 1)]
     assert len(timed_out) >= 3

@@ -32,8 +32,8 @@ sys.exit(9)
 
 
 def default_signals() -> None:
-    """Undo what a shell does to the programs that it starts in the background, and they pass on."""
-    for number in (signal.SIGINT, signal.SIGQUIT):
+    """Undo what a shell does to the programs that it starts in the background, or nohup, and they pass on."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -190,6 +190,43 @@ static void long_wait(void)
     finish();
 }
 
+static atomic_int all_done;
+
+static __attribute__((noinline)) void take_and_drop(struct fake_gil *its)
+{
+    struct fake_thread self = {.gil = its};
+    for (long i = 0; i < amount; i++) {
+        fake_take(&self);
+        fake_drop(&self, 0);
+    }
+    add(&self);
+}
+
+/* What a take and a drop do without anybody in the way is no cancellation point. (The address sanitizer wants that
+ * no variable is in memory where it ends.) */
+static void *cancelled(void *argument)
+{
+    pthread_cancel(pthread_self());
+    take_and_drop(argument);
+    atomic_store(&all_done, 1);
+    pthread_testcancel();
+    DIE("not cancelled");
+}
+
+static void cancel(void)
+{
+    pthread_t thread;
+    void *result;
+    start();
+    fake_drop(&main_thread, 0);
+    pthread_create(&thread, NULL, cancelled, gil);
+    pthread_join(thread, &result);
+    if (result != PTHREAD_CANCELED || !atomic_load(&all_done))
+        DIE("cancelled too early");
+    fake_take(&main_thread);
+    finish();
+}
+
 static atomic_int exiting;
 
 static void *daemon_thread(void *argument)
@@ -414,8 +451,8 @@ static const struct {
     {"contention", contention, 500, 300}, {"churn", churn, 5000, 1000}, {"crowd", crowd, 5000, 500},
     {"long_wait", long_wait, 20, 1500},   {"abandon", abandon, 1000, 0}, {"more_gils", more_gils, 5000, 5},
     {"forks", forks, 500, 10},            {"restarts", restarts, 500, 30}, {"full", full, 5000, 32768},
-    {"closed", closed, 5000, 0},          {"interposed_before", interposed_before, 5000, 0},
-    {"interposed_after", interposed_after, 5000, 0},
+    {"cancel", cancel, 5000, 5000},       {"closed", closed, 5000, 0},
+    {"interposed_before", interposed_before, 5000, 0}, {"interposed_after", interposed_after, 5000, 0},
 };
 
 int main(int argc, char **argv)

@@ -111,9 +111,9 @@ static bool write_record(uint16_t id, uint32_t ref, const char *text)
 
 bool gs_names_write(uint16_t id, uint32_t ref, const char *text)
 {
-    gs_slow_begin();
+    int cancel = gs_slow_begin();
     bool done = write_record(id, ref, text);
-    gs_slow_end();
+    gs_slow_end(cancel);
     return done;
 }
 

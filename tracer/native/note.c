@@ -26,13 +26,13 @@ struct gs_stream *gs_stream_for(struct gs_thread *self, uint64_t *timestamp, boo
 
 void gs_make_ready(struct gs_thread *self)
 {
-    gs_slow_begin();
+    int cancel = gs_slow_begin();
     if (gs_state() == GS_FORKED)
         gs_session_resume();
     if (gs_ready(self) == NULL && gs_state() == GS_RECORDING)
         gs_stream_attach(self, gs_now(), false);
     gs_attend(self);
-    gs_slow_end();
+    gs_slow_end(cancel);
 }
 
 uint32_t gs_frame_if_awaited(const struct gs_gil *gil)

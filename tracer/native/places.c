@@ -108,7 +108,7 @@ static __attribute__((noinline)) uint32_t write_unknown(const struct gs_place *p
                                                         unsigned count)
 {
     uint32_t number = 0;
-    gs_slow_begin();
+    int cancel = gs_slow_begin();
     if (gs_names_take_turn(true)) {
         unsigned unknown = 0;
         /* In the meantime another thread may have written it, and recording may have begun anew. */
@@ -120,7 +120,7 @@ static __attribute__((noinline)) uint32_t write_unknown(const struct gs_place *p
                 break;
         gs_names_end_turn();
     }
-    gs_slow_end();
+    gs_slow_end(cancel);
     if (number == 0)
         atomic_fetch_add_explicit(&missed, 1, memory_order_relaxed);
     return number;

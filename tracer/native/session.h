@@ -3,6 +3,7 @@
 #define GILSCOPE_SESSION_H
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,19 +40,25 @@ static inline uint32_t gs_epoch(void)
 
 void gs_set_state(enum gs_state state);
 
-/* Around what hooks do outside of all locks and what uses gs_run: files, names. May be nested. The state has to be
- * looked at after gs_slow_begin: whoever changes it and then waits in gs_slow_wait has let this work finish. */
-static inline void gs_slow_begin(void)
+/* Around what hooks do outside of all locks and what uses gs_run: files, names. May be nested; gs_slow_end gets what
+ * gs_slow_begin returned. The state has to be looked at after gs_slow_begin: whoever changes it and then waits in
+ * gs_slow_wait has let this work finish. Files make cancellation points of calls that are none: a thread that is
+ * being cancelled goes on to its own. */
+static inline int gs_slow_begin(void)
 {
+    int cancel = PTHREAD_CANCEL_ENABLE;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     atomic_fetch_add(&gs_control->busy, 1);
+    return cancel;
 }
 
-static inline void gs_slow_end(void)
+static inline void gs_slow_end(int cancel)
 {
     atomic_fetch_sub(&gs_control->busy, 1);
+    pthread_setcancelstate(cancel, NULL);
 }
 
-/* Not for ever: a thread may have been cancelled in the middle, or its disk does not answer. */
+/* Not for ever: a disk may not answer. */
 void gs_slow_wait(void);
 
 /* End recording early. error: errno; what: the thing that could not be had. In hooks, any thread. */

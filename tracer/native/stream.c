@@ -48,10 +48,10 @@ static void attend(struct gs_stream *stream)
 
 void gs_stream_attend(struct gs_stream *stream)
 {
-    gs_slow_begin();
+    int cancel = gs_slow_begin();
     if (gs_epoch() == stream->recording)
         attend(stream);
-    gs_slow_end();
+    gs_slow_end(cancel);
 }
 
 bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp)

@@ -9,7 +9,7 @@
 struct text {
     uint64_t references;
     const void *type;
-    uint64_t hash, length;
+    uint64_t length, hash;
     uint32_t state;
     uint32_t unused;
     char ascii[16]; /* the characters begin here, or after it */
@@ -91,6 +91,9 @@ static struct text *make_text(const char *characters, unsigned kind)
         memcpy(at + i * kind, &code, kind);
     }
     text->length = length;
+    text->hash = UINT64_C(0xCBF29CE484222325);
+    for (size_t i = 0; i < length; i++)
+        text->hash = (text->hash ^ (unsigned char)characters[i]) * UINT64_C(0x100000001B3);
     text->state = 1 | kind << 2 | 1 << 5 | (kind == 1) << 6;
     return text;
 }

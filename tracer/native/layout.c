@@ -158,8 +158,12 @@ bool gs_layout_find(struct gs_layout *layout, char *message, size_t size)
         snprintf(message, size, "only CPython 3.11 to 3.15, on 64 bits, has frames that this gilscope can read");
         return false;
     }
-    if (minor >= 13)
-        return read_published(layout, published[minor - 13], *version, message, size);
-    *layout = minor == 11 ? of_3_11 : of_3_12;
+    if (minor < 13)
+        *layout = minor == 11 ? of_3_11 : of_3_12;
+    else if (!read_published(layout, published[minor - 13], *version, message, size))
+        return false;
+    /* Since 3.3 it is all that lies between these two. */
+    bool hash_between = layout->text_state == layout->text_length + 16;
+    layout->text_hash = hash_between ? layout->text_length + 8 : 0;
     return true;
 }

@@ -35,6 +35,7 @@ struct gs_layout {
 #undef GS_FIELD
     uint32_t cframe;  /* of a thread state; 0: it has none, and current_frame itself */
     uint32_t compact; /* the characters of a str that are not all ASCII */
+    uint32_t text_hash; /* of a str, -1 while nobody asked for it; 0: not where it should be */
 };
 
 /* Fill layout for the interpreter in this process. False: message says why not. */

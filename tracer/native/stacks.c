@@ -40,13 +40,20 @@ static uint64_t text_hash(const struct gs_layout *layout, const char *object)
     return text.characters != NULL ? gs_hash(text.characters, text.length * text.kind) : 0;
 }
 
+/* Of a function: interned, so Python has its hash already. */
+static uint64_t name_hash(const struct gs_layout *layout, const char *object)
+{
+    uint64_t known = layout->text_hash != 0 ? gs_load(uint64_t, object, layout->text_hash) : UINT64_MAX;
+    return known != UINT64_MAX ? known : text_hash(layout, object);
+}
+
 static uint64_t content(const struct gs_layout *layout, const char *code, struct file_memo *memo)
 {
     const char *file = gs_load(const char *, code, layout->file);
     const char *lines = gs_load(const char *, code, layout->line_table);
     if (file != memo->file)
         *memo = (struct file_memo){file, text_hash(layout, file)};
-    uint64_t name = text_hash(layout, gs_load(const char *, code, layout->name));
+    uint64_t name = name_hash(layout, gs_load(const char *, code, layout->name));
     uint64_t table = gs_hash_ends(lines + layout->bytes, gs_load(uint64_t, lines, layout->size));
     return gs_mix(name ^ table, memo->hash);
 }

@@ -11,6 +11,7 @@ from plots.gallery.experiment import Experiment, shape_of
 from plots.gallery.experiments import EXPERIMENTS, countdown, echo, every_way
 from plots.gallery.experiments.thread_pool import enough
 
+from . import scenes
 from .scenes import ELSE, HOLDS
 
 by_name = pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda each: each.NAME)
@@ -56,6 +57,14 @@ def test_ratios_are_of_medians() -> None:
     }
     assert countdown.ratio(values, 2, "2 CPUs") == 1.5
     assert every_way.speed_up(HOLDS["every-way"], every_way.WAYS[0]) == 1.0
+
+
+def test_a_title_says_how_far_ratios_lie_apart() -> None:
+    values = scenes.every_way(1.9)
+    assert every_way.title(values) == "Two workers are 1.0 × as fast with a shared GIL, 1.9 × without"
+    values["ways"][every_way.WAYS[1].key]["two"] = [1 / 0.32]
+    values["ways"][every_way.WAYS[-1].key]["two"] = [1 / 1.42]
+    assert every_way.title(values) == "Two workers are 0.3–1.0 × as fast with a shared GIL, 1.4–1.9 × without"
 
 
 def test_enough_threads_is_where_the_rate_stops_growing() -> None:

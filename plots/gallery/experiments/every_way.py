@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -158,7 +159,13 @@ def title(values: Values) -> str:
     """Return the finding."""
     shared = [speed_up(values, way) for way in _measured(values) if not way.parallel]
     own = [speed_up(values, way) for way in _measured(values) if way.parallel]
-    return f"Two workers are {median(shared):.1f} × as fast with a shared GIL, {median(own):.1f} × without"
+    return f"Two workers are {_extent(shared)} × as fast with a shared GIL, {_extent(own)} × without"
+
+
+def _extent(ratios: Sequence[float]) -> str:
+    """Return the least and the greatest of some ratios, once if they are written alike."""
+    ends = [f"{each:.1f}" for each in (min(ratios), max(ratios))]
+    return "–".join(dict.fromkeys(ends))
 
 
 def caption(values: Values) -> str:
@@ -213,6 +220,7 @@ def draw(slide: Slide, values: Values, lab: Lab) -> None:
     draw_keys(slide, states_in(groups))
     ones = [median(values["ways"][way.key]["one"]) * 1e9 for way in ways]
     span = max(1.08, 1.02 * max((g.end - g.start) / one for g, one in zip(groups, ones, strict=True)))
+    step = 0.25 if span <= 2 else 0.5 if span <= 4 else 1.0
     left, right, bottom = 3.15, 1.5, 0.95
     each = (slide.top - 0.5 - bottom) / len(ways)
     for number, (way, group, one) in enumerate(zip(ways, groups, ones, strict=True)):
@@ -222,7 +230,7 @@ def draw(slide: Slide, values: Values, lab: Lab) -> None:
         axes.set_xlabel("")
         last = number == len(ways) - 1
         axes.spines["bottom"].set_visible(last)
-        axes.xaxis.set_major_locator(FixedLocator([one * part for part in (0, 0.25, 0.5, 0.75, 1)]))
+        axes.xaxis.set_major_locator(FixedLocator(one * np.arange(0, span, step)))
         axes.xaxis.set_major_formatter(FuncFormatter(partial(_in_units, one)))
         axes.tick_params(axis="x", labelbottom=last, length=4 if last else 0)
         axes.axvline(one, color=INK, linewidth=1.6, linestyle=(0, (4, 3)), zorder=3)

@@ -38,7 +38,8 @@ def test_convoy(tmp_path: Path) -> None:
     result = analysis.what_if(coarse, analysis.Scenario(interval=1_000_000), analysis.Scenario(gil=False))
     (_, predicted), (_, free) = result.predictions
     assert abs(result.error) < 0.25
-    assert result.recorded.wait.p50 >= 20_000_000
-    assert predicted.wait.p50 < result.recorded.wait.p50 / 3
-    assert fine.wait.p50 < result.recorded.wait.p50 / 3
+    # Half of the waits are the computing thread's, and short.
+    assert result.recorded.wait.p90 >= 20_000_000
+    assert predicted.wait.total < result.recorded.wait.total / 3
+    assert fine.wait.total < result.recorded.wait.total / 3
     assert free.wait.count == 0

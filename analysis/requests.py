@@ -16,11 +16,11 @@ request belongs to the interpreter and not to the holder, it may be the one made
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from .arrays import Bools, Int64s
+from .arrays import Bools, Int32s, Int64s
 from .columns import Columns
 from .format import LONG, Event
 from .handoffs import Holds
@@ -33,6 +33,19 @@ OWN_REQUESTS = (3, 13)
 
 NEVER: Final = int(np.iinfo(np.int64).max)
 """When a request was made that was not."""
+
+
+class Order(Protocol):
+    """The holds of a GIL, in the order of the lock: some or all, `Holds` for one."""
+
+    @property
+    def acquired(self) -> Int64s: ...
+
+    @property
+    def released(self) -> Int64s: ...
+
+    @property
+    def thread(self) -> Int32s: ...
 
 
 def timed_waits(columns: Columns, positions: Int64s) -> tuple[Int64s, Int64s]:
@@ -76,7 +89,7 @@ def requested(holds: Holds, began: Int64s, ended: Int64s, trusted_until: int) ->
     return made & holds.release_seen
 
 
-def first_requests(holds: Holds, began: Int64s, ended: Int64s) -> Int64s:
+def first_requests(holds: Order, began: Int64s, ended: Int64s) -> Int64s:
     """Return when the first drop request to each hold was made, ns: shape (holds,); NEVER where none was.
 
     That is the end of the first timed wait that ran out in the hold and had begun since its thread took the
@@ -94,14 +107,14 @@ def first_requests(holds: Holds, began: Int64s, ended: Int64s) -> Int64s:
     return first
 
 
-def _asked(holds: Holds, taken_over: Int64s, began: Int64s, ended: Int64s) -> tuple[Int64s, Bools]:
+def _asked(holds: Order, taken_over: Int64s, began: Int64s, ended: Int64s) -> tuple[Int64s, Bools]:
     """Return in which hold each timed wait ran out, and whether that made a request to it."""
     at = np.searchsorted(holds.acquired, ended, "right") - 1
     asked: Bools = (at >= 0) & (ended <= holds.released[at]) & (began >= taken_over[at])
     return at, asked
 
 
-def _taken_over(holds: Holds) -> Int64s:
+def _taken_over(holds: Order) -> Int64s:
     """Return, for each hold, when its thread took the GIL over from another one."""
     changed = np.append(True, holds.thread[1:] != holds.thread[:-1])
     at = np.flatnonzero(changed)

@@ -59,6 +59,15 @@ def seconds(path: Path) -> float:
     return time.perf_counter() - begin
 
 
+def print_row(path: Path, events: int, repeats: int) -> None:
+    """Print how long that takes, after once for nothing."""
+    seconds(path)
+    times = [seconds(path) for _ in range(repeats)]
+    median = statistics.median(times)
+    spread = f"{1e3 * median:.1f} ms ({1e3 * min(times):.1f} – {1e3 * max(times):.1f})"
+    print(f"| {events:,} | {spread} | {events / median / 1e6:.1f} |", flush=True)
+
+
 def seconds_of_answers(path: Path) -> dict[str, float]:
     """Return how long each answer to why threads waited takes, when the statistics are there."""
     trace = analysis.load(path)
@@ -83,11 +92,7 @@ def main() -> None:
         for size in sizes:
             path = Path(directory) / str(size)
             thrash(path, size)
-            seconds(path)
-            times = [seconds(path) for _ in range(repeats)]
-            median = statistics.median(times)
-            spread = f"{1e3 * median:.1f} ms ({1e3 * min(times):.1f} – {1e3 * max(times):.1f})"
-            print(f"| {size:,} | {spread} | {size / median / 1e6:.1f} |", flush=True)
+            print_row(path, size, repeats)
         print()
         print(f"| events | {' | '.join(ANSWERS)} |")
         print(f"|---:|{'---:|' * len(ANSWERS)}")

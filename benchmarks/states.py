@@ -9,14 +9,13 @@ Prints rows for benchmarks/RESULTS.md.
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from analysis.format import Event, Sched
-from benchmarks.analysis import SIZES, seconds
+from benchmarks.analysis import SIZES, print_row
 from tests.synthetic import TraceWriter
 
 THREADS = 8
@@ -60,11 +59,7 @@ def main() -> None:
         for size in sizes:
             path = Path(directory) / str(size)
             take_turns(path, size)
-            seconds(path)
-            times = [seconds(path) for _ in range(repeats)]
-            median = statistics.median(times)
-            spread = f"{1e3 * median:.0f} ms ({1e3 * min(times):.0f} – {1e3 * max(times):.0f})"
-            print(f"| {size:,} | {spread} | {size / median / 1e6:.1f} |", flush=True)
+            print_row(path, size, repeats)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from ..model import State
 from ..switch_interval import DEFAULT_INTERVAL
 from ..units import duration
 from .kinds import EXCESS, FORCED, RETURN, VOLUNTARY
-from .recording import NEVER, LockOrder, Recording
+from .recording import LockOrder, Recording
 
 HANDOFF: Final = 30_000
 """ns of a handoff to a waiting thread, and of a timed wait's excess, where none was recorded."""
@@ -51,8 +51,8 @@ def make_pools(recording: Recording, requested: Bools, dropped: Bools, call: int
     answered: list[Int64s] = [np.zeros(0, np.int64)] * len(recording.trace.threads)
     in_calls = np.zeros(len(answered), bool)
     typical = np.zeros(0, np.int64)
-    for order in recording.orders:
-        asked, began, ended = recording.request_times(order)
+    for order, (hold, asked, total) in zip(recording.orders, recording.answers, strict=True):
+        began, ended = recording.trace.timed_waits(order.gil)
         said = recording.trace.processes[order.gil.process].switch_interval or DEFAULT_INTERVAL
         interval = recording.trace.switch_intervals[order.gil.index] or DEFAULT_INTERVAL
         if interval != said:
@@ -64,10 +64,7 @@ def make_pools(recording: Recording, requested: Bools, dropped: Bools, call: int
         typical = np.concatenate([typical, back])
         pools += [_or(forced, both, HANDOFF), _or(voluntary, both, HANDOFF)]
         pools += [_or(np.maximum(ended - began - interval, 0), None, HANDOFF), _or(back, None, HANDOFF)]
-        hold = np.flatnonzero(order.requested & (asked < NEVER))
-        at = order.at[hold]
-        took = recording.work[at] - recording.work_until(at, asked[hold])
-        thread = order.thread[hold]
+        took, thread = total - asked, recording.thread[hold]
         for each in np.unique(thread).tolist():
             mine = took[thread == each]
             in_calls[each] |= bool(np.median(mine) >= call)

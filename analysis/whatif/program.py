@@ -24,7 +24,7 @@ from ..trace import Trace
 from ..units import share
 from .kinds import AWAIT, BLOCKED, NATIVE, PYTHON
 from .pools import Pools, make_pools
-from .recording import NEVER, LockOrder, Recording
+from .recording import NEVER, Recording
 from .wakes import Wakes, find_wakes
 
 RETURN_LIMIT: Final = 1_000_000
@@ -172,8 +172,7 @@ def _chain(recording: Recording) -> _Chain:
         requested[order.at] = order.requested
         next_taken[order.at[:-1]] = order.acquired[1:]
     limit = np.full(count, RETURN_LIMIT)
-    for order in recording.orders:
-        hold, asked, answered = answers(recording, order)
+    for hold, asked, answered in recording.answers:
         limit[hold[answered - asked < CALL]] = BUSY_LIMIT
     returns = np.zeros(count, bool)
     at = np.flatnonzero(requested[:-2] & ~recording.last[:-2] & ~recording.last[1:-1])
@@ -264,8 +263,7 @@ def _calls(
     recording: Recording, in_calls: Bools, of_hold: Int64s, base: Int64s, steps: int
 ) -> tuple[Int64s, Int64s, Int64s]:
     found: list[tuple[Int64s, Int64s, Int64s]] = []
-    for order in recording.orders:
-        hold, asked, answered = answers(recording, order)
+    for hold, asked, answered in recording.answers:
         long = (answered - asked >= CALL) & ~in_calls[recording.thread[hold]]
         hold, asked, answered = hold[long], asked[long], answered[long]
         begin = np.maximum(2 * asked - answered, 0)
@@ -283,14 +281,6 @@ def _firsts(step: Int64s, steps: int) -> Int64s:
 
 
 _NONE: Final = np.zeros(0, np.int64)
-
-
-def answers(recording: Recording, order: LockOrder) -> tuple[Int64s, Int64s, Int64s]:
-    """Return the holds that answered a request, the work in them until it was made, and their whole work."""
-    asked, _, _ = recording.request_times(order)
-    which = np.flatnonzero(order.requested & (asked < NEVER))
-    hold = order.at[which]
-    return hold, recording.work_until(hold, asked[which]), recording.work[hold]
 
 
 def _essential(recording: Recording) -> Int64s:

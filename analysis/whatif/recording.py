@@ -11,12 +11,13 @@ from functools import cached_property
 
 import numpy as np
 
+from .. import requests
 from ..arrays import Bools, Int32s, Int64s
 from ..intervals import Intervals
 from ..model import HELD, Gil, State
 from ..trace import Trace
 
-NEVER = np.iinfo(np.int64).max
+NEVER = requests.NEVER
 
 
 @dataclass(frozen=True)
@@ -194,18 +195,13 @@ class Recording:
 
     # Requests.
 
-    def request_times(self, order: LockOrder) -> tuple[Int64s, Int64s, Int64s]:
-        """Return when each hold in this order was first asked to let go (NEVER: it was not).
+    @cached_property
+    def answers(self) -> list[tuple[Int64s, Int64s, Int64s]]:
+        """For each of `orders` which holds answered a request, and their work until it and in all."""
+        return [self._answers(order) for order in self.orders]
 
-        Also, of all timed waits for its GIL that ran out, when they began and ended. See
-        `analysis.requests` for when one that ran out is a request.
-        """
-        began, ended = self.trace.timed_waits(order.gil)
-        asked = np.full(len(order.at), NEVER)
-        if len(order.at) and len(ended):
-            changed = np.append(True, order.thread[1:] != order.thread[:-1])
-            since = order.acquired[np.maximum.accumulate(np.where(changed, np.arange(len(changed)), 0))]
-            hold = np.maximum(np.searchsorted(order.acquired, ended, "right") - 1, 0)
-            does = (ended >= order.acquired[hold]) & (ended <= order.released[hold]) & (began >= since[hold])
-            np.minimum.at(asked, hold[does], ended[does])
-        return asked, began, ended
+    def _answers(self, order: LockOrder) -> tuple[Int64s, Int64s, Int64s]:
+        asked = requests.first_requests(order, *self.trace.timed_waits(order.gil))
+        which = np.flatnonzero(order.requested & (asked < NEVER))
+        hold = order.at[which]
+        return hold, self.work_until(hold, asked[which]), self.work[hold]

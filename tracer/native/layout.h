@@ -33,8 +33,8 @@ struct gs_layout {
 #define GS_FIELD(name) uint32_t name;
     GS_PUBLISHED(GS_FIELD)
 #undef GS_FIELD
-    uint32_t cframe;  /* of a thread state; 0: it has none, and current_frame itself */
-    uint32_t compact; /* the characters of a str that are not all ASCII */
+    uint32_t cframe;    /* of a thread state; 0: it has none, and current_frame itself */
+    uint32_t compact;   /* the characters of a str that are not all ASCII */
     uint32_t text_hash; /* of a str, -1 while nobody asked for it; 0: not where it should be */
 };
 

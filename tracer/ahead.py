@@ -8,6 +8,7 @@ not. The recorder makes its own packets where none is ready, so this may be late
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import struct
 import threading
@@ -104,5 +105,8 @@ class _Stream:
 
     def _append(self, fd: int, count: int) -> None:
         space = os.fstatvfs(fd)
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        if limit != resource.RLIM_INFINITY:  # up to it only whole packets: half a one can't be read
+            count = min(count, limit // PACKET_SIZE - os.fstat(fd).st_size // PACKET_SIZE)
         if count > 0 and space.f_bavail * space.f_frsize > _SPACE_LEFT_ALONE:
             os.writev(fd, [self._packet] * count)

@@ -63,7 +63,7 @@ class BuildExtensions(build_ext):
             flags += [f"-fsanitize={sanitizers}", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
         flags += shlex.split(os.environ.get("CFLAGS", ""))
         compiler = shlex.split(os.environ.get("CC", "cc"))
-        command = [*compiler, *flags, *ext.sources, "-o", str(target), *CORE_LIBRARIES]
+        command = [*compiler, *flags, f"-I{NATIVE}", *ext.sources, "-o", str(target), *CORE_LIBRARIES]
 
         # The command is part of what the result depends on: a build after a sanitizer build is a new one.
         record = Path(self.build_temp, "libgilscope.command")
@@ -80,11 +80,11 @@ class BuildExtensions(build_ext):
 
 
 def extensions() -> list[Extension]:
-    headers = sorted(map(str, NATIVE.glob("*.h")))
+    headers = sorted(map(str, NATIVE.rglob("*.h")))
     types = sorted(map(str, Path("analysis/whatif").glob("*.pxd")))
     return [
-        Extension(CORE, sorted(map(str, NATIVE.glob("*.c"))), depends=headers),
-        Extension("tracer._recorder", ["tracer/_recorder.pyx"], depends=headers),
+        Extension(CORE, sorted(map(str, NATIVE.rglob("*.c"))), depends=headers),
+        Extension("tracer._recorder", ["tracer/_recorder.pyx"], include_dirs=[str(NATIVE)], depends=headers),
         *(Extension(f"{WHATIF}.{name}", [f"analysis/whatif/{name}.py"], depends=types) for name in MACHINE),
         Extension(EXAMPLE, ["examples/_countdown.pyx"]),
     ]

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 from .errors import GilscopeError, TraceFormatError
 
 if TYPE_CHECKING:
-    from .anatomy import WaitAnatomy, wait_anatomy
-    from .blame_by_thread import Blame, blame
-    from .charges import CodeBlame, code_blame
-    from .detectors.finding import Pattern
-    from .detectors.pattern import patterns
-    from .difference import Change, diff
-    from .flames import Flame, flame
-    from .gate import check
-    from .invariants import Violation, validate
-    from .measures import Statistics, statistics
+    from .measures.statistics import Statistics, statistics
     from .model import Code, Gil, Outcome, Process, State, Thread
-    from .reading import load
-    from .trace import Trace
+    from .reader.load import load
+    from .report.difference import Change, diff
+    from .report.gate import check
+    from .tables.invariants import Violation, validate
+    from .tables.trace import Trace
     from .whatif.predict import WhatIf, what_if
     from .whatif.replay import Scenario
+    from .why.anatomy import WaitAnatomy, wait_anatomy
+    from .why.blame_by_thread import Blame, blame
+    from .why.charges import CodeBlame, code_blame
+    from .why.detectors.finding import Pattern
+    from .why.detectors.pattern import patterns
+    from .why.flames import Flame, flame
 
 __all__ = [
     "Blame",
@@ -66,33 +66,33 @@ __all__ = [
 # numpy nor numpy's threads into a program that it records, or into the launcher while the program runs. (So
 # no module here may have the name of something that is public: importing it would put it in its place.)
 _HOME = {
-    "Blame": "blame_by_thread",
-    "Change": "difference",
+    "Blame": "why.blame_by_thread",
+    "Change": "report.difference",
     "Code": "model",
-    "CodeBlame": "charges",
-    "Flame": "flames",
+    "CodeBlame": "why.charges",
+    "Flame": "why.flames",
     "Gil": "model",
     "Outcome": "model",
-    "Pattern": "detectors.finding",
+    "Pattern": "why.detectors.finding",
     "Process": "model",
     "Scenario": "whatif.replay",
     "State": "model",
-    "Statistics": "measures",
+    "Statistics": "measures.statistics",
     "Thread": "model",
-    "Trace": "trace",
-    "Violation": "invariants",
-    "WaitAnatomy": "anatomy",
-    "blame": "blame_by_thread",
+    "Trace": "tables.trace",
+    "Violation": "tables.invariants",
+    "WaitAnatomy": "why.anatomy",
+    "blame": "why.blame_by_thread",
     "WhatIf": "whatif.predict",
-    "check": "gate",
-    "code_blame": "charges",
-    "diff": "difference",
-    "flame": "flames",
-    "load": "reading",
-    "patterns": "detectors.pattern",
-    "statistics": "measures",
-    "validate": "invariants",
-    "wait_anatomy": "anatomy",
+    "check": "report.gate",
+    "code_blame": "why.charges",
+    "diff": "report.difference",
+    "flame": "why.flames",
+    "load": "reader.load",
+    "patterns": "why.detectors.pattern",
+    "statistics": "measures.statistics",
+    "validate": "tables.invariants",
+    "wait_anatomy": "why.anatomy",
     "what_if": "whatif.predict",
 }
 

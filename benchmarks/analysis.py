@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import analysis
-from analysis.format import Event
+from analysis.reader.format import Event
 from tests.synthetic import TraceWriter
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "../tests/native/fake_python.h"
-#include "../tracer/native/gilscope.h"
+#include "gilscope.h"
 
 static struct fake_thread thread;
 

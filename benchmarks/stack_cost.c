@@ -10,7 +10,7 @@
 
 #include "../tests/native/fake_frames.h"
 #include "../tests/native/fake_python.h"
-#include "../tracer/native/gilscope.h"
+#include "gilscope.h"
 
 static struct fake_thread thread;
 

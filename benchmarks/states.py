@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.format import Event, Sched
+from analysis.reader.format import Event, Sched
 from benchmarks.analysis import SIZES, print_row
 from tests.synthetic import TraceWriter
 

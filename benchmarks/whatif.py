@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import analysis
-from analysis.format import Event
+from analysis.reader.format import Event
 from analysis.whatif.predict import Figures, of_trace
 from analysis.whatif.program import make_program
 from analysis.whatif.replay import replay

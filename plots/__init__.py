@@ -13,15 +13,15 @@ plots.flame(trace)                          # which code held it while others wa
 Nothing is shown or registered with pyplot, and rcParams stay as they are.
 """
 
-from .anatomy import wait_anatomy
-from .blame import blame
-from .cpus import cpus
-from .distributions import ecdf
-from .flames import flame
-from .handoff_graph import handoff_graph
-from .handoffs import handoff_matrix
-from .timeline import save_timeline, timeline
-from .window import PlotError
+from .figures.anatomy import wait_anatomy
+from .figures.blame import blame
+from .figures.distributions import ecdf
+from .figures.flames import flame
+from .figures.handoff_graph import handoff_graph
+from .figures.handoffs import handoff_matrix
+from .timeline.cpus import cpus
+from .timeline.timeline import save_timeline, timeline
+from .timeline.window import PlotError
 
 __all__ = [
     "PlotError",

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import analysis
 from analysis.errors import GilscopeError
 
-from .anatomy import wait_anatomy
-from .blame import blame
-from .cpus import cpus
-from .distributions import ecdf
-from .flames import flame
-from .handoff_graph import handoff_graph
-from .handoffs import handoff_matrix
+from .figures.anatomy import wait_anatomy
+from .figures.blame import blame
+from .figures.distributions import ecdf
+from .figures.flames import flame
+from .figures.handoff_graph import handoff_graph
+from .figures.handoffs import handoff_matrix
 from .timeaxis import parse_time
-from .timeline import save, save_timeline, suffix_of
-from .window import AROUND, PlotError
+from .timeline.cpus import cpus
+from .timeline.timeline import save, save_timeline, suffix_of
+from .timeline.window import AROUND, PlotError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.trace import Trace
+    from analysis.tables.trace import Trace
 
 _TIMELINE: Final = "timeline"
 _CPUS: Final = "cpus"

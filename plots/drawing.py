@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from analysis.format import Event
+from analysis.reader.format import Event
 
-from . import lanes, marks
-from .rows import Plan, Row
-from .view import View
+from .timeline import lanes, marks
+from .timeline.rows import Plan, Row
+from .timeline.view import View
 
 
 def draw_lanes(axes: Axes, view: View, rows: Plan) -> set[str]:

@@ -25,7 +25,7 @@ from analysis.model import State
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from analysis.trace import Trace
+    from analysis.tables.trace import Trace
 
 HOLD: Final = "#0072B2"
 WAIT: Final = "#D55E00"

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.format import (
+from analysis.reader.format import (
     CTF_MAGIC,
     EVENT_RECORD,
     EVENTS_PER_PACKET,

@@ -21,7 +21,7 @@ cdef extern from "Python.h":
     int Py_AddPendingCall(int (*function)(void *) noexcept, void *argument)
 
 
-cdef extern from "native/gilscope.h":
+cdef extern from "gilscope.h":
     enum gs_result:
         GS_OK
 
@@ -33,7 +33,7 @@ cdef extern from "native/gilscope.h":
         unsigned int streams
 
 
-cdef extern from "native/scheduler.h":
+cdef extern from "sched/scheduler.h":
     enum gs_sched_scope:
         GS_SCHED_PROGRAM
         GS_SCHED_PROGRAM_ALONE

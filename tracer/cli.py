@@ -105,13 +105,13 @@ def _report(options: Options, scheduler: Scheduler) -> None:
 def _summarise(trace: Trace) -> None:
     from rich.console import Console
 
-    from analysis.terminal import print_summary
+    from analysis.report.terminal import print_summary
 
     print_summary(trace, Console(stderr=True))
 
 
 def _write_json(trace: Trace, where: str) -> None:
-    from analysis.summary import to_json
+    from analysis.report.summary import to_json
 
     text = json.dumps(to_json(trace), indent=2)
     if where == "-":
@@ -136,7 +136,7 @@ def _dump(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0].startswith("-"):
         raise UsageError("dump takes one trace: gilscope dump TRACE")
     import analysis
-    from analysis.dump import dump
+    from analysis.commands.dump import dump
 
     try:
         dump(analysis.load(arguments[0]), sys.stdout)

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Bools, Int64s
 from ..errors import GilscopeError
 from ..model import Code, State
-from ..trace import Trace
+from ..tables.trace import Trace
 
 WAITS_FOR_THREADS: Final = (
     "/threading.py",

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from ..arrays import Bools, Int64s
+from ..measures.switch_interval import DEFAULT_INTERVAL
 from ..model import State
-from ..switch_interval import DEFAULT_INTERVAL
 from ..units import duration
 from .kinds import EXCESS, FORCED, RETURN, VOLUNTARY
 from .recording import LockOrder, Recording

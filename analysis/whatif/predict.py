@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from ..arrays import Int64s
-from ..distribution import Distribution, distribution
-from ..trace import Trace
+from ..measures.distribution import Distribution, distribution
+from ..tables.trace import Trace
 from .code import holds_without_gil, waits_for_threads
 from .program import Program, make_program
 from .replay import Replay, Scenario, replay

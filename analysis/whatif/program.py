@@ -20,7 +20,7 @@ import numpy as np
 
 from ..arrays import Bools, Int64s
 from ..model import State
-from ..trace import Trace
+from ..tables.trace import Trace
 from ..units import share
 from .kinds import AWAIT, BLOCKED, NATIVE, PYTHON
 from .pools import Pools, make_pools

@@ -11,11 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import requests
 from ..arrays import Bools, Int32s, Int64s
-from ..intervals import Intervals
 from ..model import HELD, Gil, State
-from ..trace import Trace
+from ..tables import requests
+from ..tables.intervals import Intervals
+from ..tables.trace import Trace
 
 NEVER = requests.NEVER
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from ..distribution import Distribution
+from ..measures.distribution import Distribution
 from ..units import count, duration
 from .predict import Figures, WhatIf
 

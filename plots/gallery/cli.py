@@ -14,7 +14,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from analysis.errors import GilscopeError
 
-from .experiment import Experiment, ExperimentError
+from .errors import ExperimentError
+from .experiment import Experiment
 from .experiments import EXPERIMENTS
 from .gallery import Gallery
 from .interpreters import Interpreters

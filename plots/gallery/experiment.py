@@ -5,18 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from analysis.errors import GilscopeError
-
 if TYPE_CHECKING:
     from .lab import Lab
     from .slide import Slide
 
 Values = dict[str, Any]
 """What an experiment measured: JSON. Times in seconds, shares from 0 to 1, if the name doesn't say else."""
-
-
-class ExperimentError(GilscopeError):
-    """An experiment could not be carried out; the message is one line for people."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from analysis.errors import GilscopeError
 
 from ..style import style
 from . import pages, results
-from .experiment import Experiment, ExperimentError
+from .errors import ExperimentError
+from .experiment import Experiment
 from .interpreters import Interpreters
 from .lab import Lab
 from .machine import machine

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .experiment import ExperimentError
+from .errors import ExperimentError
 
 NAMES: Final = ("python2.7", "python3.13t", "python3.14", "pypy3", "jython")
 """What is looked for on the PATH."""

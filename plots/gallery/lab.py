@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import analysis
 
-from .experiment import ExperimentError
+from .errors import ExperimentError
 from .interpreters import Interpreters
 
 if TYPE_CHECKING:
-    from analysis.trace import Trace
+    from analysis.tables.trace import Trace
 
 T = TypeVar("T")
 

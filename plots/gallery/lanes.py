@@ -11,17 +11,17 @@ from matplotlib.axes import Axes
 
 from analysis.model import State, Thread
 
-from .. import lanes
-from ..legend import draw_legend
-from ..rows import Row
 from ..style import FAINT, FIVE_STATES, INK, MUTED, StateStyle, style
 from ..text import printable
 from ..timeaxis import set_time_axis
-from ..view import View
-from ..window import Window
+from ..timeline import lanes
+from ..timeline.legend import draw_legend
+from ..timeline.rows import Row
+from ..timeline.view import View
+from ..timeline.window import Window
 
 if TYPE_CHECKING:
-    from analysis.trace import Trace
+    from analysis.tables.trace import Trace
 
     from .slide import Slide
 

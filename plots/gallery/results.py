@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from .experiment import ExperimentError, Values
+from .errors import ExperimentError
+from .experiment import Values
 
 FILE: Final = "results.json"
 

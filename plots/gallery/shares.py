@@ -10,7 +10,7 @@ import numpy as np
 from analysis.model import HELD, State
 
 if TYPE_CHECKING:
-    from analysis.trace import Trace
+    from analysis.tables.trace import Trace
 
 
 def shares(trace: Trace, threads: Iterable[int]) -> dict[str, float]:

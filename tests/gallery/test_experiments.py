@@ -9,7 +9,8 @@ import pytest
 from matplotlib.text import Text
 
 from plots.gallery import lab as lab_module
-from plots.gallery.experiment import Experiment, ExperimentError
+from plots.gallery.errors import ExperimentError
+from plots.gallery.experiment import Experiment
 from plots.gallery.experiments import EXPERIMENTS, every_way
 from plots.gallery.gallery import Gallery
 from plots.gallery.interpreters import Interpreter, Interpreters, ask

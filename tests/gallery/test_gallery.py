@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from plots.gallery import cli, results
-from plots.gallery.experiment import ExperimentError, Shape, Values
+from plots.gallery.errors import ExperimentError
+from plots.gallery.experiment import Shape, Values
 from plots.gallery.gallery import Gallery
 from plots.gallery.interpreters import Interpreters
 from plots.gallery.lab import Lab

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import format as trace_format
+from analysis.reader import format as trace_format
 from tests.launcher.support import Launcher
 from tracer import directory
 

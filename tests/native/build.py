@@ -18,7 +18,16 @@ CORE_FLAGS = shlex.split(
 
 
 def _compile(directory: Path, output: str, sources: list[Path], flags: list[str]) -> None:
-    command = ["gcc", *COMMON, *map(str, sources), "-o", str(directory / output), *flags]
+    command = [
+        "gcc",
+        *COMMON,
+        f"-I{CORE}",
+        f"-I{HERE}",
+        *map(str, sources),
+        "-o",
+        str(directory / output),
+        *flags,
+    ]
     subprocess.run(command, check=True, cwd=HERE.parents[1])
 
 
@@ -27,7 +36,7 @@ def build(directory: Path, *sanitize: str) -> Path:
     extra = [f"-fsanitize={name}" for name in sanitize] + ["-fno-sanitize-recover=all"] * bool(sanitize)
     libraries = [f"-L{directory}", f"-Wl,-rpath,{directory}", "-lgilscope", "-lfakepython", "-linterposer"]
     system = ["-lpthread", "-ldl"]
-    _compile(directory, "libgilscope.so", sorted(CORE.glob("*.c")), [*CORE_FLAGS, *extra, *system])
+    _compile(directory, "libgilscope.so", sorted(CORE.rglob("*.c")), [*CORE_FLAGS, *extra, *system])
     _compile(
         directory,
         "libfakepython.so",
@@ -37,7 +46,7 @@ def build(directory: Path, *sanitize: str) -> Path:
     _compile(
         directory,
         "libinterposer.so",
-        [HERE / "interposer.c", CORE / "got.c"],
+        [HERE / "interposer.c", CORE / "elf/got.c"],
         ["-O1", "-shared", "-fvisibility=hidden", *extra, *system],
     )
     for program in (

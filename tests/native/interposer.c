@@ -3,8 +3,8 @@
 #define _GNU_SOURCE
 #include <stdatomic.h>
 
-#include "../../tracer/native/got.h"
-#include "../../tracer/native/hooks.h"
+#include "elf/got.h"
+#include "gil/hooks.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

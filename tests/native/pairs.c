@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../tracer/native/gilscope.h"
+#include "gilscope.h"
 #include "fake_frames.h"
 #include "fake_python.h"
 

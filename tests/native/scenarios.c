@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../tracer/native/gilscope.h"
+#include "gilscope.h"
 #include "fake_python.h"
 
 static struct fake_gil *gil;

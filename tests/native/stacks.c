@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../tracer/native/gilscope.h"
+#include "gilscope.h"
 #include "fake_frames.h"
 #include "fake_python.h"
 

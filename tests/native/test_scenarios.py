@@ -15,7 +15,7 @@ import pytest
 
 import analysis
 from analysis import validate
-from analysis.format import Event
+from analysis.reader.format import Event
 
 from .build import build, instructions_a_pair
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.format import Event
+from analysis.reader.format import Event
 from tests.synthetic import ProcessWriter, TraceWriter
 
 MS = 1_000_000

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.format import Event
+from analysis.reader.format import Event
 from tests.launcher.support import Launcher
 
 SOURCE = """

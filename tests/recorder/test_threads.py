@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.format import Event
+from analysis.reader.format import Event
 from tests.launcher.support import Launcher
 
 HERE = Path(__file__).parent

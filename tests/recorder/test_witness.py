@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 
-from analysis.format import Event
 from analysis.model import State
+from analysis.reader.format import Event
 from tests.launcher.support import Launcher
 
 

@@ -12,8 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.format import HEADER_SIZE, NAME_RECORD, PACKET_HEADER, PACKET_SIZE, SCHED_RECORD, Name, Sched
-from analysis.metadata import read_metadata
+from analysis.reader.format import (
+    HEADER_SIZE,
+    NAME_RECORD,
+    PACKET_HEADER,
+    PACKET_SIZE,
+    SCHED_RECORD,
+    Name,
+    Sched,
+)
+from analysis.reader.metadata import read_metadata
 from tests.launcher.support import Launcher, Run
 
 Intervals = list[tuple[int, int, int]]

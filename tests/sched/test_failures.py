@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import analysis
-from analysis.format import Sched
+from analysis.reader.format import Sched
 from tests.launcher.support import Launcher, environment
 from tests.sched.support import Recorded, babeltrace, execute, needs_perf
 

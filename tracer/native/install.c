@@ -3,12 +3,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "gil.h"
+#include "gil/gil.h"
 #include "gilscope.h"
-#include "got.h"
-#include "hooks.h"
-#include "session.h"
-#include "symbols.h"
+#include "elf/got.h"
+#include "gil/hooks.h"
+#include "stream/session.h"
+#include "elf/symbols.h"
 
 /* Before 3.2: another kind of GIL, which is not even made before the first thread is. */
 static bool has_old_gil(void)

@@ -9,14 +9,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "gil.h"
+#include "base/clock.h"
+#include "gil/gil.h"
 #include "gilscope.h"
-#include "metadata.h"
-#include "names.h"
-#include "places.h"
-#include "session.h"
-#include "stream.h"
+#include "stream/metadata.h"
+#include "stream/names.h"
+#include "stacks/places.h"
+#include "stream/session.h"
+#include "stream/stream.h"
 
 /* Threads that live already: their lives begin with the recording, whenever their first event comes. */
 static unsigned note_living_threads(void)

@@ -10,7 +10,8 @@ import numpy as np
 from ...style import INK
 from ...text import percent
 from ...timeaxis import duration
-from ..experiment import ExperimentError, Shape, Values, shape_of
+from ..errors import ExperimentError
+from ..experiment import Shape, Values, shape_of
 from ..lab import Lab
 from ..lanes import Group, draw_groups, draw_keys, states_in, threads_named
 from ..shares import holder

@@ -20,7 +20,7 @@ from ..lanes import Group, busiest, draw_groups, draw_keys, states_in, threads_n
 from ..slide import Slide
 
 if TYPE_CHECKING:
-    from analysis.trace import Trace
+    from analysis.tables.trace import Trace
 
 NAME: Final = "every-way"
 ABOUT: Final = "One program, every way: threads, processes, nogil, interpreters, no GIL at all, PyPy, Jython"

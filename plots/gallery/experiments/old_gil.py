@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from ...lanes import bar
 from ...style import ALARM, MUTED
+from ...timeline.lanes import bar
 from .. import published
 from ..experiment import Shape, Values, shape_of
 from ..lab import Lab

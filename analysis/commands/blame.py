@@ -1,0 +1,98 @@
+"""`python -m analysis blame TRACE`: which code held the GIL while others waited, and which code waited."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from ..errors import GilscopeError
+from ..tables.trace import Trace
+from ..units import duration
+from ..why import code_words
+from ..why.charges import code_blame
+from ..why.flames import collapsed, flame, speedscope
+
+_WIDTH_WITHOUT_TERMINAL = 200
+
+
+class OutputError(GilscopeError):
+    """A file can't be written as asked."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options; the trace's are added by whoever loads it."""
+    parser.add_argument(
+        "--lines", type=_positive, default=15, metavar="N", help="how many lines of code (default: 15)"
+    )
+    parser.add_argument("--json", action="store_true", help="for machines: analysis/summary.py, `code`")
+    parser.add_argument(
+        "--collapsed",
+        type=Path,
+        metavar="FILE",
+        help='write stacks, "a;b;c 120": for flamegraph.pl and others',
+    )
+    parser.add_argument(
+        "--speedscope", type=Path, metavar="FILE", help="write a profile for https://www.speedscope.app"
+    )
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise OutputError if a file is not to be replaced, before anything is read."""
+    for path in (options.collapsed, options.speedscope):
+        if path is not None and path.exists() and not options.force:
+            raise OutputError(f"{path} exists: choose another name, or replace it with --force")
+
+
+def run(trace: Trace, options: argparse.Namespace, console: Console | None = None) -> None:
+    """Print the tables, or JSON, and write what was asked for."""
+    blame = code_blame(trace)
+    if options.collapsed is not None or options.speedscope is not None:
+        found = flame(trace)
+        if options.collapsed is not None:
+            _write(options.collapsed, lambda file: file.writelines(f"{line}\n" for line in collapsed(found)))
+        if options.speedscope is not None:
+            profile = speedscope(found, trace.path.name)
+            _write(options.speedscope, lambda file: json.dump(profile, file))
+    if options.json:
+        json.dump(code_words.to_json(trace, blame, options.lines), sys.stdout, indent=2)
+        print()
+        return
+    console = console or Console()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH_WITHOUT_TERMINAL)
+    if not blame.total:
+        console.print("Nobody waited for the GIL.")
+        return
+    console.print(code_words.blame_table(trace, blame, options.lines), highlight=False)
+    nobody = f"Of {duration(blame.total)} of waiting nobody held it for {duration(blame.nobody)}: handoffs."
+    console.print(Text(nobody, style="dim"), highlight=False)
+    console.print()
+    console.print(code_words.waiting_table(trace, blame, options.lines), highlight=False)
+    if not trace.codes:
+        remark = (
+            "The trace has no Python frames: it was recorded with --no-stacks, or by an interpreter without."
+        )
+        console.print(Text(remark, style="yellow"), highlight=False)
+
+
+def _write(path: Path, write: Callable[[TextIO], object]) -> None:
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            write(file)
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror or error}") from None
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines, from 1 on")
+    return number

@@ -1,0 +1,85 @@
+"""The command line of the analysis: the summary of a trace, and commands that ask more of it.
+
+Each command is a module with `add_arguments(parser)`, `check(options)` (before anything is read) and
+`run(trace, options)`; what it needs is imported when it is called for. A command that loads its traces
+itself is in `_OF_SEVERAL`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final
+
+from ..errors import GilscopeError
+from ..reader.load import load
+from ..tables.trace import Trace
+
+COMMANDS: Final = ("blame", "whatif")
+"""Commands about one trace, each a module of this folder."""
+
+_OF_SEVERAL: Final = ("diff",)
+_DEFAULT: Final = "summary"
+
+_USAGE: Final = """\
+python -m analysis TRACE [--json] [--fail-if EXPRESSION]
+       python -m analysis blame TRACE     which code held the GIL while others waited
+       python -m analysis whatif TRACE    another switch interval, no GIL, other CPUs
+       python -m analysis diff A B        what changed between two recordings
+
+Each has --help. (A trace that has the name of a command: ./blame.)"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = given.pop(0) if given and given[0] in (*COMMANDS, *_OF_SEVERAL) else ""
+    module = import_module(f".{name or _DEFAULT}", __package__)
+    several = name in _OF_SEVERAL
+    parser = _parser(name, module, several)
+    options = parser.parse_args(given)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without µ and █ shows something else for them
+    try:
+        module.check(options)
+        status: int | None
+        status = module.run(options) if several else module.run(opened(options.trace, options), options)
+        sys.stdout.flush()
+    except GilscopeError as error:
+        print(f"gilscope: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader has seen enough; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status or 0
+
+
+def opened(path: str, options: argparse.Namespace) -> Trace:
+    """Return a trace, and say on stderr what a salvaging load left out."""
+    trace = load(path, salvage=options.salvage)
+    for line in trace.skipped:
+        print(f"gilscope: {line}", file=sys.stderr)
+    return trace
+
+
+def _parser(name: str, module: Any, several: bool) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m analysis {name}".rstrip(),
+        usage=None if name else _USAGE,
+        description=None if name else "Say what a trace amounts to.",
+        epilog=getattr(module, "EPILOG", None),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if name:
+        about = str(module.__doc__).strip().splitlines()[0].partition(": ")[2]
+        parser.description = about[:1].upper() + about[1:]
+    if not several:
+        parser.add_argument("trace", metavar="TRACE", help="the directory that was recorded")
+    parser.add_argument("--salvage", action="store_true", help="skip what can't be read, and say so")
+    module.add_arguments(parser)
+    return parser

@@ -1,0 +1,53 @@
+"""`python -m analysis TRACE`: the summary, and limits that it must keep."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Final
+
+from ..measures.statistics import statistics
+from ..report.gate import check as check_limits
+from ..report.gate import described, parse
+from ..tables.trace import Trace
+
+EPILOG: Final = described()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options; the trace's are added by whoever loads it."""
+    parser.add_argument(
+        "--json", action="store_true", help="for machines; the schema is in analysis/summary.py"
+    )
+    parser.add_argument(
+        "--fail-if",
+        action="append",
+        default=[],
+        metavar="EXPRESSION",
+        help="exit with status 1 if this is so, as in 'wait.p99 > 2ms'; give it again for more",
+    )
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise GilscopeError if an expression is none."""
+    options.limits = [parse(text) for text in options.fail_if]
+
+
+def run(trace: Trace, options: argparse.Namespace) -> int:
+    """Print the summary; return 1 if a limit is not kept."""
+    figures = statistics(trace)
+    failures = check_limits(trace, options.limits, figures)
+    if options.json:
+        from ..report.summary import to_json
+
+        json.dump(to_json(trace, figures), sys.stdout, indent=2)
+        print()
+    else:
+        from ..report.terminal import print_summary
+
+        print_summary(trace, figures=figures)
+    sys.stdout.flush()
+    for failure in failures:
+        print(f"gilscope: {failure}", file=sys.stderr)
+    return 1 if failures else 0

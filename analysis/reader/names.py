@@ -1,0 +1,123 @@
+"""The names stream: what threads are called, who lived before the recording, and why it ended early."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import TraceFormatError
+from .format import HEADER_SIZE, STREAM_NAMES, Name
+from .packets import read_packets
+from .problems import Problems
+
+_HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
+_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME)
+_OF_THREADS = (Name.THREAD_NAME, Name.THREAD_ALIVE, Name.THREAD_COMM)
+
+
+@dataclass(frozen=True)
+class NameRecord:
+    """One record; `ref` is what the text names: a tid, an errno, a code object, a frame."""
+
+    time: int
+    kind: Name
+    ref: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """All records of a process, in the order of the file."""
+
+    path: Path
+    records: tuple[NameRecord, ...]
+    discarded: int
+
+    def of(self, kind: Name) -> Iterator[NameRecord]:
+        """Return the records of one kind."""
+        return (record for record in self.records if record.kind == kind)
+
+
+def read_names(path: Path, *, pid: int | None, problems: Problems) -> Names:
+    """Read the names stream of a process."""
+    packets = read_packets(path, stream_class=STREAM_NAMES, pid=pid, problems=problems)
+    records: list[NameRecord] = []
+    for number, (data, content, header) in enumerate(
+        zip(packets.data, packets.content.tolist(), packets.headers, strict=True)
+    ):
+        begin, end = int(header["timestamp_begin"]), int(header["timestamp_end"])
+        try:
+            for record in _records(data[HEADER_SIZE : HEADER_SIZE + content].tobytes()):
+                if not max(begin, records[-1].time if records else 0) <= record.time <= end:
+                    raise _Wrong(f"time {record.time}", "times that never decrease, within their packet")
+                records.append(record)
+        except _Wrong as wrong:
+            error = TraceFormatError(path, wrong.found, wrong.expected, f"packet {number}")
+            problems.report(error, "the names from there on")
+            break
+    return Names(path, tuple(records), packets.discarded)
+
+
+class _Wrong(Exception):
+    def __init__(self, found: str, expected: str) -> None:
+        super().__init__(found)
+        self.found = found
+        self.expected = expected
+
+
+def _records(content: bytes) -> Iterator[NameRecord]:
+    position = 0
+    while position < len(content):
+        end = content.find(0, position + _HEAD.size)
+        if end < 0:
+            raise _Wrong(f"a record without an end at byte {HEADER_SIZE + position}", "text with a NUL")
+        time, kind, reserved, ref = _HEAD.unpack_from(content, position)
+        if kind not in Name._value2member_map_ or reserved:
+            raise _Wrong(f"record id {kind}", "a known one")
+        if ref == 0 and kind != Name.RECORDING_FAILED:
+            expected = "a number from 1 on" if kind in _OF_CODE else "the tid of a thread"
+            raise _Wrong(
+                f"{Name(kind).name.lower()} of {'number' if kind in _OF_CODE else 'tid'} 0", expected
+            )
+        text = content[position + _HEAD.size : end].decode(errors="replace")
+        yield NameRecord(time, Name(kind), ref, text)
+        position = (end + 8) & ~7  # the next one is aligned
+
+
+def display_names(names: Names, *, pid: int, threads: list[tuple[int, int, int]]) -> list[str]:
+    """Return what to call each thread.
+
+    Python's name (the last one within the thread's life), or the one in the OS if it differs from the main
+    thread's (threads inherit that), or "thread <tid>".
+
+    Parameters
+    ----------
+    threads : list of (tid, begin, end)
+        In ns. A tid may come again, at later times.
+    """
+    by_tid: dict[int, list[tuple[int, int]]] = {}
+    for index, (tid, _, end) in sorted(enumerate(threads), key=lambda item: item[1][2]):
+        by_tid.setdefault(tid, []).append((end, index))
+    python: dict[int, str] = {}
+    system: dict[int, str] = {}
+    main = ""
+    for record in names.records:
+        if record.kind not in _OF_THREADS:
+            continue
+        if record.kind != Name.THREAD_NAME and record.ref == pid:
+            main = record.text
+        lives = by_tid.get(record.ref, [])
+        # The life that the record falls into, or the one after it; a name may come just after the end, too.
+        if lives:
+            owner = next((index for end, index in lives if record.time <= end), lives[-1][1])
+            (python if record.kind == Name.THREAD_NAME else system)[owner] = record.text
+
+    def name(index: int, tid: int) -> str:
+        if python.get(index):
+            return python[index]
+        comm = system.get(index, "")
+        return comm if comm and comm != main else "MainThread" if tid == pid else f"thread {tid}"
+
+    return [name(index, tid) for index, (tid, _, _) in enumerate(threads)]

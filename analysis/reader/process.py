@@ -1,0 +1,180 @@
+"""One process's directory: its files read, its threads told apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import TraceFormatError
+from ..model import Process
+from .format import Event, Name
+from .frames import ProcessFrames, read_frames
+from .metadata import Metadata, read_metadata
+from .names import Names, display_names, read_names
+from .problems import Problems
+from .store import Store
+from .streams import Stream, read_stream
+
+_STREAM_FILE = re.compile(r"gil_[0-9]{1,9}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A thread: the events `first` to `last` of the store; none at all if it was never seen (path None)."""
+
+    tid: int
+    begin: int
+    end: int
+    name: str
+    main: bool
+    seen_alive: bool
+    """It lived when the recording began."""
+    exited: bool
+    path: Path | None
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(frozen=True)
+class RecordedProcess:
+    """A process as its files tell it, not yet numbered among the others of the trace."""
+
+    directory: Path
+    metadata: Metadata
+    runs: tuple[Run, ...]
+    gils: tuple[int, ...]
+    begin: int
+    end: int
+    ended: str
+    failure: str | None
+    discarded: int
+    frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
+
+    def numbered(self, index: int) -> Process:
+        """Return what the model says of a process."""
+        metadata = self.metadata
+        return Process(
+            index=index,
+            pid=metadata.pid,
+            ppid=metadata.ppid,
+            argv=metadata.argv,
+            python_version=metadata.text("python_version"),
+            python_implementation=metadata.text("python_implementation"),
+            hostname=metadata.text("hostname"),
+            switch_interval=metadata.number("switch_interval_ns"),
+            begin=self.begin,
+            end=self.end,
+            ended=self.ended,
+            failure=self.failure,
+            discarded=self.discarded,
+            utc_offset=metadata.utc_offset,
+            environment=metadata.environment,
+        )
+
+
+def stream_files(directory: Path) -> list[Path]:
+    """Return the gil streams of a process, as they were made."""
+    files = [file for file in directory.iterdir() if _STREAM_FILE.fullmatch(file.name)]
+    return sorted(files, key=lambda file: int(file.name.removeprefix("gil_")))
+
+
+def read_process(directory: Path, store: Store, problems: Problems) -> RecordedProcess | None:
+    """Read one process; None: it died before there was anything to read, or all of it had to be skipped."""
+    try:
+        files = stream_files(directory)
+    except OSError as error:
+        unreadable = TraceFormatError(directory, error.strerror or str(error), "the directory of a process")
+        problems.report(unreadable, f"process {directory.name}")
+        return None
+    if not files and not (directory / "metadata").exists():
+        return None
+    try:
+        metadata = read_metadata(directory / "metadata")
+    except TraceFormatError as wrong:
+        problems.report(wrong, f"process {directory.name}")
+        return None
+    named = re.match(r"\d+", directory.name)
+    if named and named[0] != str(metadata.pid):
+        expected = f"that of the directory, {directory.name}"
+        mismatch = TraceFormatError(metadata.path, f"pid {metadata.pid}", expected)
+        problems.report(mismatch, f"process {directory.name}")
+        return None
+    streams = [read_stream(file, pid=metadata.pid, store=store, problems=problems) for file in files]
+    if files or (directory / "names").exists():  # a process killed at its very start has neither
+        names = read_names(directory / "names", pid=metadata.pid, problems=problems)
+    else:
+        names = Names(directory / "names", (), 0)
+    streams = [stream for stream in streams if stream.first < stream.last]
+    recorded = _assemble(directory, metadata, streams, names, store, read_frames(names, problems))
+    _check_complete(recorded, names, problems)
+    return recorded
+
+
+def _assemble(
+    directory: Path,
+    metadata: Metadata,
+    streams: list[Stream],
+    names: Names,
+    store: Store,
+    frames: ProcessFrames,
+) -> RecordedProcess:
+    failures = list(names.of(Name.RECORDING_FAILED))
+    begin = min((int(store.time[stream.first]) for stream in streams), default=metadata.recording_start)
+    last_events = (int(store.time[stream.last - 1]) for stream in streams)
+    end = max([begin, *last_events, *(record.time for record in names.records)])
+    events = slice(streams[0].first, streams[-1].last) if streams else slice(0, 0)
+    stopped = bool((store.kind[events] == Event.RECORDING_STOP).any())
+    return RecordedProcess(
+        directory=directory,
+        metadata=metadata,
+        runs=tuple(_runs(metadata.pid, streams, names, store, begin, end)),
+        gils=tuple(sorted({number for stream in streams for number in stream.gils})),
+        begin=begin,
+        end=end,
+        ended="failed" if failures else "stopped" if stopped else "killed",
+        failure=failures[0].text if failures else None,
+        discarded=sum(stream.discarded for stream in streams) + names.discarded,
+        frames=frames,
+    )
+
+
+def _runs(pid: int, streams: list[Stream], names: Names, store: Store, begin: int, end: int) -> list[Run]:
+    """Return the threads of a process: main first, then as they began."""
+    found: list[tuple[int, int, int, bool, Path, int, int]] = []
+    for stream in streams:
+        starts = stream.starts
+        last = np.append(starts[1:], stream.last)
+        exited = store.kind[last - 1] == Event.THREAD_EXIT
+        ends = np.where(exited, store.time[last - 1], np.append(store.time[starts[1:]], end))
+        columns = (store.arg[starts], store.time[starts], ends, exited, starts, last)
+        for tid, since, until, gone, at, to in zip(*(column.tolist() for column in columns), strict=True):
+            found.append((since, tid, until, gone, stream.path, at, to))
+    found.sort(key=lambda run: run[:2])
+
+    alive = {record.ref for record in names.of(Name.THREAD_ALIVE)}
+    named = {record.ref for record in names.of(Name.THREAD_NAME)}
+    lives: list[Run] = []
+    for since, tid, until, gone, path, at, to in found:
+        seen_alive = tid in alive
+        alive.discard(tid)  # a later thread with this tid is another
+        since = begin if seen_alive else since
+        lives.append(Run(tid, since, until, "", tid == pid, seen_alive, gone, path, at, to))
+    lives += [Run(tid, begin, end, "", tid == pid, True, False, None) for tid in sorted(alive & named)]
+    lives.sort(key=lambda run: (not run.main, run.begin))
+    called = display_names(names, pid=pid, threads=[(run.tid, run.begin, run.end) for run in lives])
+    return [Run(**{**vars(run), "name": name}) for run, name in zip(lives, called, strict=True)]
+
+
+def _check_complete(recorded: RecordedProcess, names: Names, problems: Problems) -> None:
+    """A thread that told its name in the OS has a stream: if not, a file is missing."""
+    if recorded.discarded or problems.skipped:
+        return
+    seen = {run.tid for run in recorded.runs if run.path is not None}
+    missing = sorted({record.ref for record in names.of(Name.THREAD_COMM)} - seen)
+    if missing:
+        found = f"no events of thread {missing[0]}, which is in the names"
+        error = TraceFormatError(recorded.directory, found, "the stream file of every thread")
+        problems.report(error, f"{len(missing)} threads")

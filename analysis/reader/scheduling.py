@@ -1,0 +1,254 @@
+"""What the OS scheduler did: sched/ of a trace, read and sorted by thread.
+
+`sched_<cpu>` says who came onto a CPU and left it, `names` who that was. A task is what the kernel calls a
+thread: one life of a tid, from its first record to its exit.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from ..arrays import Bytes, Int16s, Int64s, UInt32s
+from ..errors import TraceFormatError
+from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, STREAM_SCHED, Name, Sched
+from .metadata import Metadata, read_metadata
+from .names import Names, read_names
+from .packets import Packets, read_packets
+from .problems import Problems
+from .tasks import Task, find_tasks
+
+_STREAM_FILE = re.compile(r"sched_[0-9]{1,5}")
+_HIGHEST_TID: Final = 1 << 22  # the kernel's own limit
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Records of a CPU that are missing: of any thread, between two times."""
+
+    begin: int
+    end: int
+    cpu: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Scheduling:
+    """What was recorded of the scheduler.
+
+    Attributes
+    ----------
+    begin : int
+        When the recording began, ns.
+    end : int or None
+        When it was stopped; None if it was not: something may be missing behind any thread's last event.
+    time, kind, cpu : ndarray of int64, uint8, int16
+        Events (`format.Sched`, without SCHED_LOST), sorted by task, in time order within one.
+    first : ndarray of int64, shape (tasks + 1,)
+        Task i has the events first[i] to first[i + 1].
+    tasks : tuple of Task
+        Sorted by (tid, begin).
+    losses : tuple of Loss
+    cpus : tuple of int
+        Those that there are streams of.
+    failure : str or None
+        What ended the recording early; nothing is known from then on.
+    """
+
+    metadata: Metadata
+    begin: int
+    end: int | None
+    time: Int64s
+    kind: Bytes
+    cpu: Int16s
+    first: Int64s
+    tasks: tuple[Task, ...]
+    losses: tuple[Loss, ...]
+    cpus: tuple[int, ...]
+    failure: str | None = None
+
+    @property
+    def lost(self) -> int:
+        """Number of records that were lost."""
+        return sum(loss.count for loss in self.losses)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    cpu: int
+    time: Int64s
+    kind: Bytes
+    tid: UInt32s
+    losses: list[Loss]
+
+
+def read_scheduling(directory: Path, problems: Problems) -> Scheduling | None:
+    """Read the scheduler's part of a trace; None if it has none, or all of it had to be skipped.
+
+    Raises
+    ------
+    TraceFormatError
+        It is not what it says it is; not when salvaging.
+    """
+    if not directory.is_dir():
+        return None
+    try:
+        files = sorted(
+            (file for file in directory.iterdir() if _STREAM_FILE.fullmatch(file.name)),
+            key=lambda file: int(file.name.removeprefix("sched_")),
+        )
+        if not files and not (directory / "metadata").exists():
+            return None  # ended before there was anything to read
+        metadata = read_metadata(directory / "metadata", "sched")
+    except TraceFormatError as wrong:
+        problems.report(wrong, "what the scheduler did")
+        return None
+    except OSError as error:
+        unreadable = TraceFormatError(directory, error.strerror or str(error), "a readable directory")
+        problems.report(unreadable, "what the scheduler did")
+        return None
+    unseen: list[Loss] = []
+    cpus = metadata.number("cpus")  # not all versions say it
+    if len(files) < cpus:
+        found = f"streams of {len(files)} CPUs"
+        missing = TraceFormatError(directory, found, f"{cpus}: what the metadata says")
+        problems.report(missing, "what happened on the others")
+        unseen.append(Loss(metadata.recording_start, np.iinfo(np.int64).max, -1, 0))
+    pid = metadata.pid or None
+    streams = [_read_stream(file, pid, metadata.recording_start, problems) for file in files]
+    path = directory / "names"
+    names = Names(path, (), 0)
+    if path.exists() or any(len(stream.time) for stream in streams):
+        names = _real(read_names(path, pid=pid, problems=problems), problems)
+    failed = next(names.of(Name.RECORDING_FAILED), None)
+    if failed is not None:  # some of what comes later may be there, but who knows what is not
+        unseen += [Loss(failed.time, np.iinfo(np.int64).max, stream.cpu, 0) for stream in streams]
+    scheduling = _sorted_by_task(metadata, streams, names, unseen)
+    return replace(scheduling, failure=failed.text) if failed is not None else scheduling
+
+
+def _real(names: Names, problems: Problems) -> Names:
+    """Return the names of what can be tasks."""
+    wrong = [record.ref for record in names.records if record.ref > _HIGHEST_TID]
+    if not wrong:
+        return names
+    expected = f"one up to {_HIGHEST_TID}"
+    problems.report(TraceFormatError(names.path, f"tid {wrong[0]}", expected), f"{len(wrong)} names")
+    return replace(names, records=tuple(record for record in names.records if record.ref <= _HIGHEST_TID))
+
+
+def _read_stream(path: Path, pid: int | None, begin: int, problems: Problems) -> _Stream:
+    """Read a CPU's stream; what follows the first error is skipped when `problems` lets it."""
+    cpu = int(path.name.removeprefix("sched_"))
+    packets = read_packets(path, stream_class=STREAM_SCHED, pid=pid, problems=problems)
+    counts, rest = np.divmod(packets.content, EVENT_SIZE)
+    if rest.any():
+        at = int(np.argmax(rest != 0))
+        found = f"content_size of {packets.content[at]} bytes"
+        problems.report(
+            TraceFormatError(path, found, "whole events", f"packet {at}"), "the events from there on"
+        )
+        counts = counts[:at]
+    time, ids, on, tid = _columns(packets, counts)
+    first = np.cumsum(counts) - counts
+    wrong = _first_wrong(packets, first, time, ids, on, tid, cpu)
+    if wrong is not None:
+        at, found, expected = wrong
+        packet = int(np.searchsorted(first, at, "right")) - 1
+        error = TraceFormatError(path, found, expected, f"packet {packet}")
+        problems.report(error, f"{len(time) - at} events from there on")
+        time, ids, tid = time[:at], ids[:at], tid[:at]
+    lost = np.flatnonzero(ids == Sched.SCHED_LOST)
+    losses = [
+        Loss(int(time[at - 1]) if at else begin, int(time[at]), cpu, int(tid[at])) for at in lost.tolist()
+    ]
+    cut = packets.cut or len(counts) < len(packets) or wrong is not None
+    if cut:  # what was skipped is as good as lost, and nobody knows until when
+        losses.append(Loss(int(time[-1]) if len(time) else begin, np.iinfo(np.int64).max, cpu, 0))
+    if len(lost):
+        rest_of_all = ids != Sched.SCHED_LOST
+        time, ids, tid = time[rest_of_all], ids[rest_of_all], tid[rest_of_all]
+    return _Stream(cpu, time, ids.astype(np.uint8), tid, losses)
+
+
+def _columns(packets: Packets, counts: Int64s) -> tuple[Int64s, Int64s, Int64s, UInt32s]:
+    """Copy the columns out of the packets, which need not be full: a packet is written when there is time."""
+    words = packets.data[: len(counts), HEADER_SIZE:].reshape(len(counts), EVENTS_PER_PACKET, EVENT_SIZE)
+    used = np.arange(EVENTS_PER_PACKET) < counts[:, None]
+    events = words[used]
+    time = events.view("<i8")[:, 0].copy()
+    small = events.view("<u2")
+    return time, small[:, 4].astype(np.int64), small[:, 5].astype(np.int64), events.view("<u4")[:, 3].copy()
+
+
+def _first_wrong(
+    packets: Packets, first: Int64s, time: Int64s, ids: Int64s, on: Int64s, tid: UInt32s, cpu: int
+) -> tuple[int, str, str] | None:
+    """Return position of the first event that can't be, what was found, and what was expected."""
+    found: list[tuple[int, str, str]] = []
+
+    def check(bad: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], what: str, expected: str) -> None:
+        if bad.any():
+            at = int(np.argmax(bad))
+            found.append((at, what.format(time=time[at], id=ids[at], cpu=on[at], tid=tid[at]), expected))
+
+    check((ids < min(Sched)) | (ids > max(Sched)), "event id {id}", "a known one")
+    earlier = np.zeros(len(time), bool)
+    earlier[1:] = time[1:] < time[:-1]
+    check(earlier, "time {time} after a later one", "times that never decrease")
+    outside = np.zeros(len(time), bool)
+    some = first < np.append(first[1:], len(time))
+    last = (np.append(first[1:], len(time)) - 1)[some]
+    headers = packets.headers[: len(first)][some]
+    outside[first[some]] |= time[first[some]] < headers["timestamp_begin"].astype(np.int64)
+    outside[last] |= time[last] > headers["timestamp_end"].astype(np.int64)
+    check(outside, "time {time}", "one between timestamp_begin and timestamp_end")
+    check(on != cpu, "cpu {cpu}", f"{cpu}, the CPU of the file")
+    check((tid == 0) & (ids != Sched.SCHED_LOST), "tid 0", "the tid of a thread")
+    check((tid > _HIGHEST_TID) & (ids != Sched.SCHED_LOST), "tid {tid}", f"one up to {_HIGHEST_TID}")
+    return min(found, default=None)
+
+
+def _sorted_by_task(
+    metadata: Metadata, streams: list[_Stream], names: Names, unseen: list[Loss]
+) -> Scheduling:
+    """Put the events of all CPUs in the order of (task, time)."""
+    time = np.concatenate([np.zeros(0, np.int64), *(stream.time for stream in streams)])
+    kind = np.concatenate([np.zeros(0, np.uint8), *(stream.kind for stream in streams)])
+    tid = np.concatenate([np.zeros(0, np.uint32), *(stream.tid for stream in streams)])
+    cpu = np.repeat(
+        np.array([stream.cpu for stream in streams], np.int16), [len(stream.time) for stream in streams]
+    )
+    # Every stream is in order already: a stable sort merges them in one pass. Then tids, as small numbers.
+    order = np.argsort(time, kind="stable")
+    seen = np.zeros(_HIGHEST_TID + 1, bool)
+    seen[tid] = True
+    numbers = np.cumsum(seen) - 1
+    narrow = np.uint16 if int(numbers[-1]) < 1 << 16 else np.int64
+    order = order[np.argsort(numbers[tid[order]].astype(narrow), kind="stable")]
+    tids = np.flatnonzero(seen)
+    count = np.bincount(numbers[tid], minlength=len(tids)) if len(tid) else np.zeros(0, np.int64)
+    first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    time = time[order]
+
+    stop = metadata.environment.get("recording_stop")
+    end = stop if isinstance(stop, int) and stop >= metadata.recording_start else None
+    last = max([metadata.recording_start, int(time.max(initial=0)), *(r.time for r in names.records)])
+    end = max(end, last) if end is not None else None
+    tasks, bounds = find_tasks(tids.tolist(), first, time, kind[order], names, last if end is None else end)
+    return Scheduling(
+        metadata=metadata,
+        begin=metadata.recording_start,
+        end=end,
+        time=time,
+        kind=kind[order],
+        cpu=cpu[order],
+        first=bounds,
+        tasks=tasks,
+        losses=(*unseen, *(loss for stream in streams for loss in stream.losses)),
+        cpus=tuple(stream.cpu for stream in streams),
+    )

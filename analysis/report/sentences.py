@@ -1,0 +1,80 @@
+"""Why threads waited, in sentences: the pattern, what waits consist of, whom and what they are charged to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ..tables.anatomy import PARTS
+from ..tables.trace import Trace
+from ..units import duration, share
+from ..why.anatomy import Parts, wait_anatomy
+from ..why.blame_by_thread import NOBODY, blame
+from ..why.charges import code_blame
+from ..why.code_words import sentences
+from ..why.detectors.pattern import patterns
+
+_WORTH_A_WORD: Final = 0.01
+"""Share of all waiting that a part must have to be named."""
+
+_WORTH_AN_ANSWER: Final = 0.01
+"""Share of a trace's time for which threads must have waited, all together, to be asked why."""
+
+_PATTERNS: Final = 4
+"""So many patterns are named, the clearest first."""
+
+_MEANING: Final = {
+    "politeness": "before anybody asked for the lock",
+    "response": "until the holder let go",
+    "overtaken": "overtaken by others",
+    "handoff": "to be woken up",
+    "unknown": "for reasons not recorded",
+}
+
+
+def why(trace: Trace) -> Iterator[str]:
+    """Yield the patterns that are seen, and the rest if threads waited long enough to ask."""
+    # Where there is no contention the verdict says so.
+    seen = [pattern for pattern in patterns(trace) if pattern.name != "no contention"]
+    yield from (pattern.sentence for pattern in seen[:_PATTERNS])
+    found = wait_anatomy(trace)
+    if found.whole.total < _WORTH_AN_ANSWER * max(trace.end - trace.begin, 1):
+        return
+    yield anatomy_sentence(found.whole)
+    yield from _who(trace)
+    yield from sentences(trace, code_blame(trace))
+
+
+def anatomy_sentence(parts: Parts) -> str:
+    """Return what waits consist of.
+
+    "Threads waited 370 ms: 47 % before anybody asked for the lock (politeness), 33 % until the holder let go
+    (response), 20 % overtaken by others; for 35 % of it the holder had no CPU."
+    """
+    shares = {name: getattr(parts, name) / parts.total for name in PARTS}
+    named = ", ".join(
+        f"{share(shares[name])} {_MEANING[name]}{'' if name in ('overtaken', 'unknown') else f' ({name})'}"
+        for name in PARTS
+        if shares[name] >= _WORTH_A_WORD
+    )
+    stalled = parts.stalled / parts.total
+    without_cpu = f"; for {share(stalled)} of it the holder had no CPU" if stalled >= _WORTH_A_WORD else ""
+    return f"Threads waited {duration(parts.total)}: {named}{without_cpu}."
+
+
+def _who(trace: Trace) -> Iterator[str]:
+    """Name the thread that most of the waiting is charged to, if that says something: of three or more."""
+    table = blame(trace).table
+    table = table[table["holder"] != NOBODY]
+    held = {int(holder): 0 for holder in table["holder"]}
+    for holder, time in zip(table["holder"].tolist(), table["time"].tolist(), strict=True):
+        held[holder] += time
+    if len(held) < 3:
+        return
+    worst = max(held, key=lambda holder: (held[holder], -holder))
+    part = held[worst] / sum(held.values())
+    if part >= 2 / len(held):
+        name = trace.threads[worst].name
+        several = sum(thread.name == name for thread in trace.threads) > 1
+        of_process = f" of process {trace.processes[trace.threads[worst].process].pid}" if several else ""
+        yield f"{name}{of_process} held the lock for {share(part)} of that."

@@ -1,0 +1,270 @@
+"""The summary for people: the verdict, then a line a thread. Plain text when the output is not a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from ..measures.cpu_time import CpuStatistics
+from ..measures.statistics import Statistics, statistics
+from ..measures.switch_interval import intervals_in
+from ..model import HELD, WITHOUT, State, total
+from ..tables.onto_cpu import UNSURE
+from ..tables.trace import Trace
+from ..units import count, duration, share
+from .rows import Row, rows
+from .sentences import why
+from .verdict import verdict
+
+HOLD: Final = "#0072B2"
+WAIT: Final = "#D55E00"
+_BAR: Final = 20
+_WIDTH_WITHOUT_TERMINAL: Final = 200
+
+Groups = tuple[tuple[str, ...], ...]
+"""Columns of the table, in groups that stay together."""
+
+STALL: Final = "#56B4E9"
+NATIVE: Final = "#009E73"
+
+_GROUPS: Final[Groups] = (
+    ("holding", "waiting", "released"),
+    ("acquires", "contended", "timeouts", "requested", "voluntary"),
+    ("wait p50", "wait p99", "wait max", "longest hold"),
+)
+_WITHOUT_GIL: Final[Groups] = (("native", "blocked", "CPU", "preempted", "migrations"),)
+_WITH_CPUS: Final[Groups] = (
+    ("running", "stalled", "waiting", "native", "blocked"),
+    ("CPU", "stalls", "longest stall", "preempted"),
+    *_GROUPS[1:],
+)
+
+
+def print_summary(trace: Trace, console: Console | None = None, figures: Statistics | None = None) -> None:
+    """Print the summary of a trace.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+        Where to; standard output when there is none.
+    figures : Statistics, optional
+        Those of the trace, if they are there already.
+    """
+    console = console or Console()
+    figures = figures or statistics(trace)
+    width = console.width
+    if not console.is_terminal:
+        console.width = max(width, _WIDTH_WITHOUT_TERMINAL)
+    try:
+        console.print(_headline(trace, figures), highlight=False)
+        console.print(Text(verdict(figures), style="bold"), highlight=False)
+        console.print()
+        for table in _tables(console, list(rows(figures))):
+            console.print(table, highlight=False)
+        for number, answer in enumerate(why(trace)):
+            console.print(Text(answer if number else f"\n{answer}"), highlight=False)
+        for remark in _remarks(trace):
+            console.print(Text(remark, style="yellow"), highlight=False)
+    finally:
+        console.width = width
+
+
+def _headline(trace: Trace, figures: Statistics) -> Text:
+    parts = [_plural(len(trace.processes), "process", "processes")] if len(trace.processes) > 1 else []
+    parts.append(_plural(len(trace.threads), "thread"))
+    parts.append(duration(figures.duration))
+    if len(figures.gils) == 1:
+        gil = figures.gils[0]
+        parts.append(f"GIL held {share(gil.utilisation)}, contended {share(gil.contention)}")
+        parts.append(f"{_plural(gil.handoffs, 'handoff')}, {count(gil.switches)} to another thread")
+    elif not figures.gils and figures.cpu is not None:
+        parts.append(f"{figures.cpus_busy:.2f} CPUs busy")
+    else:
+        parts.append(f"{figures.parallelism:.2f} of {_plural(len(figures.gils), 'GIL')} held")
+    for what in _common(trace):
+        parts.append(what)
+    return Text.assemble((trace.path.name, "bold"), ("  " + " · ".join(parts), "default"))
+
+
+def _common(trace: Trace) -> Iterator[str]:
+    """Yield what is the same in all processes and worth a word."""
+    processes = trace.processes
+    pythons = {f"{process.python_implementation} {process.python_version}".strip() for process in processes}
+    intervals = intervals_in(trace)
+    if len(pythons) == 1:
+        yield from (python for python in pythons if python)
+    if len(intervals) == 1:
+        yield f"switch interval {duration(intervals[0])}"
+
+
+def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
+    """Yield one table, or on a narrow terminal as many as it takes, each with whole groups of columns."""
+    if not lines:
+        return
+    unlimited = console.options.update(width=10_000)
+
+    def fits(columns: Sequence[str], bar: bool) -> bool:
+        table = _table(lines, columns, bar=bar)
+        return Measurement.get(console, unlimited, table).maximum <= console.width
+
+    groups = _WITH_CPUS if any(line.cpu is not None for line in lines) else _GROUPS
+    if groups is _WITH_CPUS and not any(line.counts.acquires or line.wait.count for line in lines):
+        groups = _WITHOUT_GIL
+    elif any(line.cpu is not None and line.cpu.retries for line in lines):
+        groups = (groups[0], (*groups[1], "retries"), *groups[2:])
+    columns: list[str] = []
+    bar = fits(groups[0], True)
+    for group in groups:
+        if columns and not fits([*columns, *group], bar):
+            yield _table(lines, columns, bar=bar)
+            columns, bar = [], False
+        columns += group
+    yield _table(lines, columns, bar=bar)
+
+
+def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        collapse_padding=True,
+        header_style="dim",
+        show_edge=False,
+    )
+    table.add_column("thread", no_wrap=True, max_width=28, overflow="ellipsis")
+    if bar:
+        table.add_column("", no_wrap=True, min_width=_BAR)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    for line in lines:
+        style = "bold" if line.is_process else "dim" if line.is_rest else ""
+        name = escape(line.name if line.is_process or not line.indented else f"  {line.name}")
+        cells: list[str | Text] = [
+            name,
+            *([_bar(line)] if bar else []),
+            *(_cell(line, column) for column in columns),
+        ]
+        table.add_row(*cells, style=style)
+    return table
+
+
+def _bar(line: Row) -> Text:
+    """Draw the shares of holding and waiting: dark, then half-tone, so that it reads without colour too."""
+    if not line.lifetime or (line.is_process and line.threads != 1):
+        return Text("")
+    parts = Text()
+    left = _BAR
+    for states, sign, colour in (
+        ((State.RUNNING, State.HOLDING), "█", HOLD),
+        ((State.STALLED,), "╱", STALL),
+        ((State.WAITING,), "▒", WAIT),
+        ((State.NATIVE,), "▄", NATIVE),
+    ):
+        length = min(round(_BAR * total(line.time, states) / line.lifetime), left)
+        parts.append(sign * length, colour)
+        left -= length
+    return parts.append("·" * left, "dim")
+
+
+def _cell(line: Row, column: str) -> str | Text:
+    counts, wait, hold = line.counts, line.wait, line.hold
+    match column:
+        case "holding":
+            return _time(line, HELD, HOLD)
+        case "waiting":
+            return _time(line, (State.WAITING,), WAIT)
+        case "released":
+            return _time(line, WITHOUT, "")
+        case "running":
+            return _time(line, (State.RUNNING,), HOLD)
+        case "stalled":
+            return _time(line, (State.STALLED,), STALL)
+        case "native":
+            return _time(line, (State.NATIVE,), NATIVE)
+        case "blocked":
+            return _time(line, (State.BLOCKED,), "")
+        case "CPU" | "stalls" | "longest stall" | "preempted" | "migrations" | "retries":
+            return _cpu_cell(line.cpu, column)
+        case "acquires":
+            return count(counts.acquires)
+        case "contended":
+            return count(counts.contended_acquires)
+        case "timeouts":
+            return count(counts.timeouts)
+        case "requested":
+            return count(counts.requested_releases)
+        case "voluntary":
+            return count(counts.voluntary_releases)
+        case "wait p50":
+            return duration(wait.p50) if wait.count and not line.is_rest else "–"
+        case "wait p99":
+            return duration(wait.p99) if wait.count and not line.is_rest else "–"
+        case "wait max":
+            return duration(wait.max) if wait.count else "–"
+        case _:
+            return duration(hold.max) if hold.count else "–"
+
+
+def _cpu_cell(cpu: CpuStatistics | None, column: str) -> str:
+    if cpu is None:
+        return "–"
+    match column:
+        case "CPU":
+            return duration(cpu.time)
+        case "stalls":
+            return count(cpu.stalled.count)
+        case "longest stall":
+            return duration(cpu.stalled.max) if cpu.stalled.count else "–"
+        case "migrations":
+            return count(cpu.migrations)
+        case "preempted":
+            return count(cpu.preempted)
+        case _:
+            return count(cpu.retries)
+
+
+def _time(line: Row, states: tuple[State, ...], colour: str) -> Text:
+    time = total(line.time, states)
+    of_gil = set(states) <= set(HELD)  # one thread at a time: a share of the process's time
+    if line.is_process and line.threads != 1 and not of_gil:
+        return Text(f"{duration(time)} {'':>7}")
+    part = time / line.lifetime if line.lifetime else 0.0
+    return Text.assemble(f"{duration(time)} ", (f"{share(part):>7}", colour))
+
+
+def _remarks(trace: Trace) -> Iterator[str]:
+    """Yield what a reader must know before believing the figures."""
+    killed = [process for process in trace.processes if process.ended == "killed"]
+    if killed:
+        which = "its" if len(killed) == 1 else "their"
+        yield (
+            f"{_plural(len(killed), 'process', 'processes')} ended without a stop (killed, os._exit or exec):"
+            f" {which} figures end with the last event."
+        )
+    for process in trace.processes:
+        if process.ended == "failed":
+            yield f"The recording of process {process.pid} ended early: {process.failure}."
+        if process.discarded:
+            yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
+    scheduling = trace.scheduling
+    if scheduling is not None and scheduling.failure is not None:
+        yield f"The recording of the scheduler ended early: {scheduling.failure}."
+    if scheduling is not None and scheduling.lost:
+        unsure = duration(sum(trace.cpu_time[:, UNSURE].tolist()))
+        yield (
+            f"{_plural(scheduling.lost, 'record')} of the scheduler were lost:"
+            f" of {unsure} it is not known whether a thread had a CPU."
+        )
+    for line in trace.skipped:
+        yield f"Skipped: {line}"
+
+
+def _plural(number: int, one: str, many: str = "") -> str:
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"

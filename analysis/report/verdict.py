@@ -1,0 +1,157 @@
+"""What a trace says, in plain words and with its figures: a sentence or two for people."""
+
+from __future__ import annotations
+
+from ..measures.distribution import NONE, Distribution
+from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics
+from ..model import HELD, State, total
+from ..units import count, duration, share
+
+_ACTIVE = 0.01
+"""A share of the time that is worth a word."""
+
+_LONG_STALL = 5_000_000
+"""ns without a CPU, with the GIL, that are worth a word however long it was held otherwise."""
+
+_MANY_RETRIES = 100
+
+
+def verdict(statistics: Statistics) -> str:
+    """Return one or two sentences about the whole trace."""
+    active = [process for process in statistics.processes if process.counts.acquires]
+    if not active:
+        return " ".join([_without_gil(statistics), *_of_cpus(statistics)])
+    sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
+    sentences += _of_cpus(statistics)
+    if any(process.process.discarded for process in statistics.processes):
+        sentences.append("Events were lost, so these figures are not complete.")
+    return " ".join(sentences)
+
+
+def _without_gil(statistics: Statistics) -> str:
+    if statistics.gils or statistics.cpu is None:
+        return "Nobody took the GIL while it was recorded."
+    threads = len(statistics.threads)
+    who = "one thread" if threads == 1 else f"{threads} threads"
+    return f"No GIL was seen: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+
+
+def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:
+    waited = max(_waited(process) for process in active)
+    together = (
+        f"{len(active)} processes, each with a GIL of its own, ran {statistics.parallelism:.1f} cores' worth"
+    )
+    if not waited:
+        return f"{together} of Python; nowhere did a thread wait for the GIL."
+    if waited < _ACTIVE:
+        most = f"{share(waited)} of the time"
+        return f"{together} of Python; nowhere did threads wait for the GIL more than {most}."
+    worst = max(active, key=_waited)
+    where = f"in process {worst.process.pid} somebody waited for the GIL {share(waited)} of the time"
+    return f"{together} of Python; {where}."
+
+
+def _of_process(process: ProcessStatistics) -> str:
+    if len(process.gils) > 1:
+        return _of_gils(process)
+    gil = process.gils[0]
+    held, waited = gil.utilisation, gil.contention
+    threads = [thread for thread in process.threads if _takes_part(process, thread)]
+    if len(threads) < 2 and waited < _ACTIVE:
+        nobody = f"somebody waited for it {share(waited)}" if waited else "nobody waited for it"
+        who = "One thread ran Python: it held the GIL" if len(threads) == 1 else "The GIL was held"
+        return f"{who} {share(held)} of the time, and {nobody}."
+    if waited < _ACTIVE:
+        return (
+            f"{len(threads)} threads took turns without getting in each other's way:"
+            f" the GIL was held {share(held)} of the time, and somebody waited {share(waited)}."
+        )
+    several = f"{max(len(threads), 2)} threads"
+    who = _each(process, threads)
+    shared = waited >= 0.5 and held >= 0.9
+    what = "shared one core's worth of Python" if shared else f"held the GIL {share(held)} of the time"
+    return f"{several} {what}: {who} holding, {share(waited)} of the time someone waited{_longest(process)}"
+
+
+def _of_gils(process: ProcessStatistics) -> str:
+    cores = sum(gil.utilisation for gil in process.gils)
+    worst = max(process.gils, key=lambda gil: gil.contention)
+    waits = (
+        "nobody waited for one"
+        if worst.contention < _ACTIVE
+        else f"somebody waited for GIL {worst.gil.number} {share(worst.contention)} of the time"
+    )
+    together = f"{len(process.gils)} interpreters, each with a GIL of its own, ran {cores:.1f} cores' worth"
+    return f"{together} of Python; {waits}."
+
+
+def _each(process: ProcessStatistics, threads: list[ThreadStatistics]) -> str:
+    """Return the shares of those that held most, by weight: "49 % + 50 %"."""
+    parts = sorted((_holds(process, thread) for thread in threads), reverse=True)
+    shown = " + ".join(share(part) for part in parts[:4])
+    return f"{shown} + {share(sum(parts[4:]))} by {len(parts) - 4} more" if len(parts) > 4 else shown
+
+
+def _longest(process: ProcessStatistics) -> str:
+    """Return who waited longest, when that is long beside a switch interval."""
+    interval = max((gil.switch_interval for gil in process.gils), default=0)
+    if process.wait.max < 2 * max(interval, 1):
+        return "."
+    worst = max(process.threads, key=lambda thread: thread.wait.max)
+    return f"; {worst.thread.name} once waited {duration(worst.wait.max)}."
+
+
+def _waited(process: ProcessStatistics) -> float:
+    return max((gil.contention for gil in process.gils), default=0.0)
+
+
+def _holds(process: ProcessStatistics, thread: ThreadStatistics) -> float:
+    return thread.held / process.duration if process.duration else 0.0
+
+
+def _takes_part(process: ProcessStatistics, thread: ThreadStatistics) -> bool:
+    """Return whether a thread counts: it holds the GIL for a while, or wants to for long."""
+    return _holds(process, thread) >= _ACTIVE or thread.time[State.WAITING] >= 0.1 * process.duration
+
+
+def _of_cpus(statistics: Statistics) -> list[str]:
+    """Return what is to be said of CPUs: who had the GIL without one, and who computed without the GIL."""
+    if statistics.cpu is None:
+        return []
+    said = []
+    held = total(statistics.time, HELD)
+    stalled = statistics.cpu.stalled
+    if stalled.total >= _ACTIVE * held > 0 or stalled.max >= _LONG_STALL:
+        worst = max(statistics.threads, key=lambda thread: _stalled(thread).total)
+        mine = _stalled(worst)
+        name = worst.thread.name
+        if sum(process.counts.acquires > 0 for process in statistics.processes) > 1:
+            name = f"{name} of process {statistics.processes[worst.thread.process].process.pid}"
+        others = "" if mine.total == stalled.total else f" of {duration(stalled.total)} in all"
+        said.append(
+            f"{name} held the GIL without a CPU for {duration(mine.total)}{others},"
+            f" once for {duration(mine.max)}."
+            if mine.count > 1
+            else f"{name} held the GIL without a CPU for {duration(mine.total)}."
+        )
+    native = [thread for thread in statistics.threads if _native(thread) >= _ACTIVE]
+    cores = statistics.time[State.NATIVE] / statistics.duration if statistics.duration else 0.0
+    if native and statistics.gils and cores >= 10 * _ACTIVE:
+        who = native[0].thread.name if len(native) == 1 else f"{len(native)} threads"
+        said.append(f"{who} computed without the GIL, {cores:.1f} cores' worth.")
+    # To wake up when a switch interval has passed is what a waiter is to do.
+    if statistics.cpu.retries - statistics.counts.timeouts >= _MANY_RETRIES and statistics.counts.acquires:
+        badness = statistics.cpu.retries / statistics.counts.acquires
+        said.append(
+            f"Waiting threads woke up {count(statistics.cpu.retries)} times without getting the GIL,"
+            f" {badness:.2g} times for each time it was taken."
+        )
+    return said
+
+
+def _stalled(thread: ThreadStatistics) -> Distribution:
+    return thread.cpu.stalled if thread.cpu else NONE
+
+
+def _native(thread: ThreadStatistics) -> float:
+    return thread.time[State.NATIVE] / thread.lifetime if thread.lifetime else 0.0

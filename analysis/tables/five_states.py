@@ -1,0 +1,234 @@
+"""GIL intervals × time on a CPU → five states: what each thread did, and whether it could.
+
+A hold is split where the thread gets a CPU and loses it, into RUNNING and STALLED; a stretch without the GIL
+into NATIVE and BLOCKED. A wait is left whole: what happens inside it is in `retries`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Bools, Bytes, Int16s, Int32s, Int64s, Table
+from ..model import CPU_INTERVAL, State
+from .columns import Columns
+from .intervals import Intervals
+from .onto_cpu import OFF, ON, UNSURE, Stretches
+
+_SPLIT = np.zeros((len(State), 3), np.uint8)
+_SPLIT[:] = np.arange(len(State))[:, None]
+_SPLIT[State.HOLDING, [OFF, ON]] = State.STALLED, State.RUNNING
+_SPLIT[State.RELEASED, [OFF, ON]] = State.BLOCKED, State.NATIVE
+
+
+@dataclass(frozen=True)
+class States:
+    """Intervals in five states by column, sorted by (thread, start); they tile each thread's life.
+
+    Attributes
+    ----------
+    start, duration : ndarray of int64
+        ns.
+    state : ndarray of uint8
+        `State`.
+    cpu : ndarray of int16
+        Where it ran; -1 in the states without a CPU, and in waits.
+    of : ndarray of int64
+        Position in `Intervals` of the GIL interval that this is a part of.
+    first : ndarray of int64, shape (threads + 1,)
+        Thread i has the intervals first[i] to first[i + 1].
+    """
+
+    start: Int64s
+    duration: Int64s
+    state: Bytes
+    cpu: Int16s
+    of: Int64s
+    first: Int64s
+
+    def thread_of(self, position: Int64s) -> Int32s:
+        """Return the threads of intervals at these positions, which are in order."""
+        threads = np.arange(len(self.first) - 1, dtype=np.int32)
+        return np.repeat(threads, np.diff(np.searchsorted(position, self.first)))
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Both kinds of boundaries in one order: (thread, time), a CPU's before a GIL's of the same time.
+
+    Attributes
+    ----------
+    time : ndarray of int64
+    is_gil : ndarray of bool
+        A GIL interval begins there; else a stretch on or off a CPU.
+    gil : ndarray of int64
+        The GIL interval there: before a thread's first one, another thread's.
+    stretch : ndarray of int64
+        The stretch there, -1 where nothing is known.
+    thread_first : ndarray of int64, shape (threads + 1,)
+    """
+
+    time: Int64s
+    is_gil: Bools
+    gil: Int64s
+    stretch: Int64s
+    thread_first: Int64s
+
+
+def without_cpus(intervals: Intervals) -> States:
+    """Return GIL intervals as they are: nothing was recorded of the scheduler."""
+    nowhere = np.broadcast_to(np.int16(-1), intervals.start.shape)
+    every = np.arange(len(intervals.start))
+    return States(intervals.start, intervals.duration, intervals.state, nowhere, every, intervals.first)
+
+
+def merge(columns: Columns, intervals: Intervals, stretches: Stretches, tasks: Sequence[int]) -> Merged:
+    """Bring the boundaries of GIL intervals and of stretches into one order.
+
+    Parameters
+    ----------
+    tasks : sequence of int, length threads
+        Which task each thread is, -1: none.
+    """
+    threads = len(columns.begin)
+    which, count = _stretches_of(columns, stretches, tasks)
+    # Before what is known of a thread's task, and after it, is a boundary of its own.
+    of_thread = np.repeat(np.arange(threads), count)
+    position = which
+    inside = position >= 0
+    time = np.where(inside, stretches.start[np.maximum(position, 0)] if len(stretches.start) else 0, 0)
+    first = np.concatenate([[0], np.cumsum(count)])
+    time[first[:-1]] = columns.begin
+    some = count > 1
+    last = first[1:][some] - 1
+    before = position[last - 1]
+    time[last] = stretches.start[before] + stretches.duration[before]
+    time = np.clip(time, columns.begin[of_thread], columns.end[of_thread])
+
+    gil_thread = np.repeat(np.arange(threads), np.diff(intervals.first))
+    thread = np.concatenate([of_thread, gil_thread])
+    times = np.concatenate([time, intervals.start])
+    order = _order(thread, times)
+    is_gil = order >= len(time)
+    gil = np.cumsum(is_gil) - 1
+    at = np.arange(len(order)) - gil - 1
+    bounds = first + intervals.first
+    return Merged(times[order], is_gil, gil, position[at], bounds)
+
+
+def _stretches_of(columns: Columns, stretches: Stretches, tasks: Sequence[int]) -> tuple[Int64s, Int64s]:
+    """Return, thread after thread, -1, then the stretches that touch its life and -1 again, if there are any.
+
+    Also how many that are for each thread.
+    """
+    parts: list[Int64s] = []
+    nothing = np.array([-1])
+    lives = zip(tasks, columns.begin.tolist(), columns.end.tolist(), strict=True)
+    for task, begin, end in lives:
+        touching = _touching(stretches, task, begin, end) if task >= 0 else nothing[:0]
+        parts.append(np.concatenate([nothing, touching, nothing]) if len(touching) else nothing)
+    count = np.array([len(part) for part in parts], np.int64)
+    return np.concatenate(parts) if parts else nothing[:0], count
+
+
+def _touching(stretches: Stretches, task: int, begin: int, end: int) -> Int64s:
+    low, high = int(stretches.first[task]), int(stretches.first[task + 1])
+    starts = stretches.start[low:high]
+    since = low + max(int(np.searchsorted(starts, begin, "right")) - 1, 0)
+    until = low + int(np.searchsorted(starts, end, "left"))
+    if since < until and stretches.start[since] + stretches.duration[since] <= begin:
+        since += 1
+    return np.arange(since, max(since, until))
+
+
+def _order(thread: Int64s, time: Int64s) -> Int64s:
+    """Return the order of (thread, time) of two sorted runs: stable, so the first one's come first."""
+    if not len(time):
+        return np.zeros(0, np.int64)
+    base = int(time.min())
+    span = int(time.max()) - base + 1
+    if (int(thread.max()) + 1) * span < 1 << 63:
+        key = thread * span + (time - base)  # one sort that finds two sorted runs merges them
+        return np.argsort(key, kind="stable")
+    return np.lexsort((time, thread))
+
+
+def split(intervals: Intervals, stretches: Stretches, merged: Merged, ends: Int64s) -> States:
+    """Return the five states; `ends` are when the threads' lives end."""
+    parent = intervals.state[np.maximum(merged.gil, 0)]
+    known = merged.stretch >= 0
+    at = np.maximum(merged.stretch, 0)
+    nowhere = np.zeros(1, np.int64)
+    on_cpu = np.where(known, (stretches.state if len(stretches.state) else nowhere)[at], UNSURE)
+    state = _SPLIT[parent, on_cpu]
+    where = (stretches.cpu if len(stretches.cpu) else nowhere)[at]
+    cpu = np.where((state == State.RUNNING) | (state == State.NATIVE), where, -1).astype(np.int16)
+
+    until = np.append(merged.time[1:], 0)
+    until[merged.thread_first[1:] - 1] = ends
+    splits = (parent == State.HOLDING) | (parent == State.RELEASED)
+    keep = merged.is_gil | (splits & (until > merged.time))
+    keep[1:] &= merged.is_gil[1:] | ~_same(keep, merged, state, cpu)
+    start, of = merged.time[keep], merged.gil[keep]
+    first = np.concatenate([[0], np.cumsum(keep)])[merged.thread_first]
+    duration = np.diff(start, append=0)
+    duration[first[1:] - 1] = ends - start[first[1:] - 1]
+    return States(start, duration, state[keep], cpu[keep], of, first)
+
+
+def _same(keep: Bools, merged: Merged, state: Bytes, cpu: Int16s) -> Bools:
+    """Return which boundaries, but the first, change nothing that is known: the state is the one before."""
+    same: Bools = (state[1:] == state[:-1]) & (cpu[1:] == cpu[:-1]) & (merged.gil[1:] == merged.gil[:-1])
+    unsure = (state[1:] == State.HOLDING) | (state[1:] == State.RELEASED)
+    same &= unsure & keep[:-1]
+    return same
+
+
+def state_table(gil_intervals: Table, states: States) -> Table:
+    """Return the INTERVAL table in five states: parts of GIL intervals, with what is true of the whole."""
+    table = gil_intervals[states.of]
+    for name in ("start", "duration", "state", "cpu"):
+        table[name] = getattr(states, name)
+    table["unfinished"][:-1] &= states.of[1:] != states.of[:-1]  # only the last part's end was not seen
+    return table
+
+
+def cpu_interval_table(intervals: Intervals, stretches: Stretches, merged: Merged, ends: Int64s) -> Table:
+    """Return the CPU_INTERVAL table; `ends` are when the threads' lives end."""
+    until = np.append(merged.time[1:], 0)
+    until[merged.thread_first[1:] - 1] = ends
+    on = np.append(stretches.state, 0)[merged.stretch] == ON
+    at = np.flatnonzero(on & (merged.stretch >= 0) & (until > merged.time))
+    thread = np.searchsorted(merged.thread_first, at, "right") - 1
+    table = np.empty(len(at), CPU_INTERVAL)
+    table["start"] = merged.time[at]
+    table["duration"] = until[at] - merged.time[at]
+    table["cpu"] = stretches.cpu[merged.stretch[at]]
+    table["thread"] = thread
+    table["state"] = _SPLIT[intervals.state[merged.gil[at]], ON]
+    return table[np.lexsort((table["start"], table["cpu"]))]
+
+
+def cpu_time(stretches: Stretches, merged: Merged, ends: Int64s) -> Int64s:
+    """Return how long each thread was UNSURE, OFF and ON a CPU within its life: shape (threads, 3), ns."""
+    item = np.flatnonzero(~merged.is_gil)
+    first = np.searchsorted(item, merged.thread_first)
+    time, stretch = merged.time[item], merged.stretch[item]
+    until = np.append(time[1:], 0)
+    until[first[1:] - 1] = ends
+    state = np.where(stretch >= 0, np.append(stretches.state, 0)[stretch], UNSURE)
+    times = np.zeros((len(ends), 3), np.int64)
+    for each in (UNSURE, OFF, ON):
+        times[:, each] = sums_of(np.where(state == each, until - time, 0), first)
+    return times
+
+
+def sums_of(values: Int64s, first: Int64s) -> Int64s:
+    """Return the sums of groups that follow each other, exactly; some may be empty."""
+    sums = np.zeros(len(first) - 1, np.int64)
+    some = np.flatnonzero(np.diff(first))
+    if len(some):
+        sums[some] = np.add.reduceat(values, first[some])
+    return sums

@@ -1,0 +1,374 @@
+"""What was recorded, and the tables made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..arrays import Bools, Int32s, Int64s, Table
+from ..model import CPU_INTERVAL, EVENT, HANDOFF, ON_CPU, RETRY, Code, Gil, Outcome, Process, State, Thread
+from ..reader.format import NO_GIL, Event
+from ..reader.frames import Frames, join_frames
+from ..reader.grammar import LOST
+from ..reader.scheduling import Scheduling
+from . import requests
+from .anatomy import ANATOMY, parts_of_waits
+from .anatomy_clock import GilClock, StallClock
+from .columns import Columns
+from .five_states import Merged, States, cpu_interval_table, cpu_time, merge, split, state_table, without_cpus
+from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_of
+from .intervals import Intervals, interval_table, make_intervals
+from .onto_cpu import ON, UNSURE, Stretches, make_stretches
+from .retries import retry_table
+from .switch_interval import seen_interval
+from .waits import someone_waits, wait_table
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What was recorded, as entities and as tables.
+
+    Tables are made when they are first asked for, and kept.
+
+    Attributes
+    ----------
+    processes, threads, gils : tuple
+        Processes as they began, the root first; the threads of each process, main first, then as they began.
+    begin, end : int
+        ns of CLOCK_MONOTONIC.
+    skipped : list of str
+        What a load with `salvage` could not read.
+    columns : Columns
+        The events that every table is made from.
+    scheduling : Scheduling or None
+        What the OS scheduler did, where that was recorded.
+    tasks : tuple of int
+        For each thread the index of its task in `scheduling`, -1: none.
+    stacks : Frames
+        Python frames, where they were recorded: `codes` and `frames` are what they consist of.
+    """
+
+    path: Path
+    processes: tuple[Process, ...]
+    threads: tuple[Thread, ...]
+    gils: tuple[Gil, ...]
+    begin: int
+    end: int
+    columns: Columns = field(repr=False)
+    skipped: list[str] = field(default_factory=list)
+    scheduling: Scheduling | None = field(default=None, repr=False)
+    tasks: tuple[int, ...] = field(default=(), repr=False)
+    stacks: Frames = field(default_factory=lambda: join_frames(()), repr=False)
+
+    @cached_property
+    def intervals_by_column(self) -> Intervals:
+        """The intervals by what their threads do about the GIL alone: HOLDING, WAITING, RELEASED, UNKNOWN."""
+        return make_intervals(self.columns)
+
+    @cached_property
+    def states_by_column(self) -> States:
+        """The intervals in five states; as many states as there are GIL ones without the scheduler."""
+        if self._merged is None or self.stretches is None:
+            return without_cpus(self.intervals_by_column)
+        return split(self.intervals_by_column, self.stretches, self._merged, self.columns.end)
+
+    @cached_property
+    def stretches(self) -> Stretches | None:
+        """When each task of `scheduling` had a CPU, and when it had none; None without scheduling."""
+        return None if self.scheduling is None else make_stretches(self.scheduling)
+
+    @cached_property
+    def cpu_time(self) -> Int64s:
+        """How long each thread was UNSURE, OFF and ON a CPU (analysis.onto_cpu): shape (threads, 3), ns."""
+        if self._merged is None or self.stretches is None:
+            times = np.zeros((len(self.threads), 3), np.int64)
+            times[:, UNSURE] = self.columns.end - self.columns.begin
+            return times
+        return cpu_time(self.stretches, self._merged, self.columns.end)
+
+    @cached_property
+    def events(self) -> Table:
+        """The EVENT table: shape (events,)."""
+        columns = self.columns
+        table = np.empty(len(columns.time), EVENT)
+        table["time"] = columns.time
+        table["thread"] = np.repeat(np.arange(len(self.threads)), np.diff(columns.first))
+        table["gil"] = self.gil_of_events
+        table["kind"] = columns.kind
+        table["arg"] = columns.arg
+        return table[columns.kind != LOST] if (columns.kind == LOST).any() else table
+
+    @cached_property
+    def intervals(self) -> Table:
+        """The INTERVAL table: shape (intervals,), sorted by (thread, start); a thread's tile its life.
+
+        With OS scheduling in five states: a hold then is as many intervals as it had stretches on a CPU and
+        off it. `gil_intervals` has it in one piece.
+        """
+        if self.scheduling is None:
+            return self.gil_intervals
+        return state_table(self.gil_intervals, self.states_by_column)
+
+    @cached_property
+    def gil_intervals(self) -> Table:
+        """The INTERVAL table by what threads do about the GIL alone, whoever had a CPU."""
+        return interval_table(self.columns, self.intervals_by_column, self.gil_of_events)
+
+    @cached_property
+    def waits(self) -> Table:
+        """The WAIT table: shape (waits,), sorted by (thread, start)."""
+        return wait_table(self.columns, self.intervals_by_column, self.gil_of_events)
+
+    @cached_property
+    def anatomy(self) -> Table:
+        """The ANATOMY table (analysis.tables.anatomy): what each wait was spent on, as in `waits`."""
+        table = np.zeros(len(self.waits), ANATOMY)
+        for gil in self.gils:
+            mine = self.waits_for(gil)
+            start = self.waits["start"][mine]
+            end = start + self.waits["duration"][mine]
+            acquired = self.waits["outcome"][mine] == Outcome.ACQUIRED
+            taker = np.where(acquired, self.waits["thread"][mine], -1)
+            stalls = None if self.scheduling is None else self.stall_clock(gil)
+            for name, values in parts_of_waits(self.gil_clock(gil), stalls, start, end, taker).items():
+                table[name][mine] = values
+        return table
+
+    @cached_property
+    def on_cpu(self) -> Table:
+        """The ON_CPU table: shape (stretches on a CPU,), sorted by (tid, start); empty without scheduling."""
+        stretches = self.stretches
+        if self.scheduling is None or stretches is None:
+            return np.empty(0, ON_CPU)
+        of_task = np.repeat(np.arange(len(self.scheduling.tasks)), np.diff(stretches.first))
+        on = np.flatnonzero(stretches.state == ON)
+        table = np.empty(len(on), ON_CPU)
+        for name in ("start", "duration", "cpu", "preempted"):
+            table[name] = getattr(stretches, name)[on]
+        task = of_task[on]
+        table["tid"] = np.array([each.tid for each in self.scheduling.tasks], np.int32)[task]
+        table["thread"] = self._thread_at(task, table["start"], table["start"] + table["duration"])
+        return table
+
+    @cached_property
+    def cpu_intervals(self) -> Table:
+        """The CPU_INTERVAL table: who ran on which CPU, sorted by (cpu, start); empty without scheduling."""
+        if self._merged is None or self.stretches is None:
+            return np.empty(0, CPU_INTERVAL)
+        return cpu_interval_table(self.intervals_by_column, self.stretches, self._merged, self.columns.end)
+
+    @cached_property
+    def retries(self) -> Table:
+        """The RETRY table: shape (retries,), sorted by (thread, start); empty without scheduling."""
+        if self._merged is None or self.stretches is None:
+            return np.empty(0, RETRY)
+        return retry_table(self.intervals_by_column, self.stretches, self._merged)
+
+    @cached_property
+    def handoffs(self) -> Table:
+        """The HANDOFF table: shape (handoffs,), GIL after GIL, each in the order of the lock."""
+        tables = [handoff_table(gil.index, self.holds(gil), *self.contended(gil)) for gil in self.gils]
+        if len(tables) == 1:
+            return tables[0]
+        return np.concatenate(tables) if tables else np.empty(0, HANDOFF)
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """The code objects that a thread was in when it let go of a GIL or got it after a wait."""
+        return self.stacks.codes
+
+    @property
+    def frames(self) -> Table:
+        """The FRAME table: shape (frames,)."""
+        return self.stacks.table
+
+    @cached_property
+    def wait_frames(self) -> Int32s:
+        """For each of `waits` the frame, an index in `frames`, that wanted the GIL; -1: unknown."""
+        intervals = self.intervals_by_column
+        frames = np.full(len(intervals.waiting), -1, np.int32)
+        ended = np.flatnonzero(intervals.kind_after(intervals.waiting) == Event.GIL_ACQUIRED)
+        frames[ended] = self._frames_at(intervals.event[intervals.waiting[ended] + 1])
+        return frames
+
+    def release_frames(self, gil: Gil) -> Int32s:
+        """Return for each of the `holds` of a GIL the frame at its end: an index in `frames`, -1: unknown.
+
+        It is recorded where somebody waited then.
+        """
+        holds = self.holds(gil)
+        events = self._events_of(self.processes[gil.process])
+        told = (self.columns.kind[events] == Event.GIL_RELEASED) & (self.columns.arg[events] != 0)
+        if sum(other.process == gil.process for other in self.gils) > 1:
+            told &= self.columns.gil[events] == gil.number
+        position = np.flatnonzero(told) + events.start
+        thread, time = self.columns.thread_of(position), self.columns.time[position]
+        return frames_of_holds(holds, thread, time, self._frames_at(position))
+
+    def _frames_at(self, position: Int64s) -> Int32s:
+        """Return the frames that events, in order, name."""
+        frames = np.full(len(position), -1, np.int32)
+        for process in self.processes:
+            events = self._events_of(process)
+            mine = slice(*np.searchsorted(position, [events.start, events.stop]).tolist())
+            frames[mine] = self.stacks.of(process.index, self.columns.arg[position[mine]])
+        return frames
+
+    @cached_property
+    def gil_of_events(self) -> Int32s:
+        """For each event in `columns` the index of its GIL, or -1."""
+        numbers = self.columns.gil
+        index = np.full(len(numbers), -1, np.int32)
+        for process in self.processes:
+            gils = [gil for gil in self.gils if gil.process == process.index]
+            events = self._events_of(process)
+            if len(gils) == 1:
+                index[events][numbers[events] != NO_GIL] = gils[0].index
+            elif gils:
+                lookup = np.full(1 << 16, -1, np.int32)
+                lookup[[gil.number for gil in gils]] = [gil.index for gil in gils]
+                index[events] = lookup[numbers[events]]
+        return index
+
+    def holds(self, gil: Gil) -> Holds:
+        """Return the holds of a GIL, in the order of the lock."""
+        if gil.index not in self._holds:
+            intervals = self.intervals_by_column
+            unseen = self._of_gil(gil, first_releases(intervals))
+            holds = holds_of(self.columns, intervals, self.holding(gil), unseen)
+            self._holds[gil.index] = replace(holds, requested=self._requested(gil, holds))
+        return self._holds[gil.index]
+
+    def _requested(self, gil: Gil, holds: Holds) -> Bools:
+        process = self.processes[gil.process]
+        if process.version >= requests.OWN_REQUESTS:
+            trusted_until = self.end
+        else:
+            trusted_until = requests.all_known(self.intervals_by_column, self.threads_of(process))
+        return requests.requested(holds, *self.timed_waits(gil), trusted_until)
+
+    def timed_waits(self, gil: Gil) -> tuple[Int64s, Int64s]:
+        """Return when the timed waits for a GIL that ran out, an interval each, began and ended, in ns."""
+        events = self._events_of(self.processes[gil.process])
+        alone = sum(other.process == gil.process for other in self.gils) == 1
+        at = requests.timeouts(self.columns, events, None if alone else gil.number)
+        return requests.timed_waits(self.columns, at)
+
+    @cached_property
+    def switch_intervals(self) -> tuple[int, ...]:
+        """The switch interval of each of `gils`, ns; 0: unknown, or there is none (before Python 3.2).
+
+        That of its process's start, unless timed waits for it were clearly of another: a program may set it
+        while it runs. See `analysis.tables.switch_interval`.
+        """
+        return tuple(
+            seen_interval(self.processes[gil.process].switch_interval, *self.timed_waits(gil))
+            for gil in self.gils
+        )
+
+    def waits_for(self, gil: Gil) -> slice | Int64s:
+        """Return which rows of the WAIT table are about a GIL."""
+        return slice(None) if len(self.gils) == 1 else np.flatnonzero(self.waits["gil"] == gil.index)
+
+    def stall_clock(self, gil: Gil) -> StallClock:
+        """Return the clock of the stretches in which the holder of a GIL had no CPU."""
+        states, intervals = self.states_by_column, self.intervals_by_column
+        at = np.flatnonzero(states.state == State.STALLED)
+        if len(self.gils) > 1:
+            of_gil = np.zeros(len(intervals.start), bool)
+            of_gil[self.holding(gil)] = True
+            at = at[of_gil[states.of[at]]]
+        begin = states.start[at]
+        order = np.argsort(begin, kind="stable")
+        begin = begin[order]
+        return StallClock.of(self.gil_clock(gil), begin, begin + states.duration[at][order])
+
+    def first_requests(self, gil: Gil) -> Int64s:
+        """Return when the first drop request to each of `holds(gil)` was made, ns; requests.NEVER: none."""
+        return requests.first_requests(self.holds(gil), *self.timed_waits(gil))
+
+    def gil_clock(self, gil: Gil) -> GilClock:
+        """Return how long a GIL was held and asked for, up to any time."""
+        if gil.index not in self._clocks:
+            begin = self.processes[gil.process].begin
+            self._clocks[gil.index] = GilClock.of(self.holds(gil), self.first_requests(gil), begin)
+        return self._clocks[gil.index]
+
+    def contended(self, gil: Gil) -> tuple[Int64s, Int64s]:
+        """Return the stretches in which at least one thread waits for a GIL: their begins and ends, in ns."""
+        if gil.index not in self._contended:
+            intervals, waiting = self.intervals_by_column, self.waiting(gil)
+            start = intervals.start[waiting]
+            self._contended[gil.index] = someone_waits(start, start + intervals.duration[waiting])
+        return self._contended[gil.index]
+
+    def holding(self, gil: Gil) -> Int64s:
+        """Return the positions of the intervals in which a thread holds this GIL."""
+        return self._of_gil(gil, self.intervals_by_column.holding)
+
+    def waiting(self, gil: Gil) -> Int64s:
+        """Return the positions of the intervals in which a thread waits for this GIL."""
+        return self._of_gil(gil, self.intervals_by_column.waiting)
+
+    def _thread_at(self, task: Int64s, start: Int64s, end: Int64s) -> Int64s:
+        """Return which thread each stretch of a task is of; -1: outside of the lives of its threads."""
+        thread = np.full(len(task), -1)
+        of_task: dict[int, list[Thread]] = {}
+        for each, index in zip(self.threads, self.tasks, strict=True):
+            of_task.setdefault(index, []).append(each)
+        bounds = np.searchsorted(task, np.arange(len(self.scheduling.tasks if self.scheduling else ()) + 1))
+        for index, lives in of_task.items():
+            if index < 0:
+                continue
+            mine = slice(int(bounds[index]), int(bounds[index + 1]))
+            for life in lives:
+                thread[mine][(start[mine] < life.end) & (end[mine] > life.begin)] = life.index
+        return thread
+
+    @cached_property
+    def _merged(self) -> Merged | None:
+        if self.stretches is None:
+            return None
+        return merge(self.columns, self.intervals_by_column, self.stretches, self.tasks)
+
+    @cached_property
+    def _holds(self) -> dict[int, Holds]:
+        return {}
+
+    @cached_property
+    def _clocks(self) -> dict[int, GilClock]:
+        return {}
+
+    @cached_property
+    def _contended(self) -> dict[int, tuple[Int64s, Int64s]]:
+        return {}
+
+    @cached_property
+    def _threads_of(self) -> Int64s:
+        """First thread of each process, and the end."""
+        return np.searchsorted(
+            [thread.process for thread in self.threads], np.arange(len(self.processes) + 1)
+        )
+
+    def threads_of(self, process: Process) -> slice:
+        """Return which of `threads` a process has."""
+        return slice(int(self._threads_of[process.index]), int(self._threads_of[process.index + 1]))
+
+    def _events_of(self, process: Process) -> slice:
+        threads = self.threads_of(process)
+        return slice(int(self.columns.first[threads.start]), int(self.columns.first[threads.stop]))
+
+    def _of_gil(self, gil: Gil, positions: Int64s) -> Int64s:
+        """Return those of some intervals, sorted, that began with an event about this GIL."""
+        if len(self.gils) == 1:
+            return positions
+        intervals = self.intervals_by_column
+        threads = self.threads_of(self.processes[gil.process])
+        begin, end = np.searchsorted(positions, intervals.first[[threads.start, threads.stop]])
+        mine: Int64s = positions[begin:end]
+        if sum(other.process == gil.process for other in self.gils) > 1:
+            mine = mine[self.columns.gil[intervals.event[mine]] == gil.number]
+        return mine

@@ -1,0 +1,244 @@
+"""Blame by code: each second of waiting charged to the Python code that held the lock.
+
+A hold is charged, for every thread that waits during it, with the part of that wait that lies in the hold.
+Its code is where its thread was when it let go: the innermost frame at the release. So the charges of all
+holds, and the time in waits in which nobody held the lock, sum to the total wait exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from ..arrays import Bools, Int32s, Int64s, Table
+from ..model import Code, Gil
+from ..tables.trace import Trace
+
+CODE_BLAME: Final = np.dtype(
+    [
+        ("code", "<i4"),  # index in Trace.codes; -1: holds whose code was not recorded
+        ("line", "<i4"),
+        ("waited", "<i8"),  # ns that threads waited during these holds, summed over the threads
+        ("contended", "<i8"),  # ns of these holds in which at least one thread waited
+        ("holds", "<i8"),  # those during which somebody waited
+        ("requested", "<i8"),  # the part of them that ended with an answer to a drop request
+        ("longest", "<i8"),  # ns: the most that one of them was contended
+        ("longest_at", "<i8"),  # when that hold was released
+        ("slowest", "<i8"),  # ns: the most that one of them went on after a drop request; 0: none was made
+        ("threads", "<i4"),  # how many different threads waited
+    ],
+    align=True,
+)
+"""Lines and what they are charged with, the worst first."""
+
+WAITING_CODE: Final = np.dtype(
+    [
+        ("code", "<i4"),  # index in Trace.codes; -1: not recorded
+        ("line", "<i4"),
+        ("waited", "<i8"),  # ns
+        ("waits", "<i8"),
+        ("longest", "<i8"),  # ns
+        ("longest_at", "<i8"),  # when that wait began
+    ],
+    align=True,
+)
+"""Lines and how long they waited, the worst first."""
+
+
+@dataclass(frozen=True, eq=False)
+class CodeBlame:
+    """Who made others wait, by code.
+
+    Attributes
+    ----------
+    lines : CODE_BLAME table
+        Holds whose code was not recorded are one row more, with code -1, wherever its charge puts it.
+    waiting : WAITING_CODE table
+    total : int
+        ns of all waits.
+    nobody : int
+        ns of them in which nobody held the lock, as far as was seen: handoffs.
+    of_frame : ndarray of int64, shape (frames,)
+        What each frame of `Trace.frames` is charged with as the innermost one, ns.
+    """
+
+    lines: Table
+    waiting: Table
+    total: int
+    nobody: int
+    of_frame: Int64s = field(repr=False)
+
+    @property
+    def known(self) -> int:
+        """What was charged to code that is known, ns."""
+        return int(self.of_frame.sum())
+
+
+def code_blame(trace: Trace) -> CodeBlame:
+    """Charge all waits of a trace to code."""
+    lines = _Lines(trace)
+    charged = [_charge(trace, gil) for gil in trace.gils]
+    of_frame = np.zeros(len(trace.frames), np.int64)
+    for each in charged:
+        known = each.frame >= 0
+        np.add.at(of_frame, each.frame[known], each.waited[known])
+    total = int(trace.waits["duration"].sum())
+    return CodeBlame(
+        lines=_blame_table(lines, charged, trace),
+        waiting=_waiting_table(lines, trace),
+        total=total,
+        nobody=total - sum(int(each.waited.sum()) for each in charged),
+        of_frame=of_frame,
+    )
+
+
+def same_code(codes: tuple[Code, ...]) -> Int32s:
+    """Return for each code the first one that is the same, in whatever process: name, file and line."""
+    first: dict[tuple[str, str, int], int] = {}
+    return np.array(
+        [first.setdefault((code.name, code.file, code.first_line), code.index) for code in codes], np.int32
+    )
+
+
+class _Lines:
+    """Numbers for lines: (code, line) of each frame, the same in all processes; number 0 is: not recorded."""
+
+    def __init__(self, trace: Trace) -> None:
+        frames = trace.frames
+        code = same_code(trace.codes)[frames["code"]] if len(frames) else np.zeros(0, np.int32)
+        pairs = np.stack([code, frames["line"]], axis=1).reshape(-1, 2)
+        every, number = np.unique(pairs, axis=0, return_inverse=True)
+        self.code = np.concatenate([[-1], every[:, 0]]).astype(np.int32)
+        self.line = np.concatenate([[0], every[:, 1]]).astype(np.int32)
+        self._of_frame = np.concatenate([number.reshape(-1) + 1, [0]])  # frame -1 is the last one
+
+    def of(self, frame: Int32s) -> Int64s:
+        return self._of_frame[frame]
+
+
+@dataclass(frozen=True)
+class _Charged:
+    """The holds of a GIL during which somebody waited."""
+
+    gil: Gil
+    frame: Int32s
+    acquired: Int64s
+    released: Int64s
+    waited: Int64s
+    contended: Int64s
+    requested: Bools
+    response: Int64s
+
+
+def _charge(trace: Trace, gil: Gil) -> _Charged:
+    holds = trace.holds(gil)
+    intervals, waiting = trace.intervals_by_column, trace.waiting(gil)
+    start = intervals.start[waiting]
+    waited = overlap(start, start + intervals.duration[waiting], holds.acquired, holds.released)
+    some = np.flatnonzero(waited)
+    contended = overlap(*trace.contended(gil), holds.acquired[some], holds.released[some])
+    return _Charged(
+        gil,
+        trace.release_frames(gil)[some],
+        holds.acquired[some],
+        holds.released[some],
+        waited[some],
+        contended,
+        holds.requested[some],
+        np.maximum(holds.released[some] - trace.first_requests(gil)[some], 0),  # NEVER is after all times
+    )
+
+
+def overlap(start: Int64s, end: Int64s, since: Int64s, until: Int64s) -> Int64s:
+    """Return for each stretch since … until how much of the stretches start … end lies in it, summed, ns.
+
+    With W(t) = sum over the stretches of the part before t: W(until) - W(since). W(t) is
+    n t - (sum of the n starts before t) - m t + (sum of the m ends before t). These products may wrap in
+    64 bits; their difference does not, and is right.
+    """
+    start, end = np.sort(start, kind="stable"), np.sort(end, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(start)])
+    ends = np.concatenate([[0], np.cumsum(end)])
+
+    def before(time: Int64s) -> Int64s:
+        begun, ended = np.searchsorted(start, time), np.searchsorted(end, time)
+        sums: Int64s = (begun - ended) * time - starts[begun] + ends[ended]
+        return sums
+
+    lies_in: Int64s = before(until) - before(since)
+    return lies_in
+
+
+def _blame_table(lines: _Lines, charged: list[_Charged], trace: Trace) -> Table:
+    if not charged:
+        return np.empty(0, CODE_BLAME)
+    line = np.concatenate([lines.of(each.frame) for each in charged])
+    size = len(lines.code)
+    threads = sum(
+        (_waiters(trace, each, lines.of(each.frame), size) for each in charged),
+        start=np.zeros(size, np.int64),
+    )
+    waited, contended, requested, response, released = (
+        np.concatenate([getattr(each, name) for each in charged])
+        for name in ("waited", "contended", "requested", "response", "released")
+    )
+    table = np.zeros(size, CODE_BLAME)
+    table["code"], table["line"], table["threads"] = lines.code, lines.line, threads
+    np.add.at(table["waited"], line, waited)
+    np.add.at(table["contended"], line, contended)
+    np.maximum.at(table["slowest"], line, response)
+    table["holds"] = np.bincount(line, minlength=size)
+    table["requested"] = np.bincount(line[requested], minlength=size)
+    _longest(table, line, contended, released)
+    return _worst_first(table[table["holds"] > 0])
+
+
+def _longest(table: Table, line: Int64s, value: Int64s, time: Int64s) -> None:
+    """Fill in the largest value of each line, and the time of that; the first one of several."""
+    np.maximum.at(table["longest"], line, value)
+    worst = np.flatnonzero(value == table["longest"][line])[::-1]  # the first one is written last
+    table["longest_at"][line[worst]] = time[worst]
+
+
+def _worst_first(table: Table) -> Table:
+    return table[np.lexsort((table["line"], table["code"], -table["waited"]))]
+
+
+def _waiters(trace: Trace, charged: _Charged, line: Int64s, size: int) -> Int64s:
+    """Count the threads that waited for each line: shape (size,).
+
+    A wait overlaps holds that follow each other, so those of a thread's waits are ranges of holds.
+    """
+    waits = trace.waits[trace.waits["gil"] == charged.gil.index]
+    begin = np.searchsorted(charged.released, waits["start"], "right")
+    end = np.searchsorted(charged.acquired, waits["start"] + waits["duration"], "left")
+    some = begin < end
+    begin, end, thread = begin[some], end[some], waits["thread"][some]
+    count = np.zeros(size, np.int64)
+    bounds = np.flatnonzero(np.diff(thread, prepend=-1, append=-1))
+    for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        waited_for = np.zeros(size, bool)
+        waited_for[line[_in_ranges(begin[low:high], end[low:high])]] = True
+        count += waited_for
+    return count
+
+
+def _in_ranges(begin: Int64s, end: Int64s) -> Int64s:
+    """Return the numbers in these ranges, which may touch but not cross: begin[i] … end[i] - 1."""
+    length = end - begin
+    first = np.cumsum(length) - length
+    numbers: Int64s = np.arange(int(length.sum())) + np.repeat(begin - first, length)
+    return numbers
+
+
+def _waiting_table(lines: _Lines, trace: Trace) -> Table:
+    waits = trace.waits
+    line = lines.of(trace.wait_frames)
+    table = np.zeros(len(lines.code), WAITING_CODE)
+    table["code"], table["line"] = lines.code, lines.line
+    np.add.at(table["waited"], line, waits["duration"])
+    table["waits"] = np.bincount(line, minlength=len(table))
+    _longest(table, line, waits["duration"], waits["start"])
+    return _worst_first(table[table["waits"] > 0])

@@ -1,0 +1,170 @@
+"""Blame by code, for people: the worst lines as sentences and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any, Final
+
+import numpy as np
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from ..measures.switch_interval import interval_of_process
+from ..model import Code
+from ..tables.trace import Trace
+from ..units import count, duration, share
+from .charges import CodeBlame
+
+_WORTH_A_LINE: Final = 0.01
+"""Share of all waiting from which on code is worth a line of the summary."""
+
+_MOSTLY: Final = 0.9
+"""Share of the holds from which on a word says "mostly"."""
+
+NOT_RECORDED: Final = "code not recorded"
+
+
+def function(code: Code) -> str:
+    """Return what to call a code: "Parser.parse()", "<module>"."""
+    name = code.name.replace(".<locals>.", ".")
+    return name if name.endswith(">") else f"{name}()"
+
+
+def place(code: Code, line: int) -> str:
+    """Return where it is: "app.py:120"."""
+    return f"{PurePath(code.file).name}:{line or code.first_line}"
+
+
+def sentences(trace: Trace, blame: CodeBlame, most: int = 3) -> Iterator[str]:
+    """Yield a sentence for each of the worst lines.
+
+    "parse(), app.py:120, made 3 threads wait 12.3 s in 840 holds, longest 210 ms, always released
+    voluntarily."
+    """
+    for row in _worst(blame, most):
+        code = trace.codes[row["code"]]
+        threads, holds = int(row["threads"]), int(row["holds"])
+        yield (
+            f"{function(code)}, {place(code, row['line'])}, made {_plural(threads, 'thread')} wait"
+            f" {duration(row['waited'])} in {_plural(holds, 'hold')}, longest {duration(row['longest'])},"
+            f" {_how_released(int(row['requested']), holds)}{_overdue(trace, code, int(row['slowest']))}."
+        )
+
+
+def _worst(blame: CodeBlame, most: int) -> Iterator[Any]:
+    charged = blame.total - blame.nobody
+    lines = blame.lines[blame.lines["code"] >= 0][:most]
+    return (row for row in lines if row["waited"] >= _WORTH_A_LINE * charged)
+
+
+def _overdue(trace: Trace, code: Code, slowest: int) -> str:
+    """Return a word on code that keeps the lock though it was asked for it: in a call into C, mostly."""
+    interval = interval_of_process(trace, code.process)
+    return f", up to {duration(slowest)} after being asked" if slowest > interval > 0 else ""
+
+
+def _how_released(requested: int, holds: int) -> str:
+    if holds == 1:
+        return "released when it was asked to" if requested else "released voluntarily"
+    if requested in (0, holds):
+        return f"always released {'when it was asked to' if requested else 'voluntarily'}"
+    if max(requested, holds - requested) >= _MOSTLY * holds:
+        return f"mostly released {'when it was asked to' if 2 * requested > holds else 'voluntarily'}"
+    return f"released voluntarily {_times(holds - requested)}, when asked to {_times(requested)}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{count(number)} times"
+
+
+def blame_table(trace: Trace, blame: CodeBlame, most: int) -> Table:
+    """Return the worst lines as a table for a terminal."""
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim"
+    )
+    table.add_column("held the GIL while others waited", overflow="fold")
+    for column in ("waited", "", "threads", "holds", "when asked", "slowest", "longest"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in blame.lines[:most]:
+        table.add_row(
+            _where(trace, row),
+            duration(row["waited"]),
+            share(row["waited"] / blame.total),
+            count(int(row["threads"])),
+            count(int(row["holds"])),
+            share(row["requested"] / row["holds"]),
+            duration(row["slowest"]) if row["slowest"] else "–",
+            duration(row["longest"]),
+        )
+    return _with_rest(table, blame.lines[most:], blame.total)
+
+
+def waiting_table(trace: Trace, blame: CodeBlame, most: int) -> Table:
+    """Return the lines that waited longest as a table for a terminal."""
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim"
+    )
+    table.add_column("waited for the GIL", overflow="fold")
+    for column in ("waited", "", "waits", "longest"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in blame.waiting[:most]:
+        table.add_row(
+            _where(trace, row),
+            duration(row["waited"]),
+            share(row["waited"] / blame.total),
+            count(int(row["waits"])),
+            duration(row["longest"]),
+        )
+    return _with_rest(table, blame.waiting[most:], blame.total)
+
+
+def _with_rest(table: Table, rest: np.ndarray[Any, Any], total: int) -> Table:
+    if len(rest):
+        waited = int(rest["waited"].sum())
+        more = _plural(len(rest), "line more", "lines more")
+        table.add_row(more, duration(waited), share(waited / total), style="dim")
+    return table
+
+
+def _where(trace: Trace, row: Any) -> str:
+    if row["code"] < 0:
+        return NOT_RECORDED
+    code = trace.codes[row["code"]]
+    return f"{escape(function(code))} [dim]{escape(place(code, row['line']))}[/dim]"
+
+
+def to_json(trace: Trace, blame: CodeBlame, most: int) -> dict[str, Any]:
+    """Return blame by code for machines; the schema is in `summary`."""
+
+    def rows(table: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                **_location(trace, row),
+                **{_KEYS.get(name, name): int(row[name]) for name in table.dtype.names[2:]},
+            }
+            for row in table[:most]
+        ]
+
+    return {
+        "waited_ns": blame.total,
+        "nobody_ns": blame.nobody,
+        "unknown_ns": blame.total - blame.nobody - blame.known,
+        "lines": rows(blame.lines),
+        "waiting": rows(blame.waiting),
+    }
+
+
+_KEYS: Final = {name: f"{name}_ns" for name in ("waited", "contended", "longest", "longest_at", "slowest")}
+
+
+def _location(trace: Trace, row: Any) -> dict[str, Any]:
+    if row["code"] < 0:
+        return {"function": None, "file": None, "line": None}
+    code = trace.codes[row["code"]]
+    return {"function": code.name, "file": code.file, "line": int(row["line"]) or code.first_line}
+
+
+def _plural(number: int, one: str, many: str = "") -> str:
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"

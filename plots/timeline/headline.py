@@ -1,0 +1,172 @@
+"""The title of a figure: what it shows, in one short sentence with its figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.measures.switch_interval import intervals_in
+from analysis.model import State
+
+from ..text import percent
+from ..timeaxis import NBSP, duration
+from .view import View
+from .window import Window
+
+if TYPE_CHECKING:
+    from analysis.tables.trace import Trace
+
+Floats = npt.NDArray[np.float64]
+
+
+_RIVAL: Final = 0.1
+"""A thread is a rival for the GIL when it waits this share of its life; shorter lives count for less."""
+
+_USED: Final = 0.02
+
+_MOSTLY: Final = 0.4
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is known of the window.
+
+    `holding`, `waiting`: each thread's share of the window; `shares`: of its life in it. `held`: each GIL's
+    share of its process's life. `waited`: the share of the window in which at least one thread waited, None
+    where that was not computed. `holds`: how many there are. With CPUs, `stalled`: the share of the window
+    that a GIL was held without one; `native`: each thread's share in which it computed without the GIL.
+    """
+
+    holding: Floats
+    waiting: Floats
+    shares: list[tuple[float, float]]
+    held: dict[int, float]
+    waited: float | None
+    holds: int
+    stalled: float = 0.0
+    native: Floats | None = None
+
+    @classmethod
+    def of(cls, view: View, waited: float | None) -> Measures:
+        """Return the measures of a view."""
+        times = view.times / view.window.span
+        shares = [view.share(thread) for thread in range(len(times))]
+        stalled, native = 0.0, None
+        if view.drawn.cpus:
+            stalled = float(view.state_times[:, State.STALLED].sum()) / view.window.span
+            native = view.state_times[:, State.NATIVE] / view.window.span
+        return cls(times[:, 0], times[:, 1], shares, view.gil_shares, waited, view.holds, stalled, native)
+
+
+def headline(trace: Trace, window: Window, measures: Measures) -> str:
+    """Return the finding for a window, some ten words."""
+    if window.finding:
+        return window.finding
+    total, waits = float(measures.holding.sum()), float(measures.waiting.sum())
+    native = float(measures.native.sum()) if measures.native is not None else 0.0
+    if not total and not waits:
+        return _without_gil(measures, native) if native else "Nobody used the GIL"
+    if measures.stalled >= max(_RIVAL, _MOSTLY * total):
+        part = percent(measures.stalled / total)
+        return f"{part} of the time that the GIL is held, its holder has no CPU"
+    if native >= _MOSTLY and native > total:
+        return _without_gil(measures, native)
+    used = [share for share in measures.held.values() if share >= _USED]
+    if waits >= 0.05 * (total + waits):
+        return _contended(measures, used, waits)
+    nobody = "nobody waits" if not waits else "hardly anybody waits"
+    if len(used) > 1:
+        owners = "process" if len({trace.gils[g].process for g in measures.held}) > 1 else "interpreter"
+        return f"{len(used)} GILs, one for each {owners}: {nobody}"
+    if total < 0.5:
+        return f"The GIL is free {percent(1 - total)} of the time: {nobody}"
+    workers = int((measures.holding >= _USED).sum())
+    who = "One thread holds" if workers == 1 else f"{workers} threads hold"
+    return f"{who} the GIL {percent(total)} of the time: {nobody}"
+
+
+def _without_gil(measures: Measures, native: float) -> str:
+    assert measures.native is not None
+    workers = int((measures.native >= _USED).sum())
+    who = "One thread computes" if workers == 1 else f"{workers} threads compute"
+    without = " without the GIL" if measures.held else ""
+    return f"{who}{without}: {_number(native)} CPUs busy on average"
+
+
+def _contended(measures: Measures, used: list[float], waits: float) -> str:
+    if len(used) > 1:
+        return f"{len(used)} GILs, {extent(used)} held: on average {_number(waits)} threads wait"
+    rivals = [
+        share
+        for thread, share in enumerate(measures.shares)
+        if share[1] >= _RIVAL and measures.waiting[thread] >= _USED
+    ]
+    if len(rivals) == 2:
+        return f"2 threads share one GIL: each holds it {extent([hold for hold, _ in rivals])} of its life"
+    if len(rivals) > 2:
+        return f"{len(rivals)} threads share one GIL: each waits {extent([w for _, w in rivals])} of its life"
+    if measures.waited is not None:
+        return f"Somebody waits for the GIL {percent(measures.waited)} of the time"
+    return f"On average {_number(waits)} threads wait for the GIL"
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
+
+
+def extent(shares: list[float]) -> str:
+    """Return the least and the greatest of some shares: "31 – 98 %"."""
+    low, high = round(100 * min(shares)), round(100 * max(shares))
+    return f"{high}{NBSP}%" if low == high else f"{low} – {high}{NBSP}%"
+
+
+def subtitle(trace: Trace, window: Window, measures: Measures) -> str:
+    """Return the figures under the title."""
+    length = duration(trace.end - trace.begin)
+    if window.whole:
+        shown = length
+    else:
+        shown = f"{duration(window.span)}, from {duration(window.start - trace.begin)} of {length}"
+    used = [share for share in measures.held.values() if share > 0]
+    if not trace.gils:
+        held = shown
+    elif len(used) > 1:
+        held = f"{shown} · {len(used)} GILs held {extent(used)}"
+    else:
+        held = f"GIL held {percent(sum(used))} of {shown}"
+    parts = [held]
+    if trace.gils:
+        parts.append(f"{measures.holds:,} hold{'' if measures.holds == 1 else 's'}")
+    if trace.processes:
+        process = trace.processes[0]
+        intervals = intervals_in(trace)
+        if intervals:
+            parts.append("switch interval " + ", ".join(map(duration, intervals)))
+        versions = {f"{p.python_implementation} {p.python_version}".strip() for p in trace.processes} - {""}
+        if versions:
+            parts.append(", ".join(sorted(versions)))
+        cpus = process.environment.get("cpus")
+        if cpus:
+            parts.append(f"{cpus} CPU{'' if cpus == 1 else 's'}")
+    return " · ".join(parts)
+
+
+def warnings(trace: Trace) -> list[str]:
+    """Return what a reader must know before believing the figure: losses and early ends."""
+    found = []
+    lost = sum(process.discarded for process in trace.processes)
+    if lost:
+        found.append(f"{lost:,} event{'' if lost == 1 else 's'} lost")
+    if trace.scheduling is not None and trace.scheduling.lost:
+        lost = trace.scheduling.lost
+        found.append(f"{lost:,} scheduler record{'' if lost == 1 else 's'} lost")
+    for process in trace.processes:
+        which = f"process {process.pid} " if len(trace.processes) > 1 else ""
+        if process.ended == "killed":
+            found.append(f"{which}killed at {duration(process.end - trace.begin)}")
+        elif process.ended == "failed":
+            found.append(f"{which}recording failed at {duration(process.end - trace.begin)}")
+    return found if len(found) <= 3 else [*found[:2], f"{len(found) - 2} processes more cut off"]

@@ -1,0 +1,76 @@
+/* Runs in the thread that begins a recording. */
+#define _GNU_SOURCE
+#include "sched/perf.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef PERF_FORMAT_LOST
+#define PERF_FORMAT_LOST (1U << 4)
+#endif
+
+int gs_perf_open(pid_t tid, int cpu, bool on_exec, bool *counts_lost)
+{
+    struct perf_event_attr attr = {
+        .type = PERF_TYPE_SOFTWARE,
+        .size = sizeof attr,
+        .config = PERF_COUNT_SW_DUMMY,
+        .sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU, /* struct gs_sample_id */
+        .read_format = *counts_lost ? PERF_FORMAT_LOST : 0,
+        .disabled = on_exec,
+        .enable_on_exec = on_exec,
+        .inherit = 1,
+        .exclude_kernel = 1,
+        .exclude_hv = 1,
+        .comm = 1,
+        .comm_exec = 1,
+        .task = 1,
+        .watermark = 1, /* wake the reader when the ring is half full: what 0 bytes mean */
+        .sample_id_all = 1,
+        .context_switch = 1,
+        .use_clockid = 1,
+        .clockid = CLOCK_MONOTONIC,
+    };
+    int fd = (int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+    if (fd < 0 && errno == EINVAL && *counts_lost) {
+        *counts_lost = false;
+        return gs_perf_open(tid, cpu, on_exec, counts_lost);
+    }
+    return fd;
+}
+
+void gs_perf_explain(int error, char *message, size_t size)
+{
+    char level[16] = "?";
+    FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
+    if (file != NULL) {
+        if (fgets(level, sizeof level, file) != NULL)
+            level[strcspn(level, "\n")] = '\0';
+        fclose(file);
+    }
+    if (error == ENOSYS || level[0] == '?')
+        snprintf(message, size, "this kernel has no perf events; one built with CONFIG_PERF_EVENTS would allow it");
+    else if ((error == EACCES || error == EPERM) && atoi(level) > 2)
+        snprintf(message, size, "kernel.perf_event_paranoid is %s; 'sysctl kernel.perf_event_paranoid=2' would allow it",
+                 level);
+    else if (error == EACCES || error == EPERM)
+        snprintf(message, size,
+                 "perf_event_open is not permitted here; a container's seccomp profile that lets it through, or the "
+                 "capability CAP_PERFMON, would allow it");
+    else if (error == EINVAL)
+        snprintf(message, size, "this kernel can't record context switches; Linux 4.3 or later would allow it");
+    else if (error == ENOMEM)
+        snprintf(message, size,
+                 "no memory may be locked for its rings; a higher 'ulimit -l', or kernel.perf_event_mlock_kb, would "
+                 "allow it");
+    else if (error == EMFILE || error == ENFILE)
+        snprintf(message, size, "too many open files; a higher 'ulimit -n' would allow it");
+    else
+        snprintf(message, size, "%s; --no-sched leaves it out", strerror(error));
+}

@@ -1,0 +1,231 @@
+/* A thread of its own takes the kernel's records and writes what they say. It shares nothing with the threads
+ * that are recorded; signals are not for it. */
+#define _GNU_SOURCE
+#include "sched/scheduler.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "sched/lanes.h"
+#include "stream/metadata.h"
+#include "sched/rings.h"
+#include "sched/tasks.h"
+
+#define PAUSE_MS 200       /* how old the files may be */
+#define SETTLED_NS 2000000 /* after which no CPU has an earlier record on the way */
+
+static struct {
+    struct gs_rings rings;
+    struct gs_lanes lanes;
+    char directory[PATH_MAX - 32];
+    pthread_t thread;
+    sem_t ready, go;
+    _Atomic bool over, pausing;
+    bool running, begun, paused;
+    uint32_t pid; /* whose recording it is: a forked child has a copy of this, and no thread */
+    uint64_t cpu_ns;
+} sched;
+
+static void metadata_path(char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%s/metadata", sched.directory);
+}
+
+static void finish(void)
+{
+    char path[PATH_MAX];
+    uint64_t now = gs_lanes_finish(&sched.lanes);
+    metadata_path(path);
+    if (!gs_metadata_end_sched(path, now, gs_lanes_files(&sched.lanes)) && sched.lanes.failure == 0)
+        sched.lanes.failure = errno;
+}
+
+static void drain_until_over(void)
+{
+    uint64_t flushed = gs_clock_read(CLOCK_MONOTONIC);
+    while (!atomic_load(&sched.over) && !atomic_load(&sched.pausing)) {
+        gs_rings_wait(&sched.rings, PAUSE_MS);
+        uint64_t now = gs_clock_read(CLOCK_MONOTONIC);
+        gs_lanes_drain(&sched.lanes, now - SETTLED_NS);
+        if (now - flushed >= PAUSE_MS * UINT64_C(1000000)) {
+            gs_lanes_flush(&sched.lanes);
+            flushed = now;
+        }
+    }
+    if (atomic_load(&sched.over))
+        finish();
+}
+
+static void *run(void *unused)
+{
+    prctl(PR_SET_NAME, "gilscope sched");
+    sched.lanes.not_of[1] = sched.lanes.not_of[0];
+    sched.lanes.not_of[0] = (uint32_t)syscall(SYS_gettid);
+    sem_post(&sched.ready);
+    while (sem_wait(&sched.go) != 0) {
+    }
+    if (sched.begun)
+        drain_until_over();
+    sched.cpu_ns += gs_clock_read(CLOCK_THREAD_CPUTIME_ID);
+    return unused;
+}
+
+/* Before the events are: they are inherited by the threads that come after. */
+static bool begin_thread(void)
+{
+    sigset_t all, mask;
+    sem_init(&sched.ready, 0, 0);
+    sem_init(&sched.go, 0, 0);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    int error = pthread_create(&sched.thread, NULL, run, NULL);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    while (error == 0 && sem_wait(&sched.ready) != 0) {
+    }
+    errno = error;
+    return error == 0;
+}
+
+static bool begin_files(const char *environment)
+{
+    char path[PATH_MAX];
+    if (mkdir(sched.directory, 0777) != 0)
+        return false;
+    metadata_path(path);
+    if (gs_metadata_write_sched(path, environment, sched.pid, (uint32_t)getppid(), sched.lanes.begin))
+        return true;
+    int error = errno;
+    unlink(path);
+    rmdir(sched.directory);
+    errno = error;
+    return false;
+}
+
+static void release(void)
+{
+    gs_lanes_end(&sched.lanes);
+    gs_rings_close(&sched.rings);
+}
+
+static void end_thread(void)
+{
+    sem_post(&sched.go);
+    pthread_join(sched.thread, NULL);
+    sem_destroy(&sched.ready);
+    sem_destroy(&sched.go);
+}
+
+/* Threads that live already: nothing will be said of where they come from. */
+static void tell_living(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    if (tasks == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+        uint32_t tid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+        if (tid != 0 && tid != sched.lanes.not_of[0])
+            gs_tasks_tell(&(struct gs_news){
+                .time = sched.lanes.begin, .kind = GS_TASK_SEEN, .pid = sched.pid, .tid = tid});
+    }
+    closedir(tasks);
+}
+
+static bool begin(const char *environment, int scope, char *message, size_t size)
+{
+    bool of_process = scope == GS_SCHED_PROCESS;
+    bool opened = of_process ? gs_rings_open_for_process(&sched.rings, sched.lanes.not_of[0], message, size)
+                             : gs_rings_open_for_exec(&sched.rings, message, size);
+    if (!opened)
+        return false;
+    if (gs_lanes_begin(&sched.lanes, &sched.rings, sched.directory, sched.pid, !of_process) &&
+        begin_files(environment)) {
+        if (of_process)
+            tell_living();
+        return true;
+    }
+    snprintf(message, size, "%s; --no-sched leaves it out", strerror(errno));
+    release();
+    return false;
+}
+
+int gs_sched_start(const char *directory, const char *environment, int scope, char *message, size_t size)
+{
+    uint32_t pid = (uint32_t)getpid();
+    if (sched.running && sched.pid == pid) {
+        snprintf(message, size, "it is recorded already");
+        return 1;
+    }
+    /* In a forked child: nothing of what is here is ours, the rings are not even mapped. */
+    memset(&sched, 0, sizeof sched);
+    sched.pid = pid;
+    sched.lanes.alone = scope == GS_SCHED_PROGRAM_ALONE;
+    if (snprintf(sched.directory, sizeof sched.directory, "%s/sched", directory) >= (int)sizeof sched.directory) {
+        snprintf(message, size, "the name of its directory is too long");
+        return 1;
+    }
+    if (!begin_thread()) {
+        snprintf(message, size, "%s; --no-sched leaves it out", strerror(errno));
+        return 1;
+    }
+    sched.running = sched.begun = begin(environment, scope, message, size);
+    if (!sched.running) {
+        end_thread();
+        return 1;
+    }
+    sem_post(&sched.go);
+    return 0;
+}
+
+void gs_sched_pause(void)
+{
+    if (!sched.running || sched.pid != (uint32_t)getpid() || sched.paused)
+        return;
+    atomic_store(&sched.pausing, true);
+    gs_rings_wake(&sched.rings);
+    end_thread();
+    sched.paused = true;
+}
+
+void gs_sched_resume(void)
+{
+    if (!sched.running || sched.pid != (uint32_t)getpid() || !sched.paused)
+        return;
+    atomic_store(&sched.pausing, false);
+    gs_rings_rest(&sched.rings);
+    if (begin_thread()) {
+        sched.paused = false;
+        sem_post(&sched.go);
+    }
+}
+
+void gs_sched_stop(struct gs_sched_result *result)
+{
+    *result = (struct gs_sched_result){0};
+    if (sched.running && sched.pid == (uint32_t)getpid()) {
+        struct timespec moment = {0, 1};
+        nanosleep(&moment, NULL); /* leave the CPU: a thread that never does is not seen at all */
+        atomic_store(&sched.over, true);
+        if (sched.paused) {
+            finish();
+        } else {
+            gs_rings_wake(&sched.rings);
+            end_thread();
+        }
+        sched.running = false;
+        release();
+        *result = (struct gs_sched_result){sched.lanes.events, sched.lanes.lost, sched.cpu_ns, sched.lanes.failure};
+    }
+}

@@ -1,0 +1,245 @@
+/* Walking the frames. Runs in hooks, and once in gs_stacks_find.
+ *
+ * A thread walks its own stack, while it holds the GIL: so nothing that is read changes or is freed meanwhile.
+ * With one exception: when the interpreter ends, the main thread frees the thread states of the others as soon as
+ * it has the GIL, and a thread that gets the GIL after it must not look at its own. */
+#include "stacks/stacks.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "gil/gil.h"
+#include "gilscope.h"
+#include "base/hash.h"
+#include "base/known.h"
+#include "stacks/places.h"
+#include "stacks/pytext.h"
+#include "elf/symbols.h"
+#include "base/text.h"
+
+#define MOST_STEPS 1024      /* frames and what lies between them: no endless chain */
+#define FIRST_INTERNAL 3     /* owners from here on: no Python function, but where C calls into Python */
+#define GIL_SIZE 1024u       /* M lies within so many bytes of the interpreter's GIL */
+#define LOWEST_ADDRESS 4096u /* no object lies below: tagged values do */
+
+struct gs_stacks gs_stacks;
+
+/* A code object's content, of a version that does not number them. Neighbours on the stack are often of one file:
+ * its hash is kept from one to the next. */
+struct file_memo {
+    const char *file;
+    uint64_t hash;
+};
+
+static uint64_t text_hash(const struct gs_layout *layout, const char *object)
+{
+    struct gs_pytext text = gs_pytext(layout, object);
+    return text.characters != NULL ? gs_hash(text.characters, text.length * text.kind) : 0;
+}
+
+/* Of a function: interned, so Python has its hash already. */
+static uint64_t name_hash(const struct gs_layout *layout, const char *object)
+{
+    uint64_t known = layout->text_hash != 0 ? gs_load(uint64_t, object, layout->text_hash) : UINT64_MAX;
+    return known != UINT64_MAX ? known : text_hash(layout, object);
+}
+
+static uint64_t content(const struct gs_layout *layout, const char *code, struct file_memo *memo)
+{
+    const char *file = gs_load(const char *, code, layout->file);
+    const char *lines = gs_load(const char *, code, layout->line_table);
+    if (file != memo->file)
+        *memo = (struct file_memo){file, text_hash(layout, file)};
+    uint64_t name = name_hash(layout, gs_load(const char *, code, layout->name));
+    uint64_t table = gs_hash_ends(lines + layout->bytes, gs_load(uint64_t, lines, layout->size));
+    return gs_mix(name ^ table, memo->hash);
+}
+
+static uint64_t identity(const struct gs_layout *layout, const char *code, uint64_t size, struct file_memo *memo)
+{
+    uint64_t version = layout->version != 0 ? gs_load(uint32_t, code, layout->version) : 0;
+    uint64_t parts = gs_load(uint64_t, code, layout->file) ^ gs_rotate(gs_load(uint64_t, code, layout->name), 20) ^
+                     gs_rotate(gs_load(uint64_t, code, layout->line_table), 40);
+    if (version == 0) /* also when there were 2^32 of them */
+        parts ^= content(layout, code, memo);
+    return gs_mix(gs_mix((uint64_t)(uintptr_t)code ^ gs_rotate(size, 48), parts),
+                  version << 32 ^ gs_load(uint32_t, code, layout->first_line));
+}
+
+/* What a frame runs, or NULL if that is no code object that lives. */
+static const char *code_of(const struct gs_stacks *stacks, const char *frame)
+{
+    const struct gs_layout *layout = &stacks->layout;
+    if (gs_load(uint8_t, frame, layout->owner) >= FIRST_INTERNAL)
+        return NULL;
+    uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3; /* the tag of 3.14 */
+    const char *code = (const char *)executable;
+    if (executable < LOWEST_ADDRESS || gs_load(const void *, code, layout->type) != stacks->code_type ||
+        gs_load(uint32_t, code, 0) == 0) /* its reference count: it is being freed */
+        return NULL;
+    return code;
+}
+
+static const char *innermost(const struct gs_layout *layout, const char *thread_state)
+{
+    if (layout->cframe != 0)
+        thread_state = gs_load(const char *, thread_state, layout->cframe);
+    return gs_load(const char *, thread_state, layout->current_frame);
+}
+
+/* The frames of a thread, innermost first. Returns how many. */
+static unsigned walk(const struct gs_stacks *stacks, const char *thread_state, struct gs_place *places)
+{
+    const struct gs_layout *layout = &stacks->layout;
+    unsigned count = 0;
+    struct file_memo memo = {NULL, 0};
+    const char *frame = innermost(layout, thread_state);
+    for (unsigned steps = 0; frame != NULL && steps < MOST_STEPS && count < GS_STACK_DEPTH; steps++) {
+        const char *code = code_of(stacks, frame);
+        if (code != NULL) {
+            uint64_t size = gs_load(uint64_t, code, layout->size);
+            uint64_t offset = gs_load(uint64_t, frame, layout->instruction) - (uintptr_t)(code + layout->instructions);
+            if (offset < 2 * size) /* else the frame is not complete */
+                places[count++] = (struct gs_place){code, identity(layout, code, size, &memo), (uint32_t)offset};
+        }
+        frame = gs_load(const char *, frame, layout->previous);
+    }
+    return count;
+}
+
+/* While a thread goes from one interpreter to another its state may still be the former one's. */
+static bool belongs(const struct gs_layout *layout, const char *thread_state, const struct gs_gil *gil)
+{
+    if (layout->gil == 0)
+        return true;
+    const char *interpreter = gs_load(const char *, thread_state, layout->interpreter);
+    uintptr_t its = gs_load(uintptr_t, interpreter, layout->gil);
+    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GIL_SIZE;
+}
+
+uint32_t gs_stack_number(const struct gs_gil *gil)
+{
+    struct gs_place places[GS_STACK_DEPTH];
+    if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_stacks.is_finalizing())
+        return 0;
+    const char *thread_state = gs_stacks.thread_state();
+    if (thread_state == NULL || !belongs(&gs_stacks.layout, thread_state, gil))
+        return 0;
+    return gs_places_number(places, walk(&gs_stacks, thread_state, places));
+}
+
+/* Whether there is memory at address: the kernel looks for us, and then refuses, because there is no such way
+ * to change a signal mask. */
+static bool is_memory(const void *address)
+{
+    int saved = errno;
+    uintptr_t at = (uintptr_t)address & ~(uintptr_t)7;
+    bool there = at >= LOWEST_ADDRESS &&
+                 !(syscall(SYS_rt_sigprocmask, ~0, (void *)at, NULL, 8) != 0 && errno == EFAULT);
+    errno = saved;
+    return there;
+}
+
+static bool is_memory_at(const char *object, uint32_t offset)
+{
+    return is_memory(object) && is_memory(object + offset);
+}
+
+/* The walk with a look before each step: a layout that is wrong after all is no reason to crash. */
+static bool can_be_walked(const struct gs_stacks *stacks, const char *thread_state)
+{
+    const struct gs_layout *layout = &stacks->layout;
+    if (!is_memory_at(thread_state, layout->interpreter) || !is_memory_at(thread_state, layout->current_frame))
+        return false;
+    if (layout->cframe != 0 && !is_memory_at(gs_load(const char *, thread_state, layout->cframe), layout->current_frame))
+        return false;
+    if (layout->gil != 0 && !is_memory_at(gs_load(const char *, thread_state, layout->interpreter), layout->gil))
+        return false;
+    const char *frame = innermost(layout, thread_state);
+    for (unsigned steps = 0; frame != NULL; steps++) {
+        if (steps == MOST_STEPS || !is_memory_at(frame, layout->owner) || !is_memory_at(frame, layout->instruction))
+            return false;
+        uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3;
+        if (executable >= LOWEST_ADDRESS && !is_memory_at((const char *)executable, layout->type))
+            return false;
+        const char *code = code_of(stacks, frame);
+        const uint32_t objects[] = {layout->file, layout->name, layout->line_table};
+        for (int i = 0; code != NULL && i < 3; i++)
+            if (!is_memory_at(code, layout->instructions) ||
+                !is_memory_at(gs_load(const char *, code, objects[i]), layout->bytes))
+                return false;
+        frame = gs_load(const char *, frame, layout->previous);
+    }
+    return true;
+}
+
+/* What is found is never changed: a thread that recorded until now may still be walking. */
+static bool find(struct gs_stacks *stacks, char *message, size_t size)
+{
+    if (!gs_symbols_find() || !gs_layout_find(&stacks->layout, message, size))
+        return false;
+    stacks->code_type = gs_symbol("PyCode_Type");
+    stacks->thread_state = (void *(*)(void))gs_symbol("PyGILState_GetThisThreadState");
+    stacks->is_finalizing = (int (*)(void))gs_symbol("Py_IsFinalizing");
+    if (stacks->is_finalizing == NULL) /* up to 3.12 */
+        stacks->is_finalizing = (int (*)(void))gs_symbol("_Py_IsFinalizing");
+    if (stacks->code_type == NULL || stacks->thread_state == NULL || stacks->is_finalizing == NULL) {
+        snprintf(message, size, "this build lacks a symbol that stacks need");
+        return false;
+    }
+    const char *thread_state = stacks->thread_state();
+    if (thread_state == NULL || !can_be_walked(stacks, thread_state)) {
+        snprintf(message, size, "this build's frames do not look like its version's");
+        return false;
+    }
+    if (gs_self.last != NULL && !belongs(&stacks->layout, thread_state, gs_self.last)) {
+        snprintf(message, size, "this build's interpreter does not look like its version's");
+        return false;
+    }
+    return true;
+}
+
+int gs_stacks_find(char *message, size_t size)
+{
+    struct gs_stacks found = {.code_type = NULL};
+    gs_stacks_use(0);
+    if (gs_stacks.thread_state == NULL) {
+        if (!find(&found, message, size))
+            return GS_NO_STACKS;
+        if (!gs_known_reserve()) {
+            snprintf(message, size, "no memory (%m)");
+            return GS_NO_STACKS;
+        }
+        gs_stacks = found;
+    }
+    return GS_OK;
+}
+
+int gs_stacks_text(char *text, size_t size)
+{
+    struct gs_place places[GS_STACK_DEPTH];
+    const struct gs_layout *layout = &gs_stacks.layout;
+    const char *end = text + size - 1;
+    char *at = text;
+    const void *thread_state = gs_stacks.thread_state != NULL ? gs_stacks.thread_state() : NULL;
+    unsigned count = thread_state != NULL ? walk(&gs_stacks, thread_state, places) : 0;
+    for (unsigned i = 0; i < count; i++) {
+        gs_append_number(&at, end, places[i].offset);
+        gs_append(&at, end, "\t");
+        gs_append_number(&at, end, gs_load(uint32_t, places[i].code, layout->first_line));
+        gs_append(&at, end, "\t");
+        gs_pytext_append(gs_pytext(layout, gs_load(const char *, places[i].code, layout->name)), true, &at, end);
+        gs_append(&at, end, "\t");
+        gs_pytext_append(gs_pytext(layout, gs_load(const char *, places[i].code, layout->file)), true, &at, end);
+        gs_append(&at, end, "\n");
+    }
+    return gs_append_end(at, end) ? (int)count : -1;
+}
+
+void gs_stacks_use(int on)
+{
+    atomic_store_explicit(&gs_stacks.on, on != 0, memory_order_release);
+}

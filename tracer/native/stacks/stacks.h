@@ -1,0 +1,36 @@
+/* The Python stack of the calling thread: read with plain loads, at moments at which it holds the GIL. */
+#ifndef GILSCOPE_STACKS_H
+#define GILSCOPE_STACKS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stacks/layout.h"
+
+struct gs_gil;
+
+#define GS_STACK_DEPTH 64u /* frames of a stack that are recorded, the innermost */
+
+/* One frame: where it is in which code object. */
+struct gs_place {
+    const char *code;
+    uint64_t identity; /* of the code object: another one at its address has another */
+    uint32_t offset;   /* of the instruction, in bytes */
+};
+
+struct gs_stacks {
+    struct gs_layout layout;
+    const void *code_type;
+    void *(*thread_state)(void); /* of the calling thread, also when it is detached; NULL: it has none */
+    int (*is_finalizing)(void);
+    _Atomic bool on;
+};
+
+extern struct gs_stacks gs_stacks;
+
+/* The number of the frame in which the calling thread, which holds this GIL, is; 0: it can't be had, or there
+ * is none. Not under the GIL's mutex: the first time that a frame is met it is written to the names. */
+uint32_t gs_stack_number(const struct gs_gil *gil);
+
+#endif

@@ -1,0 +1,285 @@
+/* The pool of streams. Slots are claimed and given back with one atomic each, so that no thread ever waits for
+ * another here. A stream belongs to one thread at a time; a later thread goes on in the file, in the same
+ * packet, of one that ended. */
+#define _GNU_SOURCE
+#include "stream/stream.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "stream/names.h"
+#include "stream/session.h"
+
+static struct gs_stream *streams;
+static _Atomic uint32_t high_water; /* slots ever used */
+static pthread_key_t exit_key;
+
+static void stream_path(const struct gs_stream *stream, char *path, size_t size)
+{
+    gs_session_path(path, size, "gil_", stream - streams);
+}
+
+static struct gs_packet_header *half(const struct gs_stream *stream)
+{
+    return (struct gs_packet_header *)(stream->room + (stream->size / GS_PACKET_SIZE % 2) * GS_PACKET_SIZE);
+}
+
+static void prepare(struct gs_stream *stream)
+{
+    char path[PATH_MAX];
+    stream_path(stream, path, sizeof path);
+    struct gs_packet_header *packet = half(stream);
+    if (gs_packet_append(path, &stream->size, packet, GS_STREAM_GIL))
+        gs_publish(stream->next, packet);
+}
+
+static void attend(struct gs_stream *stream)
+{
+    if (stream->attention == 0 && !gs_names_comm(stream->tid))
+        return; /* another thread is at the names: at the next occasion */
+    if (stream->used >= GS_PREPARE_AT && stream->next == NULL)
+        prepare(stream);
+    stream->attention = stream->next != NULL ? UINT32_MAX : GS_PREPARE_AT;
+}
+
+void gs_stream_attend(struct gs_stream *stream)
+{
+    int cancel = gs_slow_begin();
+    if (gs_epoch() == stream->recording)
+        attend(stream);
+    gs_slow_end(cancel);
+}
+
+bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp)
+{
+    if (stream->next == NULL)
+        return false;
+    gs_packet_open(stream->next, timestamp, stream->tid, stream->packet->events_discarded);
+    gs_publish(stream->packet, stream->next);
+    gs_publish(stream->next, NULL);
+    stream->used = GS_HEADER_SIZE;
+    stream->attention = GS_PREPARE_AT;
+    return true;
+}
+
+/* A slot that was never used in this recording needs a file and its first packet. */
+static bool begin_file(struct gs_stream *stream)
+{
+    if (stream->room == NULL && (stream->room = gs_packet_reserve(2)) == NULL) {
+        gs_fail(ENOMEM, "address space for a stream");
+        return false;
+    }
+    gs_publish(stream->packet, NULL);
+    gs_publish(stream->next, NULL);
+    stream->size = 0;
+    gs_publish(stream->recording, gs_run.number);
+    prepare(stream);
+    gs_publish(stream->packet, stream->next);
+    gs_publish(stream->next, NULL);
+    stream->used = GS_HEADER_SIZE;
+    return stream->packet != NULL;
+}
+
+static bool claim(struct gs_stream *stream)
+{
+    uint32_t free = 0;
+    return atomic_load_explicit(&stream->owned, memory_order_relaxed) == 0 &&
+           atomic_compare_exchange_strong_explicit(&stream->owned, &free, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+static void give_back(struct gs_stream *stream)
+{
+    atomic_store_explicit(&stream->owned, 0, memory_order_release);
+}
+
+static struct gs_stream *find_free(bool fast)
+{
+    uint32_t recording = gs_run.number;
+    uint32_t used = atomic_load(&high_water);
+    for (uint32_t i = 0; i < GS_STREAMS; i++) {
+        struct gs_stream *stream = &streams[i];
+        if (i >= used) {
+            if (fast)
+                return NULL;
+            atomic_compare_exchange_strong(&high_water, &used, i + 1); /* lost: another thread raised it */
+        }
+        if (!claim(stream))
+            continue;
+        if (stream->recording == recording && stream->packet != NULL) {
+            if (fast || stream->used > GS_HEADER_SIZE)
+                return stream;
+            give_back(stream); /* kept for a thread that can't make its own */
+            continue;
+        }
+        if (!fast && begin_file(stream))
+            return stream;
+        give_back(stream);
+        if (!fast)
+            return NULL;
+    }
+    if (!fast)
+        gs_fail(EAGAIN, "a stream: too many threads at once");
+    return NULL;
+}
+
+/* A stream of an earlier recording: nobody else may unmap it, this thread could be writing. */
+static void drop_stale(struct gs_thread *self)
+{
+    struct gs_stream *stale = self->stream;
+    self->stream = NULL;
+    self->epoch = 0;
+    gs_publish(stale->packet, NULL);
+    gs_publish(stale->next, NULL);
+    gs_publish(stale->recording, 0);
+    give_back(stale);
+}
+
+struct gs_stream *gs_stream_attach(struct gs_thread *self, uint64_t timestamp, bool fast)
+{
+    int saved = errno;
+    if (self->stream != NULL)
+        drop_stale(self);
+    struct gs_stream *stream = find_free(fast);
+    if (stream != NULL) {
+        stream->tid = (uint32_t)syscall(SYS_gettid);
+        /* The stamp was taken before this slot was claimed, whose last owner may have ended since; a wait may
+         * have begun before the recording. */
+        uint64_t after = stream->used > GS_HEADER_SIZE ? stream->packet->timestamp_end : gs_run.begin;
+        if (timestamp < after)
+            timestamp = after;
+        if (stream->used == GS_HEADER_SIZE)
+            gs_packet_open(stream->packet, timestamp, stream->tid, stream->packet->events_discarded);
+        gs_stream_write(stream, timestamp, gs_thread_start, GS_NO_GIL, stream->tid);
+        self->stream = stream;
+        self->waiting_since = 0; /* what was noted of this wait belongs to an earlier recording */
+        self->asked = 0;
+        self->frame = 0;
+        self->epoch = stream->recording;
+        stream->attention = 0; /* its name in the OS is still to be written */
+        /* glibc allocates for keys from the 33rd on: one more reason to attach before the lock is taken. */
+        pthread_setspecific(exit_key, self);
+    }
+    errno = saved;
+    return stream;
+}
+
+/* Runs in the ending thread, after the interpreter has let go of it. A later destructor of the program may
+ * take the GIL again: then the thread attaches again, and glibc comes back here. */
+static void thread_ends(void *value)
+{
+    struct gs_thread *self = value;
+    struct gs_stream *stream = self->stream;
+    if (stream == NULL)
+        return;
+    if (self->epoch == gs_epoch()) {
+        stream->attention = 0; /* the name again: it may have changed */
+        gs_stream_attend(stream);
+        gs_stream_write(stream, gs_now(), gs_thread_exit, GS_NO_GIL, stream->tid);
+    }
+    if (self->epoch != gs_run.number) {
+        drop_stale(self);
+        return;
+    }
+    /* Kept as it is also when recording is over: what was lost is counted in the packet. */
+    self->stream = NULL;
+    self->epoch = 0;
+    give_back(stream);
+}
+
+bool gs_streams_initialise(void)
+{
+    if (streams != NULL)
+        return true;
+    void *memory = mmap(NULL, GS_STREAMS * sizeof(struct gs_stream), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    int error = pthread_key_create(&exit_key, thread_ends);
+    if (error != 0) {
+        munmap(memory, GS_STREAMS * sizeof(struct gs_stream));
+        errno = error;
+        return false;
+    }
+    streams = memory;
+    return true;
+}
+
+void gs_streams_begin(void)
+{
+    for (uint32_t i = 0; i < atomic_load(&high_water); i++)
+        if (claim(&streams[i])) {
+            gs_publish(streams[i].packet, NULL);
+            gs_publish(streams[i].next, NULL);
+            gs_publish(streams[i].recording, 0);
+            if (streams[i].room != NULL)
+                munmap(streams[i].room, 2 * (size_t)GS_PACKET_SIZE);
+            streams[i].room = NULL;
+            give_back(&streams[i]);
+        }
+}
+
+void gs_streams_make_ready(unsigned count)
+{
+    struct gs_stream *made[256];
+    unsigned n = 0;
+    if (count > 256)
+        count = 256;
+    while (n < count && (made[n] = find_free(false)) != NULL)
+        n++;
+    while (n > 0)
+        give_back(made[--n]);
+}
+
+/* A thread may still be in a hook, so nothing is unmapped or cut here: what was prepared and not used only
+ * gets a time that lies within the trace. */
+void gs_streams_end(uint64_t timestamp)
+{
+    uint32_t recording = gs_run.number;
+    for (uint32_t i = 0; i < atomic_load(&high_water); i++) {
+        struct gs_stream *stream = &streams[i];
+        if (gs_peek(stream->recording) != recording)
+            continue;
+        struct gs_packet_header *prepared[2] = {gs_peek(stream->packet), gs_peek(stream->next)}; /* its thread may end now */
+        for (int k = 0; k < 2; k++)
+            if (prepared[k] != NULL)
+                gs_packet_close_unused(prepared[k], timestamp);
+    }
+}
+
+void gs_streams_forget(void)
+{
+    for (uint32_t i = 0; i < atomic_load(&high_water); i++) {
+        char *room = streams[i].room;
+        memset(&streams[i], 0, sizeof streams[i]);
+        streams[i].room = room; /* the parent's packets stay mapped there, unwritten, until ours replace them */
+    }
+    atomic_store(&high_water, 0);
+    gs_self.stream = NULL;
+    gs_self.epoch = 0;
+    pthread_setspecific(exit_key, NULL);
+}
+
+uint64_t gs_streams_discarded(void)
+{
+    uint64_t sum = 0;
+    uint32_t recording = gs_run.number;
+    for (uint32_t i = 0; i < atomic_load(&high_water); i++) {
+        const struct gs_packet_header *packet = gs_peek(streams[i].packet);
+        if (gs_peek(streams[i].recording) == recording && packet != NULL)
+            sum += gs_peek(packet->events_discarded);
+    }
+    return sum;
+}
+
+uint32_t gs_streams_count(void)
+{
+    uint32_t count = 0, recording = gs_run.number;
+    for (uint32_t i = 0; i < atomic_load(&high_water); i++)
+        count += gs_peek(streams[i].recording) == recording;
+    return count;
+}

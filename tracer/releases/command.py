@@ -40,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
 
 @dataclass(frozen=True)
 class Question:
-    """What a command line asks. The setup is the call's: without a GIL a second thread has data of its own."""
+    """What a command line asks. The setup is the call's: without a GIL a second thread has its own data."""
 
     call: Call
     target: Target

@@ -195,7 +195,7 @@ static bool find(struct gs_stacks *stacks, char *message, size_t size)
         snprintf(message, size, "this build's frames do not look like its version's");
         return false;
     }
-    if (gs_self.last != NULL && !belongs(&stacks->layout, thread_state, gs_self.last)) {
+    if (gs_self.last != &gs_no_gil && !belongs(&stacks->layout, thread_state, gs_self.last)) {
         snprintf(message, size, "this build's interpreter does not look like its version's");
         return false;
     }

@@ -24,6 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if arguments[:1] == ["dump"]:
             return _dump(arguments[1:])
+        if arguments[:1] == ["top"]:
+            from analysis.commands import top
+
+            return top.main(arguments[1:])
         options = parse(arguments)
         scheduler = Scheduler(
             options.trace, options.target.command, wanted=options.sched, children=options.children

@@ -1,4 +1,4 @@
-"""The figures of a recording that goes on, for Prometheus: counters by thread name pattern, a histogram of waits."""
+"""A recording's figures while it goes on, for Prometheus: counters by thread name pattern, a histogram."""
 
 from __future__ import annotations
 
@@ -35,24 +35,22 @@ class Metrics:
                 "--metrics needs the package prometheus_client: pip install prometheus_client"
             ) from None
         self.registry: CollectorRegistry = CollectorRegistry()
-        by_thread = {"labelnames": ["thread"], "registry": self.registry}
-        self._held = Counter("gilscope_held_seconds", "Time that threads held the GIL", **by_thread)
-        self._waited = Counter("gilscope_waited_seconds", "Time that threads waited for the GIL", **by_thread)
-        self._without = Counter(
-            "gilscope_released_seconds",
-            "Time that threads spent without the GIL and not waiting",
-            **by_thread,
-        )
+        registry = self.registry
+
+        def counter(name: str, what: str) -> Counter:
+            return Counter(f"gilscope_{name}_seconds", what, labelnames=["thread"], registry=registry)
+
+        self._held = counter("held", "Time that threads held the GIL")
+        self._waited = counter("waited", "Time that threads waited for the GIL")
+        self._without = counter("released", "Time that threads spent without the GIL, not waiting for it")
         self._waits = Histogram(
-            "gilscope_wait_seconds", "Waits for the GIL that ended", buckets=BUCKETS, registry=self.registry
+            "gilscope_wait_seconds", "Waits for the GIL that ended", buckets=BUCKETS, registry=registry
         )
-        self._threads = Gauge(
-            "gilscope_threads", "Threads that lived in the last window", registry=self.registry
-        )
+        self._threads = Gauge("gilscope_threads", "Threads that lived in the last window", registry=registry)
         self._longest_hold = Gauge(
-            "gilscope_longest_hold_seconds", "Longest hold of the last window", registry=self.registry
+            "gilscope_longest_hold_seconds", "Longest hold of the last window", registry=registry
         )
-        self._lost = Gauge("gilscope_lost_events", "Events that the recorder lost", registry=self.registry)
+        self._lost = Gauge("gilscope_lost_events", "Events that the recorder lost", registry=registry)
         self._patterns: set[str] = set()
 
     def add(self, second: Second) -> None:
@@ -95,7 +93,7 @@ def serve(metrics: Metrics, where: str) -> str:
         raise GilscopeError(f"--metrics {where}: [HOST:]PORT, as in 9464 or 127.0.0.1:9464")
     host = host or "127.0.0.1"
     try:
-        start_http_server(int(port), addr=host, registry=metrics.registry)
+        server, _ = start_http_server(int(port), addr=host, registry=metrics.registry)
     except OSError as error:
         raise GilscopeError(f"--metrics {where}: {error.strerror or error}; choose another port") from None
-    return f"http://{host}:{port}/metrics"
+    return f"http://{host}:{server.server_port}/metrics"

@@ -50,8 +50,8 @@ def screen(second: Second, *, sort: str, by_code: bool, height: int, frozen: boo
     parts: list[RenderableType] = [Text(headline(second), style="bold"), Text(""), body]
     if not by_code:
         parts += [Text(""), _lines(second, _LINES)]
-    keys = f"s sort ({sort})   c {'threads' if by_code else 'code'}   f {'go on' if frozen else 'freeze'}   q quit"
-    return Group(*parts, Text(keys, style="dim"))
+    other, ice = "threads" if by_code else "code", "go on" if frozen else "freeze"
+    return Group(*parts, Text(f"s sort ({sort})   c {other}   f {ice}   q quit", style="dim"))
 
 
 def ordered(threads: Sequence[ThreadSecond], sort: str) -> list[ThreadSecond]:

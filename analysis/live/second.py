@@ -1,4 +1,4 @@
-"""What the last moment of a recording that goes on amounts to: the same tables, of the newest packets alone."""
+"""What the last moment of a recording amounts to: the same tables, made of its newest packets alone."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ def look(path: Path, begin: int, end: int) -> Second | None:
     if around.end <= begin or around.begin >= end:
         return None
     # Its last event may be a while ago: until now everything has stayed as it was.
-    trace = _lasting(around, end).between(begin, end)
+    around = _lasting(around, end)
+    trace = around.between(begin, end)
     figures = statistics(trace)
     pids = [process.pid for process in trace.processes]
     threads = [
@@ -160,12 +161,12 @@ def _pairs(trace: Trace) -> list[tuple[str, str, int]]:
 
 
 def _lines(trace: Trace) -> list[tuple[str, int]]:
-    charged = code_blame(trace)
+    lines = code_blame(trace).lines
     found: dict[str, int] = {}
-    for row in charged.table[:_MOST]:
+    for row in lines[lines["code"] >= 0][:_MOST]:
         code = trace.codes[row["code"]]
         line = f"{function(code)}, {place(code, int(row['line']))}"
-        found[line] = found.get(line, 0) + int(row["time"])
+        found[line] = found.get(line, 0) + int(row["waited"])
     return sorted(found.items(), key=lambda item: -item[1])
 
 
@@ -188,11 +189,14 @@ def _longest(trace: Trace, begin: int, end: int) -> LongestWait | None:
 def _holder(trace: Trace, gil: int, since: int, until: int) -> str:
     """Return who held a GIL for most of a time."""
     holds = trace.holds(trace.gils[gil])
-    first, last = np.searchsorted(holds.end, since, "right"), np.searchsorted(holds.start, until, "left")
+    first, last = (
+        np.searchsorted(holds.released, since, "right"),
+        np.searchsorted(holds.acquired, until, "left"),
+    )
     mine = slice(int(first), int(last))
     if mine.start >= mine.stop:
         return ""
-    time_ = np.minimum(holds.end[mine], until) - np.maximum(holds.start[mine], since)
+    time_ = np.minimum(holds.released[mine], until) - np.maximum(holds.acquired[mine], since)
     most: Thread = trace.threads[int(np.argmax(np.bincount(holds.thread[mine], np.maximum(time_, 0))))]
     return most.name
 

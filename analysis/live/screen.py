@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..destinations import terminal, visible
 from ..model import HELD, WITHOUT, State, total
 from ..units import duration, share
 from .second import Second, ThreadSecond
@@ -40,14 +41,14 @@ def plain(second: Second) -> str:
     """Return the line for an output that is no terminal."""
     worst = second.lines[0] if second.lines else None
     code = f" · {worst[0]} made others wait {duration(worst[1])}" if worst else ""
-    return headline(second) + code
+    return visible(headline(second) + code)
 
 
 def screen(second: Second, *, sort: str, by_code: bool, height: int, frozen: bool) -> RenderableType:
     """Return what a terminal of `height` lines shows."""
     room = max(height - 6, 4)
     body = _lines(second, room) if by_code else _threads(second, sort, max(room - _LINES - 1, 3))
-    parts: list[RenderableType] = [Text(headline(second), style="bold"), Text(""), body]
+    parts: list[RenderableType] = [terminal(headline(second), style="bold"), Text(""), body]
     if not by_code:
         parts += [Text(""), _lines(second, _LINES)]
     other, ice = "threads" if by_code else "code", "go on" if frozen else "freeze"
@@ -73,7 +74,7 @@ def _threads(second: Second, sort: str, room: int) -> Table:
     for thread in shown[:room]:
         span = max(sum(thread.time.values()), 1)
         table.add_row(
-            Text(thread.name if second.processes == 1 else f"{thread.pid} {thread.name}"),
+            terminal(thread.name if second.processes == 1 else f"{thread.pid} {thread.name}"),
             _bar(thread, span),
             share(thread.held / span),
             share(thread.time[State.WAITING] / span),
@@ -98,8 +99,8 @@ def _lines(second: Second, room: int) -> Table:
     table.add_column("made others wait", justify="right", no_wrap=True)
     table.add_column("code that held the GIL", no_wrap=True, overflow="ellipsis")
     for line, time in second.lines[:room]:
-        table.add_row(duration(time), Text(line))
+        table.add_row(duration(time), terminal(line))
     if not second.lines:
         for blocked, holder, time in second.pairs[:room]:
-            table.add_row(duration(time), Text(f"{blocked} waited for {holder}"))
+            table.add_row(duration(time), terminal(f"{blocked} waited for {holder}"))
     return table

@@ -106,10 +106,10 @@ def look(path: Path, begin: int, end: int) -> Second | None:
         There is no trace at `path`.
     """
     around = load(path, salvage=True, within=(begin, end))
-    if around.end <= begin or around.begin >= end:
-        return None
     # Its last event may be a while ago: until now everything has stayed as it was.
     around = _lasting(around, end)
+    if around.end <= begin or around.begin >= end:
+        return None
     trace = around.between(begin, end)
     figures = statistics(trace)
     pids = [process.pid for process in trace.processes]

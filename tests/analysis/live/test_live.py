@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import urllib.request
@@ -88,7 +89,7 @@ def test_bad_targets_say_what_would_do(tmp_path: Path) -> None:
     with pytest.raises(GilscopeError, match="there is no process"):
         recording_of("4194305")
     with pytest.raises(GilscopeError, match="is not recorded: start it with"):
-        recording_of("1")
+        recording_of(str(os.getpid()))
     with pytest.raises(GilscopeError, match="HOST"):
         serve(Metrics(), "nine")
 

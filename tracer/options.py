@@ -47,6 +47,7 @@ class Options:
     children: bool
     sched: bool
     stacks: bool
+    locks: bool
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,6 +83,7 @@ def _parser() -> _Parser:
     add("--exec", action="store_true", help="the program is a command of any kind")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
+    add("--no-locks", action="store_true", help="leave out the waits for locks other than the GIL")
     add("--version", action="version", version=f"gilscope {VERSION}")
     return parser
 
@@ -140,6 +142,7 @@ def parse(arguments: list[str]) -> Options:
         children=not values.no_children,
         sched=not values.no_sched,
         stacks=not values.no_stacks,
+        locks=not values.no_locks,
     )
 
 

@@ -10,12 +10,13 @@ from ..errors import TraceFormatError
 from ..model import Gil, Thread
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
+from ..reader.locks import join_locks
 from ..reader.placement import place
 from ..reader.problems import Problems
 from ..reader.process import read_process, stream_files
 from ..reader.scheduling import read_scheduling
 from ..reader.store import Store
-from .columns import make_columns
+from .columns import make_columns, make_side
 from .trace import Trace
 
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
@@ -67,6 +68,8 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
         scheduling=scheduling,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
         stacks=join_frames([process.frames for process in processes]),
+        side=make_side(runs),
+        lock_names=join_locks([process.locks for process in processes]),
     )
 
 

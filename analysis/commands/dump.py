@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TextIO
 
 import numpy as np
 
 from ..arrays import Int64s
+from ..destinations import visible
+from ..errors import GilscopeError
 from ..reader.format import NO_GIL, Event, Sched
 from ..reader.grammar import LOST
 from ..reader.scheduling import Scheduling
+from ..tables.load import load
 from ..tables.trace import Trace
 
 _AT_ONCE = 1 << 16
@@ -19,6 +23,23 @@ _NAMES = {
     **{int(event): event.name.lower() for event in Event},
     **{int(event): event.name.lower() for event in Sched},
 }
+
+
+def main(arguments: list[str]) -> int:
+    """Run `python -m tracer dump TRACE`; returns the exit status.
+
+    Raises
+    ------
+    GilscopeError
+        It is not one trace, or not a right one.
+    """
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        raise GilscopeError("dump takes one trace: gilscope dump TRACE")
+    try:
+        dump(load(arguments[0]), sys.stdout)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader (head, less) has seen enough
+    return 0
 
 
 def dump(trace: Trace, file: TextIO) -> None:
@@ -71,7 +92,7 @@ def dump(trace: Trace, file: TextIO) -> None:
 
 def _thread(trace: Trace, index: int) -> str:
     thread = trace.threads[index]
-    return f"{trace.processes[thread.process].pid:7d} {thread.tid:7d} {thread.name:<16}"
+    return f"{trace.processes[thread.process].pid:7d} {thread.tid:7d} {visible(thread.name):<16}"
 
 
 def _tasks(trace: Trace, scheduling: Scheduling) -> Iterator[str]:
@@ -79,7 +100,11 @@ def _tasks(trace: Trace, scheduling: Scheduling) -> Iterator[str]:
     threads = {task: index for index, task in enumerate(trace.tasks)}
     for index, task in enumerate(scheduling.tasks):
         thread = threads.get(index)
-        yield f"{task.pid:7d} {task.tid:7d} {task.comm:<16}" if thread is None else _thread(trace, thread)
+        yield (
+            f"{task.pid:7d} {task.tid:7d} {visible(task.comm):<16}"
+            if thread is None
+            else _thread(trace, thread)
+        )
 
 
 def _lines(rows: Iterator[tuple[int, int, int, int, int]], lives: list[str]) -> Iterator[str]:

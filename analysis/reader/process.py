@@ -15,6 +15,7 @@ from .frames import ProcessFrames, read_frames
 from .locks import LockRecord, read_locks
 from .metadata import Metadata, read_metadata
 from .names import Names, display_names, read_names
+from .packets import EVER
 from .problems import Problems
 from .side import NO_SIDE, Side
 from .store import Store
@@ -85,7 +86,9 @@ def stream_files(directory: Path) -> list[Path]:
     return sorted(files, key=lambda file: int(file.name.removeprefix("gil_")))
 
 
-def read_process(directory: Path, store: Store, problems: Problems) -> RecordedProcess | None:
+def read_process(
+    directory: Path, store: Store, problems: Problems, within: tuple[int, int] = EVER
+) -> RecordedProcess | None:
     """Read one process; None: it died before there was anything to read, or all of it had to be skipped."""
     try:
         files = stream_files(directory)
@@ -106,7 +109,9 @@ def read_process(directory: Path, store: Store, problems: Problems) -> RecordedP
         mismatch = TraceFormatError(metadata.path, f"pid {metadata.pid}", expected)
         problems.report(mismatch, f"process {directory.name}")
         return None
-    streams = [read_stream(file, pid=metadata.pid, store=store, problems=problems) for file in files]
+    streams = [
+        read_stream(file, pid=metadata.pid, store=store, problems=problems, within=within) for file in files
+    ]
     if files or (directory / "names").exists():  # a process killed at its very start has neither
         names = read_names(directory / "names", pid=metadata.pid, problems=problems)
     else:

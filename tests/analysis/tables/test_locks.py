@@ -13,8 +13,8 @@ from tests.synthetic import TraceWriter
 
 def test_waits_and_wakes(tmp_path: Path) -> None:
     """Each wait has its lock, its end, its frame, and the wake that ended it."""
-    with TraceWriter(tmp_path / "t") as trace:
-        process = trace.process(pid=100)
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
         process.code(1, 900, "take").code(2, 900, "give")
         process.frame(1, 900, 1, 2).frame(2, 900, 2, 4)
         process.lock(1, 900, "object", 0x7F00, "_thread.lock", "Handler 7e00 Handler.acquire")
@@ -75,8 +75,8 @@ def test_waits_and_wakes(tmp_path: Path) -> None:
 
 def test_what_is_let_go_may_be_taken_by_another(tmp_path: Path) -> None:
     """Of two wakes in one wait the later one ended it; the other one ended the wait of who came first."""
-    with TraceWriter(tmp_path / "t") as trace:
-        process = trace.process(pid=100)
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
         process.lock(1, 900, "semaphore", 0x6F00, "")
         process.events(
             [
@@ -101,8 +101,8 @@ def test_what_is_let_go_may_be_taken_by_another(tmp_path: Path) -> None:
 
 def test_pauses(tmp_path: Path) -> None:
     """Stops of several threads that one lets go are one pause, with who asked for it, and when."""
-    with TraceWriter(tmp_path / "t") as trace:
-        process = trace.process(pid=100)
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
         process.lock(1, 900, "state", 0x100, "").lock(2, 900, "state", 0x200, "")
         process.lock(3, 900, "interpreter", 0x300, "")
         process.events(
@@ -134,8 +134,8 @@ def test_pauses(tmp_path: Path) -> None:
 def test_a_gil_is_read_as_if_no_lock_were_there(tmp_path: Path) -> None:
     """What is between the GIL's events does not change what they say."""
     for name, between in (("with", True), ("without", False)):
-        with TraceWriter(tmp_path / name) as trace:
-            process = trace.process(pid=100)
+        with TraceWriter(tmp_path / name) as writer:
+            process = writer.process(pid=100)
             events: list[tuple[int | str, ...]] = [(100, 1_000, "recording_start")]
             for at in range(5_000):
                 time = 2_000 + 100 * at
@@ -148,6 +148,28 @@ def test_a_gil_is_read_as_if_no_lock_were_there(tmp_path: Path) -> None:
     assert np.array_equal(one.gil_intervals, other.gil_intervals)
     assert len(one.lock_waits) == 5_000
     assert int(one.lock_waits["duration"].sum()) == 60 * 5_000
+
+
+def test_a_part_of_a_wait(tmp_path: Path) -> None:
+    """Of a part of a trace, a wait over its edge is as long as its part within."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
+        process.lock(1, 900)
+        process.events(
+            [
+                (100, 1_000, "recording_start"),
+                (101, 1_000, "thread_start"),
+                (101, 1_100, "lock_wait", 0, 1),
+                (101, 1_500, "lock_acquired", 0, 1),
+                (101, 1_800, "lock_wait", 0, 1),
+                (101, 2_500, "lock_timeout", 0, 1),
+            ]
+        )
+        process.stop(100, 3_000)
+    part = analysis.load(tmp_path / "t").between(1_200, 2_000)
+    assert part.lock_waits["start"].tolist() == [1_200, 1_800]
+    assert part.lock_waits["duration"].tolist() == [300, 200]
+    assert part.lock_waits["lock"].tolist() == [0, 0]
 
 
 def _function(trace: analysis.Trace, frame: int) -> str:

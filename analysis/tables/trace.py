@@ -25,6 +25,7 @@ from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .retries import retry_table
 from .switch_interval import seen_interval
 from .waits import someone_waits, wait_table
+from .window import cut, threads_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,45 @@ class Trace:
     scheduling: Scheduling | None = field(default=None, repr=False)
     tasks: tuple[int, ...] = field(default=(), repr=False)
     stacks: Frames = field(default_factory=lambda: join_frames(()), repr=False)
+
+    def between(self, begin: int, end: int) -> Trace:
+        """Return the part of the trace in [begin, end): a trace in itself, for every table and figure.
+
+        A wait or a hold that reaches over an edge counts with its part within. Processes and GILs stay as
+        they are, threads that don't live within are left out.
+
+        Parameters
+        ----------
+        begin, end : int
+            ns of CLOCK_MONOTONIC, as `begin` and `end` of the trace.
+
+        Raises
+        ------
+        ValueError
+            If the window is empty, or outside of the trace.
+        """
+        begin, end = max(begin, self.begin), min(end, self.end)
+        if begin >= end:
+            raise ValueError(f"no part of the trace: it lasts from {self.begin} to {self.end}")
+        alive = np.flatnonzero(threads_within(self.columns, begin, end)).tolist()
+        threads = [self.threads[at] for at in alive]
+        return replace(
+            self,
+            processes=tuple(
+                replace(
+                    process, begin=min(max(process.begin, begin), end), end=max(min(process.end, end), begin)
+                )
+                for process in self.processes
+            ),
+            threads=tuple(
+                replace(thread, index=index, begin=max(thread.begin, begin), end=min(thread.end, end))
+                for index, thread in enumerate(threads)
+            ),
+            begin=begin,
+            end=end,
+            columns=cut(self.columns, begin, end),
+            tasks=tuple(self.tasks[at] for at in alive) if self.tasks else (),
+        )
 
     @cached_property
     def intervals_by_column(self) -> Intervals:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from analysis.destinations import json_text, say
 from tracer import directory, launcher
@@ -18,16 +19,20 @@ if TYPE_CHECKING:
     from analysis import Trace
 
 
+_COMMANDS: Final = {
+    "dump": "analysis.commands.dump",
+    "releases": "tracer.releases.command",
+    "top": "analysis.commands.top",
+}
+"""Words in place of a program, and the modules that take what follows them: `main(arguments)`."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: the program's, or 2 for an error of our own."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        if arguments[:1] == ["dump"]:
-            return _dump(arguments[1:])
-        if arguments[:1] == ["releases"]:
-            from tracer.releases import command
-
-            return command.main(arguments[1:])
+        if arguments and arguments[0] in _COMMANDS:
+            return int(import_module(_COMMANDS[arguments[0]]).main(arguments[1:]))
         options = parse(arguments)
         scheduler = Scheduler(
             options.trace, options.target.command, wanted=options.sched, children=options.children
@@ -130,16 +135,3 @@ def _draw(trace: Trace, path: Path) -> None:
         plots.save_timeline(trace, path)
     except OSError as error:
         say(f"{path} can't be written: {error.strerror}")
-
-
-def _dump(arguments: list[str]) -> int:
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        raise UsageError("dump takes one trace: gilscope dump TRACE")
-    import analysis
-    from analysis.commands.dump import dump
-
-    try:
-        dump(analysis.load(arguments[0]), sys.stdout)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader (head, less) has seen enough
-    return 0

@@ -23,7 +23,7 @@ LARGEST_METADATA: Final = 1 << 24
 _SPARSE: Final = 64
 """A stream of which less than one part in so many is on the disk is none: packets are written whole."""
 
-_SMALL: Final = 1 << 24
+_SMALL: Final = 1 << 30
 """Bytes that are soon read whatever they are."""
 
 _KINDS: Final = (

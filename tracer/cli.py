@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -34,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments and arguments[0] in _COMMANDS:
             return int(import_module(_COMMANDS[arguments[0]]).main(arguments[1:]))
         options = parse(arguments)
+        _check_limits(options)
         scheduler = Scheduler(
             options.trace, options.target.command, wanted=options.sched, children=options.children
         )
@@ -41,13 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
     except GilscopeError as error:
         say(str(error))
         return 2
+    failed = False
     try:
-        _report(options, scheduler)
+        failed = _report(options, scheduler)
     except GilscopeError as error:
         say(str(error))
     except KeyboardInterrupt:
         say(f"interrupted; the trace is in {options.trace}")
-    return launcher.exit_like(status)
+    return 1 if failed and status == 0 else launcher.exit_like(status)
 
 
 def _record(options: Options, scheduler: Scheduler) -> int:
@@ -70,14 +74,30 @@ def _record(options: Options, scheduler: Scheduler) -> int:
         raise
 
 
-def _report(options: Options, scheduler: Scheduler) -> None:
+def _check_limits(options: Options) -> None:
+    """Raise UsageError for what is no limit. In a process of its own: numpy stays out of this one."""
+    if not options.fail_if:
+        return
+    code = "import sys; from analysis.report.gate import parse; [parse(text) for text in sys.argv[1:]]"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *options.fail_if],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode:
+        raise UsageError(done.stderr.strip().rpartition("\n")[2].partition(": ")[2])
+
+
+def _report(options: Options, scheduler: Scheduler) -> bool:
+    """Say, draw and write what was recorded; returns whether a limit was not kept."""
     if not options.trace.is_dir():
         say(f"{options.trace} has vanished: there is nothing to analyse")
-        return
+        return bool(options.fail_if)
     if directory.is_empty(options.trace):
         options.trace.rmdir()
         say(f"nothing was recorded, so there is no {options.trace}")
-        return
+        return bool(options.fail_if)
     directory.trim(options.trace)
     if not options.target.called and not directory.process_directories(options.trace):
         say("no GIL was recorded, only what the scheduler saw")
@@ -108,6 +128,19 @@ def _report(options: Options, scheduler: Scheduler) -> None:
         say(", ".join([f"trace {options.trace}", *(f"{what} {path}" for what, path in made if path)]))
         if alive := directory.running(options.trace):
             say(f"still running and recorded on: process {', '.join(map(str, alive))}")
+    return _fails(trace, options.fail_if)
+
+
+def _fails(trace: Trace, limits: Sequence[str]) -> bool:
+    """Say which limits are not kept; returns whether there are any."""
+    if not limits:
+        return False
+    import analysis
+
+    failures = analysis.check(trace, limits)
+    for failure in failures:
+        say(str(failure))
+    return bool(failures)
 
 
 def _summarise(trace: Trace) -> None:

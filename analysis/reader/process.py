@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -96,7 +97,7 @@ def read_process(
         unreadable = TraceFormatError(directory, error.strerror or str(error), "the directory of a process")
         problems.report(unreadable, f"process {directory.name}")
         return None
-    if not files and not (directory / "metadata").exists():
+    if not files and not os.path.lexists(directory / "metadata"):
         return None
     try:
         metadata = read_metadata(directory / "metadata")
@@ -112,7 +113,7 @@ def read_process(
     streams = [
         read_stream(file, pid=metadata.pid, store=store, problems=problems, within=within) for file in files
     ]
-    if files or (directory / "names").exists():  # a process killed at its very start has neither
+    if files or os.path.lexists(directory / "names"):  # a process killed at its very start has neither
         names = read_names(directory / "names", pid=metadata.pid, problems=problems)
     else:
         names = Names(directory / "names", (), 0)

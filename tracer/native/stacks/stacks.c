@@ -137,7 +137,7 @@ unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
     if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_stacks.is_finalizing())
         return 0;
     const char *thread_state = gs_stacks.thread_state();
-    if (thread_state == NULL || (gil != NULL && !belongs(&gs_stacks.layout, thread_state, gil)))
+    if (thread_state == NULL || (gil != &gs_no_gil && !belongs(&gs_stacks.layout, thread_state, gil)))
         return 0;
     return walk(&gs_stacks, thread_state, places);
 }

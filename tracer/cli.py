@@ -63,6 +63,7 @@ def _record(options: Options, scheduler: Scheduler) -> int:
         switch_interval=options.switch_interval,
         children=options.children,
         stacks=options.stacks,
+        locks=options.locks,
     )
     try:
         with Ahead(options.trace), scheduler:

@@ -62,7 +62,7 @@ class Page {
     const theme = this.dark.matches ? 1 : 0;
     get('legend', HTMLElement).replaceChildren(
       ...facts.states
-        .filter((state) => !state.rare || facts.lanes.some((lane) => lane.written.includes(state.number)))
+        .filter((state) => this.panels.named(new Map([[state.name, state.label]])).length)
         .map((state) => {
           const key = make('i', { 'aria-hidden': 'true' });
           const colour = state.colour[theme];

@@ -218,8 +218,12 @@ class Page {
     window.clearTimeout(this.linking);
     this.linking = window.setTimeout(() => {
       if (window.location.hash !== this.linked) return; // somebody has just put another one there
-      history.replaceState(null, '', this.view.fragment);
-      this.linked = window.location.hash;
+      try {
+        history.replaceState(null, '', this.view.fragment);
+        this.linked = window.location.hash;
+      } catch {
+        // A page inside of another one, as in a notebook, may not have an address of its own.
+      }
     }, 200);
   }
 

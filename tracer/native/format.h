@@ -5,6 +5,7 @@
  *   2  a directory sched/ may be there: sched streams (class 2), records task and task_exit among its names.
  *   3  Python frames: records code, code_lines and frame; gil_acquired and gil_released may name one.
  *      gil_timeout says since when.
+ *   4  records thread_lost and gils_missed.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names. What the scheduler did with all of them is one more, sched/:
@@ -15,7 +16,7 @@
 
 #include <stdint.h>
 
-#define GS_FORMAT_VERSION 3
+#define GS_FORMAT_VERSION 4
 
 /* 32 KiB, so that the packet in use and the one prepared ahead of it stay within 64 KiB a thread. */
 #define GS_PACKET_SIZE 32768u
@@ -97,7 +98,9 @@ struct gs_name_record {
     X(39, code_lines)       /* ref: code; text: a piece of its co_linetable, hexadecimal, in order; all before the \
                                first frame that needs them; what is beyond 64 KiB is missing */   \
     X(40, frame)            /* ref: number from 1; text: "<caller's frame or 0> <code> <offset in bytes>"; \
-                               after the records of its caller and its code */
+                               after the records of its caller and its code */ \
+    X(66, thread_lost)      /* ref: tid, or 0; it is recorded no further; text: "<errno> <what could not be had>" */ \
+    X(67, gils_missed)      /* ref: how many GILs there was no room for, so far; no text */
 
 /* X(id, name): the events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss
  * ends an in otherwise. */

@@ -9,19 +9,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "base/clock.h"
 #include "gil/gil.h"
 #include "gilscope.h"
 #include "stream/metadata.h"
+#include "stream/lock.h"
 #include "stream/names.h"
 #include "stacks/places.h"
 #include "stream/session.h"
 #include "stream/stream.h"
 
 /* Threads that live already: their lives begin with the recording, whenever their first event comes. */
-static unsigned note_living_threads(void)
+static int note_living_threads(void *unused)
 {
-    unsigned count = 0;
+    int count = 0;
+    (void)unused;
     DIR *tasks = opendir("/proc/self/task");
     if (tasks == NULL)
         return 1;
@@ -44,16 +47,19 @@ static unsigned note_living_threads(void)
 }
 
 /* Half-made directories are not left behind; all that is in this one is ours. */
-static void undo_directory(void)
+static int undo_directory(void *unused)
 {
+    (void)unused;
     DIR *files = opendir(gs_run.directory);
     if (files != NULL) {
         for (struct dirent *file; (file = readdir(files)) != NULL;)
-            unlinkat(dirfd(files), file->d_name, 0);
+            if (strcmp(file->d_name, ".") != 0 && strcmp(file->d_name, "..") != 0)
+                unlinkat(dirfd(files), file->d_name, 0);
         closedir(files);
     }
     rmdir(gs_run.directory);
     gs_run.directory[0] = '\0';
+    return 0;
 }
 
 static int start_failed(char *message, size_t size, const char *directory)
@@ -61,7 +67,7 @@ static int start_failed(char *message, size_t size, const char *directory)
     int error = gs_run.failure ? gs_run.failure : errno;
     gs_set_state(GS_OFF);
     if (gs_run.directory[0] != '\0')
-        undo_directory();
+        gs_aside(undo_directory, NULL);
     snprintf(message, size, "can't record into %s: %s", directory, strerror(error));
     return GS_OS_ERROR;
 }
@@ -98,6 +104,7 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
     }
     gs_slow_wait();
     gs_run.failure = 0;
+    gs_run.threads_lost = 0;
     gs_run.parent = 0;
     gs_run.follow_forks = follow_forks != 0;
     gs_run.directory[0] = '\0';
@@ -113,7 +120,7 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
     if (!gs_metadata_prepare(environment) || !gs_session_begin_directory())
         return start_failed(message, size, directory);
     /* A thread that waits for the GIL now needs a stream when it gets it, under its mutex. */
-    gs_streams_make_ready(note_living_threads() - 1);
+    gs_streams_make_ready((unsigned)gs_aside(note_living_threads, NULL) - 1);
     gs_set_state(GS_RECORDING);
     begin_events();
     if (gs_run.failure != 0)
@@ -135,11 +142,16 @@ void gs_stop(void)
     gs_set_state(GS_OFF);
     if (state == GS_RECORDING && stream != NULL)
         gs_stream_write(stream, now, gs_recording_stop, GS_NO_GIL, stream->tid);
-    gs_slow_wait(); /* packets that are being prepared are among those to be closed */
-    gs_streams_end(now);
-    gs_names_end(now);
+    /* Packets that are being prepared are among those to be closed. If that takes too long nothing of them is touched. */
+    if (gs_slow_wait()) {
+        gs_streams_end(now);
+        gs_names_end(now);
+        gs_streams_trim();
+        gs_names_trim();
+        gs_lock_end(true);
+    }
     char path[PATH_MAX];
-    if (gs_places_missed() != 0 && gs_session_path(path, sizeof path, "metadata", -1))
+    if (gs_places_missed() != 0 && gs_run_path(path, sizeof path, "metadata", -1))
         gs_metadata_put_missed(path, gs_places_missed());
 }
 

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define gs_likely(condition) __builtin_expect(!!(condition), 1)
+
 struct gs_stream;
 struct gs_gil;
 
@@ -20,6 +22,7 @@ struct gs_candidate {
 struct gs_thread {
     struct gs_stream *stream;
     uint32_t epoch;         /* of the recording that stream belongs to; 0: there is none */
+    uint32_t lost;          /* number of the recording that could not have this thread */
     uint32_t waiting_since; /* epoch in which the wait began that is not over, or 0 */
     struct gs_gil *last;     /* GIL of this thread's last call: the look-up's first guess */
     struct gs_gil *section;  /* GIL whose mutex M this thread holds */

@@ -1,0 +1,141 @@
+/* Runs in threads of the program, outside of all locks. The caller does nothing meanwhile, so that both may use the
+ * same thread-local storage, as after a vfork. */
+#define _GNU_SOURCE
+#include "base/aside.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#define UNSHARE 2u /* CLOSE_RANGE_UNSHARE */
+
+#define STACKS 4u
+#define STACK_SIZE (128u << 10) /* of address space; what is touched is a few pages */
+#define LONGEST_WAIT UINT64_C(2000000000) /* ns, for a stack: its user only works with files */
+
+#define LIKE_A_THREAD                                                                                \
+    (CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+
+static char *stacks;
+static atomic_bool taken[STACKS];
+static atomic_bool copies; /* the kernel can't make an empty table: it is a copy of the program's */
+static bool plainly;       /* no thread can be made like this: valgrind does not know how */
+static __thread bool inside;
+
+struct job {
+    int (*function)(void *);
+    void *argument;
+    int result, error;
+    bool refused; /* no table of its own */
+    _Atomic(pid_t) tid; /* the kernel clears it at the end */
+};
+
+bool gs_aside_initialise(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    plainly = preloaded != NULL && strstr(preloaded, "/vgpreload_") != NULL;
+    if (stacks != NULL)
+        return true;
+    void *memory = mmap(NULL, STACKS * STACK_SIZE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    stacks = memory;
+    return true;
+}
+
+void gs_aside_forget(void)
+{
+    for (unsigned i = 0; i < STACKS; i++)
+        atomic_store(&taken[i], false);
+    inside = false;
+}
+
+static char *take_stack(unsigned *which)
+{
+    uint64_t deadline = 0;
+    for (unsigned i = 0;; i = (i + 1) % STACKS) {
+        if (!atomic_exchange(&taken[i], true)) {
+            *which = i;
+            return stacks + (size_t)(i + 1) * STACK_SIZE;
+        }
+        if (i + 1 == STACKS) {
+            uint64_t now = gs_clock_read(CLOCK_MONOTONIC);
+            deadline = deadline ? deadline : now + LONGEST_WAIT;
+            if (now > deadline)
+                return NULL;
+            sched_yield();
+        }
+    }
+}
+
+static int run(void *argument)
+{
+    struct job *job = argument;
+    if (!atomic_load(&copies) && syscall(SYS_close_range, 0u, ~0u, UNSHARE) != 0) {
+        job->refused = true;
+        return 0;
+    }
+    errno = 0;
+    job->result = job->function(job->argument);
+    job->error = errno;
+    return 0;
+}
+
+/* The kernel's own call: the C library would leave out two signals that are its own. */
+static void set_mask(const uint64_t *mask, uint64_t *old)
+{
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, old, sizeof *mask);
+}
+
+static bool run_once(struct job *job, char *stack)
+{
+    int flags = LIKE_A_THREAD | (atomic_load(&copies) ? 0 : CLONE_FILES);
+    job->refused = false;
+    atomic_store(&job->tid, -1);
+    if (clone(run, stack, flags, job, (pid_t *)&job->tid, NULL, (pid_t *)&job->tid) < 0)
+        return false;
+    for (pid_t tid; (tid = atomic_load(&job->tid)) != 0;)
+        syscall(SYS_futex, &job->tid, FUTEX_WAIT, tid, NULL, NULL, 0);
+    return true;
+}
+
+int gs_aside(int (*function)(void *), void *argument)
+{
+    struct job job = {.function = function, .argument = argument, .result = -1};
+    unsigned which;
+    if (inside || plainly)
+        return function(argument);
+    char *stack = take_stack(&which);
+    if (stack == NULL) {
+        errno = EAGAIN;
+        return -1;
+    }
+    uint64_t all = UINT64_MAX, mask;
+    set_mask(&all, &mask);
+    inside = true;
+    bool ran = run_once(&job, stack);
+    if (ran && job.refused) {
+        atomic_store(&copies, true);
+        ran = run_once(&job, stack);
+    }
+    int error = ran ? job.error : errno;
+    inside = false;
+    atomic_store(&taken[which], false);
+    set_mask(&mask, NULL);
+    errno = error;
+    return job.result;
+}

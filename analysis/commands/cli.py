@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from ..errors import GilscopeError
-from ..reader.load import load
+from ..tables.load import load
 from ..tables.trace import Trace
 
 COMMANDS: Final = ("blame", "whatif")

@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import GilscopeError
-from ..reader.load import load
 from ..report.difference import Change, diff
+from ..tables.load import load
 from ..units import count, duration, share
 
 _WIDTH_WITHOUT_TERMINAL: Final = 200

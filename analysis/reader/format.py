@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-FORMAT_VERSION: Final = 3
-READABLE_VERSIONS: Final = (1, 2, 3)
+FORMAT_VERSION: Final = 4
+READABLE_VERSIONS: Final = (1, 2, 3, 4)
 
 PACKET_SIZE: Final = 32768
 HEADER_SIZE: Final = 128
@@ -78,6 +78,8 @@ class Name(IntEnum):
     CODE = 38  # ref: number of a code object; text: "<first line>\n<qualified name>\n<file>"
     CODE_LINES = 39  # ref: code; text: a piece of its co_linetable, in hexadecimal
     FRAME = 40  # ref: number of a frame; text: "<caller's frame or 0> <code> <instruction offset in bytes>"
+    THREAD_LOST = 66  # ref: tid, or 0; recorded no further; text: "<errno> <what could not be had>"
+    GILS_MISSED = 67  # ref: takes of GILs that there was no room for, so far; no text
 
 
 class Sched(IntEnum):

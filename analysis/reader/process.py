@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,9 @@ class RecordedProcess:
     failure: str | None
     discarded: int
     frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
+    threads_lost: int = 0
+    loss: str | None = None
+    gils_missed: int = 0
 
     def numbered(self, index: int) -> Process:
         """Return what the model says of a process."""
@@ -72,6 +76,9 @@ class RecordedProcess:
             discarded=self.discarded,
             utc_offset=metadata.utc_offset,
             environment=metadata.environment,
+            threads_lost=self.threads_lost,
+            loss=self.loss,
+            gils_missed=self.gils_missed,
         )
 
 
@@ -122,6 +129,7 @@ def _assemble(
     frames: ProcessFrames,
 ) -> RecordedProcess:
     failures = list(names.of(Name.RECORDING_FAILED))
+    lost = list(names.of(Name.THREAD_LOST))
     begin = min((int(store.time[stream.first]) for stream in streams), default=metadata.recording_start)
     last_events = (int(store.time[stream.last - 1]) for stream in streams)
     end = max([begin, *last_events, *(record.time for record in names.records)])
@@ -138,7 +146,16 @@ def _assemble(
         failure=failures[0].text if failures else None,
         discarded=sum(stream.discarded for stream in streams) + names.discarded,
         frames=frames,
+        threads_lost=len(lost),
+        loss=_reason(lost[0].text) if lost else None,
+        gils_missed=max((record.ref for record in names.of(Name.GILS_MISSED)), default=0),
     )
+
+
+def _reason(text: str) -> str:
+    """Return what "<errno> <what>" says."""
+    number, _, what = text.partition(" ")
+    return f"{os.strerror(int(number))}: {what}" if number.isdecimal() else text
 
 
 def _runs(pid: int, streams: list[Stream], names: Names, store: Store, begin: int, end: int) -> list[Run]:

@@ -120,11 +120,17 @@ def read_stream(path: Path, *, pid: int, store: Store, problems: Problems) -> St
         decoded = decoded.cut(at)
         wrong = next(_wrong(decoded, bad_id), None)
     end = len(decoded.time)
-    cut = packets.cut or not whole or end < total
+    cut = packets.cut or not whole or end < total or _lost_at_end(packets)
     if cut and end and decoded.kind[-1] != Event.THREAD_EXIT:
         decoded = decoded.insert(np.array([end]), LOST, 0, decoded.time[-1])
     first = store.keep(decoded.time, decoded.kind, decoded.gil, decoded.arg)
     return Stream(path, first, store.used, decoded.starts + first, gil_numbers(decoded.gil), discarded)
+
+
+def _lost_at_end(packets: Packets) -> bool:
+    """Whether the recorder lost events after the last that it could write."""
+    lost = packets.headers["events_discarded"][-2:]
+    return len(lost) > 0 and int(lost[-1]) > (int(lost[0]) if len(lost) > 1 else 0)
 
 
 def _counts(packets: Packets, problems: Problems) -> tuple[Int64s, bool]:

@@ -100,7 +100,7 @@ struct gs_name_record {
     X(40, frame)            /* ref: number from 1; text: "<caller's frame or 0> <code> <offset in bytes>"; \
                                after the records of its caller and its code */ \
     X(66, thread_lost)      /* ref: tid, or 0; it is recorded no further; text: "<errno> <what could not be had>" */ \
-    X(67, gils_missed)      /* ref: how many GILs there was no room for, so far; no text */
+    X(67, gils_missed)      /* ref: takes of GILs that there was no room for, so far; no text */
 
 /* X(id, name): the events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss
  * ends an in otherwise. */

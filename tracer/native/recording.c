@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "gil/gil.h"
 #include "gilscope.h"
+#include "stream/broker.h"
 #include "stream/metadata.h"
 #include "stream/lock.h"
 #include "stream/names.h"
@@ -20,17 +21,18 @@
 #include "stream/session.h"
 #include "stream/stream.h"
 
-/* Threads that live already: their lives begin with the recording, whenever their first event comes. */
-static int note_living_threads(void *unused)
+/* Threads that live already: their lives begin with the recording, whenever their first event comes. Runs aside, in
+ * one that is none of them. */
+static int note_living_threads(void *caller)
 {
     int count = 0;
-    (void)unused;
+    long here = syscall(SYS_gettid), aside = here != *(long *)caller ? here : 0;
     DIR *tasks = opendir("/proc/self/task");
     if (tasks == NULL)
         return 1;
     for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
         char path[64], comm[32] = "";
-        if (task->d_name[0] == '.')
+        if (task->d_name[0] == '.' || strtol(task->d_name, NULL, 10) == aside)
             continue;
         snprintf(path, sizeof path, "/proc/self/task/%.16s/comm", task->d_name);
         FILE *file = fopen(path, "re");
@@ -98,7 +100,7 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
         snprintf(message, size, "this process is recorded already, into %s", gs_run.directory);
         return GS_ALREADY;
     }
-    if (gs_gil_count() == 0) {
+    if (gs_gil_alive() == 0) {
         snprintf(message, size, "the hooks are not in");
         return GS_NO_GIL_FOUND;
     }
@@ -120,7 +122,9 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
     if (!gs_metadata_prepare(environment) || !gs_session_begin_directory())
         return start_failed(message, size, directory);
     /* A thread that waits for the GIL now needs a stream when it gets it, under its mutex. */
-    gs_streams_make_ready((unsigned)gs_aside(note_living_threads, NULL) - 1);
+    long caller = syscall(SYS_gettid);
+    int living = gs_aside(note_living_threads, &caller);
+    gs_streams_make_ready(living > 1 ? (unsigned)living - 1 : 0);
     gs_set_state(GS_RECORDING);
     begin_events();
     if (gs_run.failure != 0)
@@ -138,6 +142,8 @@ void gs_stop(void)
     struct gs_stream *stream = gs_self.stream;
     if (state == GS_RECORDING && (stream == NULL || stream->recording != gs_run.number))
         stream = gs_stream_attach(&gs_self, gs_now(), false);
+    if (gs_gil_missed() != 0)
+        gs_names_write(gs_gils_missed, gs_gil_missed(), "");
     uint64_t now = gs_now();
     gs_set_state(GS_OFF);
     if (state == GS_RECORDING && stream != NULL)
@@ -155,6 +161,11 @@ void gs_stop(void)
         gs_metadata_put_missed(path, gs_places_missed());
 }
 
+void gs_use_broker(const char *address)
+{
+    gs_broker_use(address);
+}
+
 void gs_get_status(struct gs_status *status)
 {
     status->recording = gs_state() == GS_RECORDING;
@@ -162,6 +173,7 @@ void gs_get_status(struct gs_status *status)
     status->discarded = gs_streams_discarded() + gs_names_discarded();
     status->gils = gs_gil_count();
     status->streams = gs_streams_count();
+    status->threads_lost = atomic_load(&gs_run.threads_lost);
 }
 
 void gs_name_thread(uint32_t tid, const char *text)

@@ -4,10 +4,12 @@
 #include "base/aside.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +31,10 @@
 #define LIKE_A_THREAD                                                                                \
     (CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
-static char *stacks;
+/* clone by the name that no sanitizer knows: they take it for a fork. */
+extern int __clone(int (*function)(void *), void *stack, int flags, void *argument, ...);
+
+static char *_Atomic stacks;
 static atomic_bool taken[STACKS];
 static atomic_bool copies; /* the kernel can't make an empty table: it is a copy of the program's */
 static bool plainly;       /* no thread can be made like this: valgrind does not know how */
@@ -43,17 +48,19 @@ struct job {
     _Atomic(pid_t) tid; /* the kernel clears it at the end */
 };
 
-bool gs_aside_initialise(void)
+static bool have_stacks(void)
 {
+    char *none = NULL;
+    if (atomic_load(&stacks) != NULL)
+        return true;
     const char *preloaded = getenv("LD_PRELOAD");
     plainly = preloaded != NULL && strstr(preloaded, "/vgpreload_") != NULL;
-    if (stacks != NULL)
-        return true;
     void *memory = mmap(NULL, STACKS * STACK_SIZE, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED)
         return false;
-    stacks = memory;
+    if (!atomic_compare_exchange_strong(&stacks, &none, memory))
+        munmap(memory, STACKS * STACK_SIZE); /* another thread has some */
     return true;
 }
 
@@ -106,7 +113,7 @@ static bool run_once(struct job *job, char *stack)
     int flags = LIKE_A_THREAD | (atomic_load(&copies) ? 0 : CLONE_FILES);
     job->refused = false;
     atomic_store(&job->tid, -1);
-    if (clone(run, stack, flags, job, (pid_t *)&job->tid, NULL, (pid_t *)&job->tid) < 0)
+    if (__clone(run, stack, flags, job, (pid_t *)&job->tid, NULL, (pid_t *)&job->tid) < 0)
         return false;
     for (pid_t tid; (tid = atomic_load(&job->tid)) != 0;)
         syscall(SYS_futex, &job->tid, FUTEX_WAIT, tid, NULL, NULL, 0);
@@ -117,6 +124,8 @@ int gs_aside(int (*function)(void *), void *argument)
 {
     struct job job = {.function = function, .argument = argument, .result = -1};
     unsigned which;
+    if (!have_stacks())
+        return -1;
     if (inside || plainly)
         return function(argument);
     char *stack = take_stack(&which);
@@ -138,4 +147,14 @@ int gs_aside(int (*function)(void *), void *argument)
     set_mask(&mask, NULL);
     errno = error;
     return job.result;
+}
+
+int gs_aside_open(const char *path, int flags, unsigned mode)
+{
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+void gs_aside_close(int fd)
+{
+    syscall(SYS_close, fd);
 }

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "stream/run.h"
 
 #define PROOF_SIZE 32
@@ -57,7 +58,7 @@ static int connected(void)
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
     if (connect(fd, (struct sockaddr *)&address, size) == 0)
         return fd;
-    close(fd);
+    gs_aside_close(fd);
     return -1;
 }
 
@@ -97,7 +98,7 @@ static int ask(enum request_kind kind, const char *path)
     if (socket >= 0) {
         if (send(socket, &request, sizeof request, MSG_NOSIGNAL) == (ssize_t)sizeof request)
             answer = receive(socket, &file);
-        close(socket);
+        gs_aside_close(socket);
     }
     if (answer < 0) /* it is not there any more, or does not listen */
         atomic_store(&there, false);
@@ -110,7 +111,7 @@ static int ask(enum request_kind kind, const char *path)
 int gs_broker_open(const char *path, int flags)
 {
     bool create = (flags & O_CREAT) != 0;
-    int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = gs_aside_open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return ask(create ? REQUEST_CREATE : REQUEST_OPEN, path);
     if (create)

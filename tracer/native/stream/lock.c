@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "stream/broker.h"
 #include "stream/room.h"
 #include "stream/run.h"
@@ -29,7 +29,7 @@ static bool is_locked(const char *path)
     int fd = gs_broker_open(path, O_RDWR);
     bool known = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0;
     if (fd >= 0)
-        close(fd);
+        gs_aside_close(fd);
     return known && lock.l_type != F_UNLCK;
 }
 
@@ -50,11 +50,10 @@ static void map(int fd)
 
 bool gs_lock_make(void)
 {
-    char path[PATH_MAX], unlocked[PATH_MAX];
+    char path[PATH_MAX];
     struct flock lock = whole_file(F_WRLCK);
     gs_lock_forget();
-    if (!gs_run_path(path, sizeof path, GS_LOCK_NAME, -1) ||
-        !gs_run_path(unlocked, sizeof unlocked, GS_UNLOCKED_NAME, -1)) {
+    if (!gs_run_path(path, sizeof path, GS_LOCK_NAME, -1)) {
         errno = ENAMETOOLONG;
         return false;
     }
@@ -63,9 +62,10 @@ bool gs_lock_make(void)
         return false;
     bool locked = fcntl(fd, F_OFD_SETLK, &lock) == 0;
     map(fd);
-    close(fd);
-    if ((!locked || mapped == NULL || !is_locked(path)) && rename(path, unlocked) != 0)
-        unlink(path);
+    gs_aside_close(fd);
+    struct gs_progress *there = atomic_load(&progress);
+    if (there != NULL && locked && is_locked(path))
+        there->locked = 1;
     return true;
 }
 
@@ -91,7 +91,5 @@ void gs_lock_end(bool trimmed)
 {
     char path[PATH_MAX];
     if (trimmed && gs_run_path(path, sizeof path, GS_LOCK_NAME, -1))
-        unlink(path);
-    if (trimmed && gs_run_path(path, sizeof path, GS_UNLOCKED_NAME, -1))
         unlink(path);
 }

@@ -6,19 +6,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ".lock": it is locked. ".unlocked": it could not be kept locked here; says only how far streams are. Hidden: it is
- * no stream. */
-#define GS_LOCK_NAME ".lock"
-#define GS_UNLOCKED_NAME ".unlocked"
+#define GS_LOCK_NAME ".lock" /* hidden: it is no stream */
 
 #define GS_PROGRESS_MAGIC 0x50534731u /* "1GSP" */
 #define GS_PROGRESS_STREAMS 2044u
 
-/* The file's content. tracer/ahead.py reads it. */
+/* The file's content. tracer/ahead.py and tracer/directory.py read it. */
 struct gs_progress {
     uint32_t magic;
     uint32_t streams; /* how many have said anything */
-    uint32_t reserved[2];
+    uint32_t locked; /* 1: else the lock says nothing, the file system does not keep it */
+    uint32_t reserved;
     uint32_t packets[GS_PROGRESS_STREAMS]; /* of each stream: made ready */
 };
 

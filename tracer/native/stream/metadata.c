@@ -113,7 +113,7 @@ static int write_aside(void *argument)
         done += (size_t)n;
     }
     int error = errno;
-    close(fd);
+    gs_aside_close(fd);
     errno = done < length && error == 0 ? ENOSPC : error;
     return done == length ? 0 : -1;
 }

@@ -106,7 +106,7 @@ static int open_window(void *argument)
         memory = mmap(NULL, (size_t)window->packets * GS_PACKET_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
                       (off_t)window->offset);
     int error = errno;
-    close(fd);
+    gs_aside_close(fd);
     errno = error;
     if (memory == MAP_FAILED)
         return -1;
@@ -126,7 +126,7 @@ static int fill(void *argument)
         return -1;
     ssize_t written = pwritev(fd, parts, 2, (off_t)job->window.offset);
     int error = written < 0 ? errno : ENOSPC;
-    close(fd);
+    gs_aside_close(fd);
     errno = error;
     return written == (ssize_t)GS_PACKET_SIZE ? 0 : -1;
 }

@@ -119,7 +119,7 @@ bool gs_session_initialise(void)
     static bool done;
     if (done)
         return true;
-    if (!gs_aside_initialise() || !gs_streams_initialise() || !gs_run_initialise())
+    if (!gs_streams_initialise() || !gs_run_initialise())
         return false;
     int error = pthread_atfork(before_fork, NULL, after_fork_in_child);
     if (error != 0) {

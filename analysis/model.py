@@ -161,7 +161,7 @@ class Process:
     environment: Mapping[str, Any] = field(repr=False)
     """Everything that the trace's metadata says of the process, also what this version doesn't know."""
     threads_lost: int = 0
-    """Threads that are not recorded, or no further than their last event: the recorder could not have a file."""
+    """Threads that are not recorded, or no further than their last event: there was no file to be had."""
     loss: str | None = None
     """Why, of the first of them."""
     gils_missed: int = 0

@@ -33,7 +33,7 @@ _SPACE_LEFT_ALONE = 64 << 20
 
 
 class Ahead:
-    """Context manager: while it lasts, streams in `trace` that fill fast find pages for their next packets."""
+    """Context manager: while it lasts, streams in `trace` that fill fast find pages for what comes."""
 
     def __init__(self, trace: Path) -> None:
         self._trace = trace
@@ -67,7 +67,7 @@ class Ahead:
 
     def _look(self) -> bool:
         """Have what is wanted; returns whether any stream has moved on."""
-        changed = os.stat(self._trace).st_mtime_ns
+        changed = self._trace.stat().st_mtime_ns
         if changed != self._changed:
             self._changed = changed
             for process in os.scandir(self._trace):

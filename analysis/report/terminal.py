@@ -257,7 +257,7 @@ def _remarks(trace: Trace) -> Iterator[str]:
             yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
         if process.threads_lost:
             which = _plural(process.threads_lost, "thread")
-            yield f"{which} of process {process.pid} could not be recorded, or not to the end: {process.loss}."
+            yield f"{which} of process {process.pid} could not be recorded, or not wholly: {process.loss}."
         if process.gils_missed:
             missed = _plural(process.gils_missed, "take")
             yield f"Process {process.pid} had more GILs at once than can be recorded: {missed} missing."

@@ -1,7 +1,7 @@
 """What the bootstrap needs of ctypes, by ctypes' names.
 
-Importing ctypes makes a callback, and for callbacks libffi may open a file and keep it: the program would find
-descriptor 3 taken. This takes the compiled module below it, which opens nothing.
+Importing ctypes makes a callback, and for callbacks libffi may open a file and keep it: the program would
+find descriptor 3 taken. This takes the compiled module below it, which opens nothing.
 """
 
 import _ctypes
@@ -10,8 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_SimpleCData = _ctypes._SimpleCData  # type: Any
-_CFuncPtr = _ctypes.CFuncPtr  # type: Any
+_c = _ctypes  # type: Any
+_SimpleCData = _c._SimpleCData  # type: Any
+_CFuncPtr = _c.CFuncPtr  # type: Any
 
 
 class c_int(_SimpleCData):  # type: ignore[misc]
@@ -45,10 +46,12 @@ class c_void_p(_SimpleCData):  # type: ignore[misc]
 def create_string_buffer(size):
     # type: (int) -> Any
     """Bytes to be written to; `value` is what stands before the first NUL."""
-    return (c_char * size)()
+    char = c_char  # type: Any
+    array = char * size
+    return array()
 
 
-class CDLL(object):  # noqa: UP004 - 2.7 reads this
+class CDLL(object):
     """A library; its functions are attributes, called without the GIL."""
 
     class _Function(_CFuncPtr):  # type: ignore[misc]
@@ -57,7 +60,7 @@ class CDLL(object):  # noqa: UP004 - 2.7 reads this
 
     def __init__(self, path):
         # type: (str | bytes | None) -> None
-        self._handle = _ctypes.dlopen(path, 0)
+        self._handle = _c.dlopen(path, 0)
 
     def __getattr__(self, name):
         # type: (str) -> Any

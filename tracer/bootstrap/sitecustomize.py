@@ -59,7 +59,7 @@ def record():
     children = settings.get("CHILDREN", "1") != "0"
     if not children:
         leave_children_alone()
-    # With the core in memory already this is a subinterpreter of a recorded process, or Python is initialised again.
+    # The core is in memory already: a subinterpreter of a recorded process, or Python initialised again.
     known = is_loaded(settings["CORE"])
     try:
         if "SWITCH_INTERVAL" in settings and hasattr(sys, "setswitchinterval"):
@@ -81,7 +81,6 @@ def begin(directory, core_path, children, stacks, broker):
     if hasattr(sys, "pypy_version_info"):
         return "PyPy's lock is not CPython's GIL, only when its threads have a CPU can be seen"
     import gilscope_ctypes as ctypes
-
     import gilscope_recording as recording
 
     core = ctypes.PyDLL(core_path)  # PyDLL: the core is called with the GIL held
@@ -130,8 +129,9 @@ def begin(directory, core_path, children, stacks, broker):
 def name_threads_in_os(recording):
     # type: (Any) -> None
     """Tell the kernel what threads are called, as Python does from 3.14 on: nobody else sees them here."""
-    import gilscope_ctypes as ctypes
     import threading
+
+    import gilscope_ctypes as ctypes
 
     if sys.version_info >= (3, 14) or sys.version_info < (3, 8):
         return

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -96,6 +97,7 @@ static int run(void *argument)
         job->refused = true;
         return 0;
     }
+    prctl(PR_SET_NAME, "gilscope"); /* where the scheduler is recorded, it is none of the program's threads */
     errno = 0;
     job->result = job->function(job->argument);
     job->error = errno;

@@ -7,41 +7,17 @@ All times are int64 nanoseconds of CLOCK_MONOTONIC. `thread` and `gil` columns a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
 import numpy as np
 
-
-class State(IntEnum):
-    """What a thread does; numbers are those of the `state` column.
-
-    With OS scheduling, HOLDING is told apart as RUNNING and STALLED, and RELEASED as NATIVE and BLOCKED.
-    HOLDING and RELEASED then are left where it is not known whether the thread had a CPU.
-    """
-
-    UNKNOWN = 0  # nothing seen of it yet, or events were lost
-    RELEASED = 1  # runs, sleeps or blocks without the GIL
-    WAITING = 2
-    HOLDING = 3
-    RUNNING = 4  # has the GIL and a CPU
-    STALLED = 5  # has the GIL and no CPU
-    NATIVE = 6  # on a CPU, without the GIL and without wanting it
-    BLOCKED = 7  # neither: I/O, sleep, a lock
-
-
-HELD: Final = (State.HOLDING, State.RUNNING, State.STALLED)
-"""The states in which a thread has the GIL."""
-
-WITHOUT: Final = (State.RELEASED, State.NATIVE, State.BLOCKED)
-"""The states in which it neither has the GIL nor waits for it."""
-
-
-def total(time: Mapping[State, int], states: Iterable[State]) -> int:
-    """Return the time in any of some states."""
-    return sum(time[state] for state in states)
+from .states import HELD as HELD
+from .states import WITHOUT as WITHOUT
+from .states import State as State
+from .states import total as total
 
 
 class Outcome(IntEnum):

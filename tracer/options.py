@@ -17,7 +17,7 @@ from tracer.errors import UsageError
 from tracer.launcher import Target
 
 PICTURES = (".png", ".svg", ".pdf")
-_WITH_VALUE = ("-o", "--output", "--png", "--switch-interval", "--python")
+_WITH_VALUE = ("-o", "--output", "--png", "--switch-interval", "--python", "--fail-if")
 
 _DESCRIPTION = """\
 Run a Python program and record, exactly and for every thread, when it holds the GIL, waits for it and runs
@@ -41,12 +41,27 @@ class Options:
     trace: Path
     picture: Path | None
     json: str | None
+    fail_if: tuple[str, ...]
     force: bool
     quiet: bool
     switch_interval: float | None
     children: bool
     sched: bool
     stacks: bool
+
+
+_HABITS = {
+    "-p": "attach PID",
+    "--pid": "attach PID",
+    "record": "a program without the word: gilscope script.py",
+    "--duration": "attach PID --for 10s",
+    "-d": "attach PID --for 10s",
+    "--rate": "nothing: every event is recorded",
+    "-r": "nothing: every event is recorded",
+    "-F": "nothing: every event is recorded",
+    "-g": "nothing: Python stacks are recorded unless --no-stacks",
+}
+"""What users of py-spy and perf write, and the word for it here."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,6 +88,13 @@ def _parser() -> _Parser:
         nargs="?",
         const="-",
         help="print the figures as JSON; --json=FILE: write them",
+    )
+    add(
+        "--fail-if",
+        action="append",
+        default=[],
+        metavar="LIMIT",
+        help="exit with status 1 if this is so, as in 'wait.p99 > 2ms'; give it again for more",
     )
     add("--force", action="store_true", help="replace an existing trace and timeline")
     add("-q", "--quiet", action="store_true", help="no summary; errors only")
@@ -108,6 +130,9 @@ def parse(arguments: list[str]) -> Options:
         If it can't be done as asked; nothing has been changed.
     """
     ours, program = split(arguments)
+    for word in [argument.partition("=")[0] for argument in ours] + program[:1]:
+        if word in _HABITS and not Path(word).exists():
+            raise UsageError(f"{word} is not a word of gilscope's: here it is {_HABITS[word]}")
     values = _parser().parse_args(ours)
     if values.no_png and values.png:
         raise UsageError("--png and --no-png exclude each other")
@@ -134,6 +159,7 @@ def parse(arguments: list[str]) -> Options:
         trace=trace,
         picture=picture,
         json=json,
+        fail_if=tuple(values.fail_if),
         force=values.force,
         quiet=values.quiet,
         switch_interval=_switch_interval(values.switch_interval),

@@ -15,6 +15,7 @@ from .format import Event, Name
 from .frames import ProcessFrames, read_frames
 from .metadata import Metadata, read_metadata
 from .names import Names, display_names, read_names
+from .packets import EVER
 from .problems import Problems
 from .store import Store
 from .streams import Stream, read_stream
@@ -88,7 +89,9 @@ def stream_files(directory: Path) -> list[Path]:
     return sorted(files, key=lambda file: int(file.name.removeprefix("gil_")))
 
 
-def read_process(directory: Path, store: Store, problems: Problems) -> RecordedProcess | None:
+def read_process(
+    directory: Path, store: Store, problems: Problems, within: tuple[int, int] = EVER
+) -> RecordedProcess | None:
     """Read one process; None: it died before there was anything to read, or all of it had to be skipped."""
     try:
         files = stream_files(directory)
@@ -109,7 +112,9 @@ def read_process(directory: Path, store: Store, problems: Problems) -> RecordedP
         mismatch = TraceFormatError(metadata.path, f"pid {metadata.pid}", expected)
         problems.report(mismatch, f"process {directory.name}")
         return None
-    streams = [read_stream(file, pid=metadata.pid, store=store, problems=problems) for file in files]
+    streams = [
+        read_stream(file, pid=metadata.pid, store=store, problems=problems, within=within) for file in files
+    ]
     if files or (directory / "names").exists():  # a process killed at its very start has neither
         names = read_names(directory / "names", pid=metadata.pid, problems=problems)
     else:

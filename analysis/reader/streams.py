@@ -16,7 +16,7 @@ from ..errors import TraceFormatError
 from ..parallel import together
 from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, NO_GIL, PACKET_HEADER, STREAM_GIL, Event
 from .grammar import LOST, first_impossible, first_misplaced_gil, gil_numbers, unknown
-from .packets import Packets, read_packets
+from .packets import EVER, Packets, read_packets
 from .problems import Problems
 from .store import Store
 
@@ -96,19 +96,25 @@ class _Decoded:
         )
 
 
-def read_stream(path: Path, *, pid: int, store: Store, problems: Problems) -> Stream:
+def read_stream(
+    path: Path, *, pid: int, store: Store, problems: Problems, within: tuple[int, int] = EVER
+) -> Stream:
     """Read a gil stream into the store; what follows the first error is skipped when `problems` lets it.
+
+    Of packets that are not about `within` nothing is read.
 
     Raises
     ------
     TraceFormatError
         The file is no gil stream of this process, or says something impossible; not when salvaging.
     """
-    packets = read_packets(path, stream_class=STREAM_GIL, pid=pid, problems=problems)
+    packets = read_packets(path, stream_class=STREAM_GIL, pid=pid, problems=problems, within=within)
     discarded = packets.discarded
     counts, whole = _counts(packets, problems)
     decoded, bad_id = _decode(packets, counts, store)
     decoded = _mark_gaps(decoded, counts)
+    if packets.begun and len(decoded.time):
+        decoded = _begin_inside(decoded)
     total = len(decoded.time)
     wrong = next(_wrong(decoded, bad_id), None)
     while wrong is not None:  # each check believes what the ones before it have passed
@@ -218,6 +224,15 @@ def _mark_gaps(decoded: _Decoded, counts: Int64s) -> _Decoded:
     kind = np.where(same, LOST, Event.THREAD_START)
     time = np.where(same, decoded.time[decoded.first[at] - 1], decoded.time[decoded.first[at]])
     return decoded.insert(decoded.first[at], kind, np.where(same, 0, tid), time)
+
+
+def _begin_inside(decoded: _Decoded) -> _Decoded:
+    """Begin with the thread of the first packet, of which nothing is known before its first event."""
+    if decoded.kind[0] == Event.THREAD_START:
+        return decoded
+    tid = int(decoded.packets.headers["tid"][0])
+    begun = decoded.insert(np.zeros(2, np.int64), [Event.THREAD_START, LOST], [tid, 0], decoded.time[0])
+    return replace(begun, first=np.concatenate([[0], begun.first[1:]]))
 
 
 _Wrong = tuple[int, str, str]

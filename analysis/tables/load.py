@@ -10,6 +10,7 @@ from ..errors import TraceFormatError
 from ..model import Gil, Thread
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
+from ..reader.packets import EVER
 from ..reader.placement import place
 from ..reader.problems import Problems
 from ..reader.process import read_process, stream_files
@@ -21,7 +22,7 @@ from .trace import Trace
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
 
 
-def load(path: Path | str, *, salvage: bool = False) -> Trace:
+def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = EVER) -> Trace:
     """Read a trace.
 
     Parameters
@@ -30,6 +31,9 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
         A trace directory, or the directory of one process in it.
     salvage : bool
         Skip what is wrong, and say so in `Trace.skipped`.
+    within : (int, int)
+        ns of CLOCK_MONOTONIC: read only the packets that are about this time. The trace begins a little
+        earlier, with nothing known; `Trace.between` cuts it.
 
     Raises
     ------
@@ -39,10 +43,10 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
     path = Path(path)
     problems = Problems(salvage)
     directories = _process_directories(path)
-    store = Store(_capacity(directories))
-    found = [read_process(directory, store, problems) for directory in directories]
+    store = Store(_capacity(directories) if within == EVER else 0)
+    found = [read_process(directory, store, problems, within) for directory in directories]
     processes = [process for process in found if process is not None]
-    scheduling = read_scheduling(path / "sched", problems)
+    scheduling = read_scheduling(path / "sched", problems, within)
     placed = place(processes, scheduling) if scheduling is not None else None
     if placed is not None:
         processes = placed.processes

@@ -16,18 +16,17 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
-
-#include "base/clock.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
 #define UNSHARE 2u /* CLOSE_RANGE_UNSHARE */
 
-#define STACKS 4u
+#define STACKS 8u
 #define STACK_SIZE (128u << 10) /* of address space; what is touched is a few pages */
-#define LONGEST_WAIT UINT64_C(2000000000) /* ns, for a stack: its user only works with files */
+#define PATIENCE_S 5 /* for a stack: who has it only works with files */
 
 #define LIKE_A_THREAD                                                                                \
     (CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
@@ -37,6 +36,7 @@ extern int __clone(int (*function)(void *), void *stack, int flags, void *argume
 
 static char *_Atomic stacks;
 static atomic_bool taken[STACKS];
+static _Atomic uint32_t given_back, waiting;
 static atomic_bool copies; /* the kernel can't make an empty table: it is a copy of the program's */
 static bool plainly;       /* no thread can be made like this: valgrind does not know how */
 static __thread bool inside;
@@ -69,25 +69,42 @@ void gs_aside_forget(void)
 {
     for (unsigned i = 0; i < STACKS; i++)
         atomic_store(&taken[i], false);
+    atomic_store(&waiting, 0);
     inside = false;
 }
 
-static char *take_stack(unsigned *which)
+static bool try_stacks(unsigned *which)
 {
-    uint64_t deadline = 0;
-    for (unsigned i = 0;; i = (i + 1) % STACKS) {
-        if (!atomic_exchange(&taken[i], true)) {
+    for (unsigned i = 0; i < STACKS; i++)
+        if (!atomic_load_explicit(&taken[i], memory_order_relaxed) && !atomic_exchange(&taken[i], true)) {
             *which = i;
-            return stacks + (size_t)(i + 1) * STACK_SIZE;
+            return true;
         }
-        if (i + 1 == STACKS) {
-            uint64_t now = gs_clock_read(CLOCK_MONOTONIC);
-            deadline = deadline ? deadline : now + LONGEST_WAIT;
-            if (now > deadline)
-                return NULL;
-            sched_yield();
-        }
+    return false;
+}
+
+static bool take_stack(unsigned *which)
+{
+    struct timespec patience = {PATIENCE_S, 0};
+    while (!try_stacks(which)) {
+        uint32_t seen = atomic_load(&given_back);
+        atomic_fetch_add(&waiting, 1);
+        bool done = try_stacks(which);
+        bool late = !done &&
+                    syscall(SYS_futex, &given_back, FUTEX_WAIT, seen, &patience, NULL, 0) != 0 && errno == ETIMEDOUT;
+        atomic_fetch_sub(&waiting, 1);
+        if (done || late)
+            return done;
     }
+    return true;
+}
+
+static void give_stack_back(unsigned which)
+{
+    atomic_store(&taken[which], false);
+    atomic_fetch_add(&given_back, 1);
+    if (atomic_load(&waiting) != 0)
+        syscall(SYS_futex, &given_back, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 static int run(void *argument)
@@ -130,11 +147,11 @@ int gs_aside(int (*function)(void *), void *argument)
         return -1;
     if (inside || plainly)
         return function(argument);
-    char *stack = take_stack(&which);
-    if (stack == NULL) {
+    if (!take_stack(&which)) {
         errno = EAGAIN;
         return -1;
     }
+    char *stack = stacks + (size_t)(which + 1) * STACK_SIZE;
     uint64_t all = UINT64_MAX, mask;
     set_mask(&all, &mask);
     inside = true;
@@ -145,7 +162,7 @@ int gs_aside(int (*function)(void *), void *argument)
     }
     int error = ran ? job.error : errno;
     inside = false;
-    atomic_store(&taken[which], false);
+    give_stack_back(which);
     set_mask(&mask, NULL);
     errno = error;
     return job.result;

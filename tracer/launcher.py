@@ -53,7 +53,13 @@ def check_place() -> None:
 
 
 def target_environment(
-    trace: Path, *, switch_interval: float | None, children: bool, stacks: bool, broker: str = ""
+    trace: Path,
+    *,
+    switch_interval: float | None,
+    children: bool,
+    stacks: bool,
+    locks: bool,
+    broker: str = "",
 ) -> dict[str, str]:
     """The environment that makes a Python, and each Python that it starts, record itself into `trace`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GILSCOPE_")}
@@ -64,6 +70,7 @@ def target_environment(
     environment["GILSCOPE_CORE"] = str(CORE)
     environment["GILSCOPE_CHILDREN"] = "1" if children else "0"
     environment["GILSCOPE_STACKS"] = "1" if stacks else "0"
+    environment["GILSCOPE_LOCKS"] = "1" if locks else "0"
     if broker:
         environment["GILSCOPE_BROKER"] = broker
     if switch_interval is not None:

@@ -95,7 +95,8 @@ def test_a_run_agrees_with_getrusage(launcher: Launcher) -> None:
         before = stolen()
         run = launcher.record(USAGE, options=("--force",))
         taken = stolen() - before
-        total, used = sum(sched_of(run).on_cpu().values()), printed(run)["ns"]
+        rows = sum(sched_of(run).by_cpu().values(), [])
+        total, used = sum(end - begin for begin, end, _ in rows), printed(run)["ns"]
         if agree(total, used, taken, processes=3):
             return
     raise AssertionError((total, used))

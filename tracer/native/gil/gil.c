@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "format.h"
 
-struct gs_gil gs_gils[GS_GILS];
+struct gs_gil gs_gils[GS_GILS], gs_no_gil;
 _Atomic(void *) gs_gil_mutexes[GS_GILS];
 _Atomic uint32_t gs_gil_slots;
 static _Atomic uint32_t learned, missed;
@@ -46,6 +46,8 @@ static struct gs_gil *learn(const struct gs_candidate *take)
             atomic_store(&gil->switch_cond, NULL);
             break;
         }
+        gil->acquired = (struct gs_event_head){gs_gil_acquired, gil->number};
+        gil->released = (struct gs_event_head){gs_gil_released, gil->number};
         atomic_store(&gil->switch_mutex, take->switch_mutex);
         atomic_store(&gil->holder, NULL);
         uint32_t slots = atomic_load(&gs_gil_slots);

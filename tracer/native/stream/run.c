@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -18,22 +17,15 @@
 #define TRIES 200
 #define FEW_TRIES 3
 
-static struct gs_control nothing;
-struct gs_control *gs_control = &nothing;
+union gs_control_page gs_control_page;
 
-struct gs_run gs_run;
+struct gs_run gs_run = {.number = GS_FIRST_RECORDING - 1};
 
 static struct gs_thread *_Atomic turn;
 
 void gs_set_state(enum gs_state state)
 {
-    /* A thread that sees GS_RECORDING and another epoch than its own takes a new stream: so the epoch comes
-     * first and goes last. */
-    if (state == GS_RECORDING)
-        atomic_store(&gs_control->epoch, atomic_load(&gs_run.number));
-    atomic_store(&gs_control->state, (uint32_t)state);
-    if (state != GS_RECORDING)
-        atomic_store(&gs_control->epoch, 0);
+    atomic_store(&gs_control->word, state == GS_RECORDING ? atomic_load(&gs_run.number) : (uint32_t)state);
 }
 
 bool gs_slow_wait(void)
@@ -80,14 +72,11 @@ bool gs_run_ends_with(int error)
 
 bool gs_run_fail(int error)
 {
-    uint32_t recording = GS_RECORDING;
+    uint32_t recording = gs_epoch();
     int none = 0;
     if (!atomic_compare_exchange_strong(&gs_run.failure, &none, error ? error : EIO))
         return false;
-    if (!atomic_compare_exchange_strong(&gs_control->state, &recording, GS_DISCARDING))
-        return false;
-    atomic_store(&gs_control->epoch, 0);
-    return true;
+    return recording != 0 && atomic_compare_exchange_strong(&gs_control->word, &recording, GS_DISCARDING);
 }
 
 bool gs_run_path(char *path, size_t size, const char *name, long number)
@@ -102,16 +91,8 @@ bool gs_run_path(char *path, size_t size, const char *name, long number)
     return gs_append_end(at, end);
 }
 
-bool gs_run_initialise(void)
+void gs_run_initialise(void)
 {
-    if (gs_control != &nothing)
-        return true;
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    void *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return false;
-    madvise(memory, page, MADV_WIPEONFORK); /* Linux < 4.14: the fork handlers do without */
-    gs_control = memory;
-    gs_control->here = 1;
-    return true;
+    madvise(&gs_control_page, sizeof gs_control_page, MADV_WIPEONFORK); /* Linux < 4.14: the fork handlers do without */
+    atomic_store(&gs_control->here, 1);
 }

@@ -69,7 +69,7 @@ bool gs_session_begin_directory(void)
 bool gs_session_resume(void)
 {
     uint32_t forked = GS_FORKED;
-    if (!atomic_compare_exchange_strong(&gs_control->state, &forked, GS_STARTING))
+    if (!atomic_compare_exchange_strong(&gs_control->word, &forked, GS_STARTING))
         return false;
     int saved = errno;
     bool done = gs_session_begin_directory();
@@ -106,7 +106,7 @@ static void after_fork_in_child(void)
     gs_streams_forget();
     gs_names_forget();
     gs_run.threads_lost = 0;
-    gs_self.section = gs_self.released = NULL;
+    gs_self.section = gs_self.open = gs_self.released = NULL;
     gs_run.number++;
     atomic_store(&gs_control->busy, 0); /* where the kernel did not empty the page */
     atomic_store(&gs_control->here, 1);
@@ -119,8 +119,9 @@ bool gs_session_initialise(void)
     static bool done;
     if (done)
         return true;
-    if (!gs_streams_initialise() || !gs_run_initialise())
+    if (!gs_streams_initialise())
         return false;
+    gs_run_initialise();
     int error = pthread_atfork(before_fork, NULL, after_fork_in_child);
     if (error != 0) {
         errno = error;

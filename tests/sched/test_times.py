@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_a_run_agrees_with_getrusage(launcher: Launcher) -> None:
         before = stolen()
         run = launcher.record(USAGE, options=("--force",))
         taken = stolen() - before
-        rows = sum(sched_of(run).by_cpu().values(), [])
+        rows = itertools.chain.from_iterable(sched_of(run).by_cpu().values())
         total, used = sum(end - begin for begin, end, _ in rows), printed(run)["ns"]
         if agree(total, used, taken, processes=3):
             return

@@ -1,7 +1,7 @@
 """States × waits for locks → LOCKED and STOPPED: what a thread without the GIL waited for.
 
-A wait is one interval, as a wait for the GIL is: also while the thread goes to sleep, or has been woken up and
-waits for a CPU.
+A wait is one interval, as a wait for the GIL is: also while the thread goes to sleep, or has been woken up
+and waits for a CPU.
 """
 
 from __future__ import annotations

@@ -170,7 +170,7 @@ def test_json(tmp_path: Path) -> None:
     assert {
         key: summary[key] for key in ("summary_version", "begin_ns", "end_ns", "wall_ns", "discarded")
     } == {
-        "summary_version": 2,
+        "summary_version": 3,
         "begin_ns": 1000,
         "end_ns": 5000,
         "wall_ns": 4000,

@@ -22,6 +22,7 @@ from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
 from ..units import count, duration, share
 from ..why.blame_by_thread import NOBODY, blame
+from .lock_table import lock_tables
 from .rows import MOST_LINES, Row, rows
 from .sentences import why
 from .verdict import verdict
@@ -40,9 +41,11 @@ _GROUPS: Final[Groups] = (
     ("acquires", "contended", "timeouts", "requested", "voluntary"),
     ("wait p50", "wait p99", "wait max", "longest hold"),
 )
-_WITHOUT_GIL: Final[Groups] = (("native", "ready", "blocked", "CPU", "preempted", "migrations"),)
+_WITHOUT_GIL: Final[Groups] = (
+    ("native", "ready", "locked", "stopped", "blocked", "CPU", "preempted", "migrations"),
+)
 _WITH_CPUS: Final[Groups] = (
-    ("running", "stalled", "asleep", "waiting", "native", "ready", "blocked"),
+    ("running", "stalled", "asleep", "waiting", "native", "ready", "locked", "stopped", "blocked"),
     ("CPU", "stalls", "longest stall", "preempted"),
     *_GROUPS[1:],
 )
@@ -84,6 +87,9 @@ def print_summary(
         if any(line.is_sum for line in lines):
             more = f"python -m analysis {trace.path} --all has a line for each, and all columns."
             console.print(terminal(more, "dim"), highlight=False)
+        for table in lock_tables(trace, figures.locks):
+            console.print()
+            console.print(table, highlight=False)
         for number, answer in enumerate(why(trace, everything=everything)):
             if not number:
                 console.print()
@@ -132,6 +138,7 @@ def _headline(trace: Trace, figures: Statistics) -> Text:
         parts.append(f"GIL held {share(gil.utilisation)}, contended {share(gil.contention)}")
         parts.append(f"{_plural(gil.handoffs, 'handoff')}, {count(gil.switches)} to another thread")
     elif not figures.gils and figures.cpu is not None:
+        parts += ["no GIL"] * any(process.environment.get("without_gil") for process in trace.processes)
         parts.append(f"{figures.cpus_busy:.2f} CPUs busy")
     else:
         parts.append(f"{figures.parallelism:.2f} of {_plural(len(figures.gils), 'GIL')} held")

@@ -305,6 +305,12 @@ def _remarks(trace: Trace) -> Iterator[str]:
             yield f"The recording of process {process.pid} ended early: {process.failure}."
         if process.discarded:
             yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
+        if process.threads_lost:
+            which = _plural(process.threads_lost, "thread")
+            yield f"{which} of process {process.pid} could not be recorded, or not wholly: {process.loss}."
+        if process.gils_missed:
+            missed = _plural(process.gils_missed, "take")
+            yield f"Process {process.pid} had more GILs at once than can be recorded: {missed} missing."
     scheduling = trace.scheduling
     if scheduling is not None and scheduling.failure is not None:
         yield f"The recording of the scheduler ended early: {scheduling.failure}."

@@ -2,8 +2,8 @@
 
     python -m benchmarks.pack [--short] [TRACE ...]
 
-Without traces it records three programs: four threads that call os.stat, two that compute at a switch interval of
-10 µs, and a pool of 64. Prints rows for benchmarks/RESULTS.md: medians of interleaved runs, and each one's spread.
+Without traces it records three programs: four threads that call os.stat, two that compute at a switch
+interval of 10 µs, and a pool of 64. Prints rows for benchmarks/RESULTS.md: medians and spread.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Packets of a stream as columns: what a packed trace holds in place of them.
 
 Events of a stream follow each other closely, so the differences of their times are small numbers. The bytes
-of a column are laid out plane by plane (all lowest bytes, then all second ones ...), without the planes at the
-top that are all zeros.
+of a column are laid out plane by plane (all lowest bytes, then all second ones ...), without the planes at
+the top that are all zeros.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from ..reader.files import check_all, check_directory, check_file
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
 from ..reader.locks import join_locks
-from ..reader.packed import unpack
+from ..reader.packed import is_packed, unpack
 from ..reader.packets import EVER
 from ..reader.placement import place
 from ..reader.problems import Problems
@@ -49,7 +49,7 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
     """
     path = Path(path)
     problems = Problems(salvage)
-    if path.is_file():
+    if is_packed(path):
         return _load_packed(path, problems, within)
     return _load_directory(path, problems, within)
 
@@ -128,7 +128,7 @@ def _process_directories(path: Path, problems: Problems) -> list[Path]:
     try:
         entries = sorted(path.iterdir())
     except OSError as error:
-        raise TraceFormatError(path, error.strerror or str(error), "a trace directory") from None
+        raise TraceFormatError(path, error.strerror or str(error), "a trace directory, or one packed into a file") from None
     found = []
     for entry in entries:
         if _PROCESS_DIRECTORY.fullmatch(entry.name):

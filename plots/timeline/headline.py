@@ -96,7 +96,7 @@ def headline(trace: Trace, window: Window, measures: Measures) -> str:
     if measures.asleep >= max(_RIVAL, _MOSTLY * total):
         part = percent(measures.asleep / total)
         return f"{part} of the time that the GIL is held, its holder sleeps"
-    lost = waits >= 0.05 * (total + waits)
+    lost = waits >= max(0.05 * (total + waits), _USED)
     if native >= _MOSTLY and native > total and not (lost and measures.rivals):
         return _without_gil(measures, native)
     used = [share for share in measures.held.values() if share >= _USED]

@@ -102,10 +102,11 @@ def is_empty(path: Path) -> bool:
 def running(path: Path) -> list[int]:
     """Process ids in the trace that still run, or that another process has meanwhile."""
     pids = {int(entry.name.partition("_")[0]) for entry in process_directories(path)}
-    return sorted(pid for pid in pids if _runs(pid))
+    return sorted(pid for pid in pids if runs(pid))
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
     except OSError:

@@ -13,13 +13,14 @@ from ..model import Gil, Thread
 from ..reader.files import check_all, check_directory, check_file
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
+from ..reader.locks import join_locks
 from ..reader.packets import EVER
 from ..reader.placement import place
 from ..reader.problems import Problems
 from ..reader.process import read_process, stream_files
 from ..reader.scheduling import read_scheduling
 from ..reader.store import Store
-from .columns import make_columns
+from .columns import make_columns, make_side
 from .trace import Trace
 
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
@@ -77,6 +78,8 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
         scheduling=scheduling,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
         stacks=join_frames([process.frames for process in processes]),
+        side=make_side(runs),
+        lock_names=join_locks([process.locks for process in processes]),
     )
 
 

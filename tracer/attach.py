@@ -42,7 +42,7 @@ except Exception as error:
 
 @dataclass(frozen=True)
 class _Process:
-    """A process that runs Python 3.14 or later; `interpreter` is its executable, whatever it is called by now."""
+    """A process that runs Python 3.14 or later, and its executable, also if the file was replaced."""
 
     pid: int
     interpreter: str
@@ -70,12 +70,13 @@ def main(arguments: list[str]) -> int:
     seconds = _seconds(options.duration) if options.duration else None
     directory.make(trace, force=options.force)
     if os.geteuid() == 0:
-        status = os.stat(f"/proc/{process.pid}")
+        status = Path(f"/proc/{process.pid}").stat()
         os.chown(trace, status.st_uid, status.st_gid)
     try:
         failure = _run_there(
             process,
-            f"attach({str(trace.absolute())!r}, {str(CORE)!r}, {not options.no_stacks!r}, answer)",
+            f"attach({str(trace.absolute())!r}, {str(CORE)!r},"
+            f" {not options.no_stacks!r}, {not options.no_locks!r}, answer)",
             "the recording begins when it does",
         )
     except BaseException:
@@ -123,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--png", metavar="FILE", help="the timeline (default: PID.png)")
     add("--no-png", action="store_true", help="draw no timeline")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
+    add("--no-locks", action="store_true", help="leave out locks other than the GIL")
     add("--force", action="store_true", help="replace an existing trace and timeline")
     add("-q", "--quiet", action="store_true", help="no summary; errors only")
     return parser
@@ -137,44 +139,30 @@ def _seconds(text: str) -> float:
 
 def find(pid: int, *, recorded: bool = False) -> _Process:
     """Return the process, when it can be attached to, or detached from if `recorded`."""
-    from analysis.live.follow import recording_of
-
     interpreter = f"/proc/{pid}/exe"
     if not directory.runs(pid):
         raise UsageError(f"there is no process {pid}")
     try:
-        name = os.readlink(interpreter)
+        name = Path(interpreter).readlink().name
         maps = Path(f"/proc/{pid}/maps").read_text(errors="surrogateescape")
     except PermissionError:
         raise UsageError(f"process {pid} belongs to someone else: attach as that user, or as root") from None
     except OSError as error:
         raise UsageError(f"process {pid}: {error.strerror}") from None
-    asked = (
-        subprocess.run([interpreter, "-I", "-S", "-c", _ASK], capture_output=True, text=True, timeout=60)
-        if ("python" in Path(name).name)
-        else None
-    )
+    asked = None
+    if "python" in name:
+        ask = [interpreter, "-I", "-S", "-c", _ASK]
+        asked = subprocess.run(ask, capture_output=True, text=True, timeout=60)
     version = asked.stdout.split() if asked is not None and asked.returncode == 0 else []
     if len(version) != 3:
-        raise UsageError(
-            f"process {pid} runs {Path(name).name}, not a Python interpreter that can be attached to"
-        )
+        raise UsageError(f"process {pid} runs {name}, no Python that can be attached to")
     major, minor, remote = map(int, version)
     if (major, minor) < _FIRST or not remote:
         raise UsageError(
             f"process {pid} runs Python {major}.{minor}, which can't be attached to (3.14 can):"
             " start it with python -m tracer, or record a part of it with tracer.start()"
         )
-    if str(CORE) in maps and not recorded:
-        try:
-            into = recording_of(str(pid))
-        except GilscopeError:
-            pass
-        else:
-            raise UsageError(
-                f"process {pid} is recorded already, into {into}: gilscope detach {pid} ends that"
-            )
-    elif recorded and str(CORE) not in maps:
+    if recorded and str(CORE) not in maps:
         raise UsageError(f"process {pid} is not recorded")
     return _Process(pid, interpreter)
 
@@ -202,7 +190,7 @@ def _run_there(process: _Process, call: str, then: str) -> str:
             f"finally:\n    sys.path.remove({str(BOOTSTRAP)!r})\n"
         )
         if os.geteuid() == 0:
-            status = os.stat(f"/proc/{process.pid}")
+            status = Path(f"/proc/{process.pid}").stat()
             for path in (folder, script):
                 os.chown(path, status.st_uid, status.st_gid)
         sent = subprocess.run(
@@ -219,16 +207,14 @@ def _run_there(process: _Process, call: str, then: str) -> str:
                 return "it has ended"
             if not told and time.monotonic() - since > _PATIENCE:
                 told = True
-                say(
-                    f"process {process.pid} runs no Python code at the moment, waiting: {then} (Ctrl-C gives up)"
-                )
+                say(f"process {process.pid} runs no Python code now, waiting: {then} (Ctrl-C gives up)")
             time.sleep(_POLL)
         return answer.read_text().removeprefix("done").removeprefix("failed: ")
 
 
 def _explained(trouble: str) -> str:
     if "disabled" in trouble or "not supported" in trouble or "not enabled" in trouble:
-        return "it was started with remote debugging off (PYTHON_DISABLE_REMOTE_DEBUG, or -X disable_remote_debug)"
+        return "it was started with PYTHON_DISABLE_REMOTE_DEBUG or -X disable_remote_debug"
     if trouble.startswith("PermissionError"):
         return "the kernel refuses it (kernel.yama.ptrace_scope; root may, and a parent of the process)"
     return trouble

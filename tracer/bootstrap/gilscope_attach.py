@@ -19,7 +19,7 @@ def attach(trace, core, stacks, locks, answer):
         import gilscope_begin
 
         del gilscope_begin.undo[:]
-        failure = gilscope_begin.begin(trace, core, True, {"STACKS": stacks, "LOCKS": locks}, False)
+        failure = gilscope_begin.begin(trace, core, True, {"STACKS": stacks, "LOCKS": locks}, "")
     except Exception:
         error = sys.exc_info()[1]
         failure = "%s: %s" % (type(error).__name__, error)
@@ -30,9 +30,8 @@ def detach(core, answer):
     # type: (str, str) -> None
     """End the recording, take the hooks out, and write to `answer` what went wrong, or nothing."""
     try:
-        import ctypes
-
         import gilscope_begin
+        import gilscope_ctypes as ctypes
 
         library = ctypes.PyDLL(core)  # type: Any
         for function in (library.gs_stop, library.gs_uninstall):

@@ -30,13 +30,12 @@ def say(line):
         pass
 
 
-def begin(directory, core_path, children, wanted, subinterpreter):
-    # type: (str, str, bool, dict[str, bool], bool) -> str
+def begin(directory, core_path, children, wanted, broker):
+    # type: (str, str, bool, dict[str, bool], str) -> str
     """Start recording; returns what prevented it, in one line, or nothing. wanted: STACKS and LOCKS."""
     if hasattr(sys, "pypy_version_info"):
         return "PyPy's lock is not CPython's GIL, only when its threads have a CPU can be seen"
-    import ctypes
-
+    import gilscope_ctypes as ctypes
     import gilscope_recording as recording
 
     core = ctypes.PyDLL(core_path)  # PyDLL: the core is called with the GIL held
@@ -48,7 +47,7 @@ def begin(directory, core_path, children, wanted, subinterpreter):
         # type: (int, str) -> None
         gs_name_thread(tid, name if isinstance(name, bytes) else name.encode("utf-8", "replace"))
 
-    if subinterpreter:
+    if not core.gs_may_begin():
         recording.follow_thread_names(name_thread)
         return ""
 
@@ -65,6 +64,9 @@ def begin(directory, core_path, children, wanted, subinterpreter):
         ctypes.c_char_p,
         ctypes.c_size_t,
     ]
+    core.gs_use_broker.argtypes = [ctypes.c_char_p]
+    core.gs_use_broker.restype = None
+    core.gs_use_broker(broker if isinstance(broker, bytes) else broker.encode("ascii", "replace"))
     path = directory if isinstance(directory, bytes) else os.fsencode(directory)
     install = core.gs_install
     if recording.runs_without_gil() and wanted["LOCKS"]:
@@ -95,8 +97,9 @@ def begin(directory, core_path, children, wanted, subinterpreter):
 def name_threads_in_os(recording):
     # type: (Any) -> None
     """Tell the kernel what threads are called, as Python does from 3.14 on: nobody else sees them here."""
-    import ctypes
     import threading
+
+    import gilscope_ctypes as ctypes
 
     if sys.version_info >= (3, 14) or sys.version_info < (3, 8):
         return
@@ -118,7 +121,7 @@ def said(message):
 
 def decide_stacks(core, wanted, recording):
     # type: (Any, bool, Any) -> str
-    import ctypes
+    import gilscope_ctypes as ctypes
 
     text = ctypes.create_string_buffer(65536)
     for function in (core.gs_stacks_find, core.gs_stacks_text):

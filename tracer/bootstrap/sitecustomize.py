@@ -42,16 +42,16 @@ def record():
     children = settings.get("CHILDREN", "1") != "0"
     if not children:
         leave_children_alone()
-    # With the core in memory already this is a subinterpreter of a recorded process.
-    subinterpreter = is_loaded(settings["CORE"])
+    # The core is in memory already: a subinterpreter of a recorded process, or Python initialised again.
+    known = is_loaded(settings["CORE"])
     try:
         if "SWITCH_INTERVAL" in settings and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(float(settings["SWITCH_INTERVAL"]))
         wanted = {name: settings.get(name, "1") != "0" for name in ("STACKS", "LOCKS")}
-        failure = begin(settings["TRACE"], settings["CORE"], children, wanted, subinterpreter)
+        failure = begin(settings["TRACE"], settings["CORE"], children, wanted, settings.get("BROKER", ""))
     except Exception:
         error = sys.exc_info()[1]
-        failure = "" if subinterpreter else "%s: %s" % (type(error).__name__, error)
+        failure = "" if known else "%s: %s" % (type(error).__name__, error)
     if failure and "SILENT" not in settings:
         say("process %d is not recorded: %s" % (os.getpid(), failure))
         if children:

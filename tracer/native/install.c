@@ -10,6 +10,7 @@
 #include "locks/locks.h"
 #include "stream/session.h"
 #include "elf/symbols.h"
+#include "stacks/stacks.h"
 
 /* Before 3.2: another kind of GIL, which is not even made before the first thread is. */
 static bool has_old_gil(void)
@@ -25,17 +26,28 @@ static bool has_old_gil(void)
     return true;
 }
 
-/* Release and take the GIL once, with the hooks in. */
+/* Release and take the GIL once, with the hooks in. An interpreter that was finalized has taken its GIL with it. */
 static bool learn(void *save, void *restore)
 {
-    if (gs_gil_count() > 0)
+    if (gs_gil_alive() > 0)
         return true;
     void *(*release)(void) = (void *(*)(void))save;
     void (*take)(void *) = (void (*)(void *))restore;
     gs_set_state(GS_LEARNING);
     take(release());
     gs_set_state(GS_OFF);
-    return gs_gil_count() > 0;
+    return gs_gil_alive() > 0;
+}
+
+int gs_may_begin(void)
+{
+    if (gs_state() != GS_OFF || !gs_symbols_find())
+        return gs_state() == GS_OFF;
+    void *(*first)(void) = (void *(*)(void))gs_symbol("PyInterpreterState_Main");
+    void *(*ours)(void) = (void *(*)(void))gs_symbol("PyInterpreterState_Get");
+    if (ours == NULL) /* up to 3.8 */
+        ours = (void *(*)(void))gs_symbol("_PyInterpreterState_Get");
+    return first == NULL || ours == NULL || first() == ours();
 }
 
 /* The hooks in, nothing learned. */
@@ -71,7 +83,11 @@ int gs_install(char *message, size_t size)
 int gs_install_without_gil(char *message, size_t size)
 {
     int result = gs_state() == GS_OFF ? put_in(message, size) : GS_OK;
-    gs_run.without_gil = result == GS_OK && gs_gil_count() == 0;
+    if (result == GS_OK && gs_gil_count() == 0 && (result = gs_stacks_find(message, size)) == GS_OK) {
+        gs_gil_area = gs_stack_gil();
+        gs_gil_area_end = gs_gil_area + GS_GIL_SIZE;
+        gs_run.without_gil = true;
+    }
     return result;
 }
 

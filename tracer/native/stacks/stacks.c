@@ -22,7 +22,6 @@
 
 #define MOST_STEPS 1024      /* frames and what lies between them: no endless chain */
 #define FIRST_INTERNAL 3     /* owners from here on: no Python function, but where C calls into Python */
-#define GIL_SIZE 1024u       /* M lies within so many bytes of the interpreter's GIL */
 #define LOWEST_ADDRESS 4096u /* no object lies below: tagged values do */
 
 struct gs_stacks gs_stacks;
@@ -129,7 +128,16 @@ static bool belongs(const struct gs_layout *layout, const char *thread_state, co
         return true;
     const char *interpreter = gs_load(const char *, thread_state, layout->interpreter);
     uintptr_t its = gs_load(uintptr_t, interpreter, layout->gil);
-    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GIL_SIZE;
+    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GS_GIL_SIZE;
+}
+
+uintptr_t gs_stack_gil(void)
+{
+    const struct gs_layout *layout = &gs_stacks.layout;
+    const char *thread_state = gs_stacks.thread_state != NULL ? gs_stacks.thread_state() : NULL;
+    if (thread_state == NULL || layout->gil == 0)
+        return 0;
+    return gs_load(uintptr_t, gs_load(const char *, thread_state, layout->interpreter), layout->gil);
 }
 
 unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
@@ -137,7 +145,7 @@ unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
     if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_stacks.is_finalizing())
         return 0;
     const char *thread_state = gs_stacks.thread_state();
-    if (thread_state == NULL || (gil != NULL && !belongs(&gs_stacks.layout, thread_state, gil)))
+    if (thread_state == NULL || (gil != &gs_no_gil && !belongs(&gs_stacks.layout, thread_state, gil)))
         return 0;
     return walk(&gs_stacks, thread_state, places);
 }
@@ -211,7 +219,7 @@ static bool find(struct gs_stacks *stacks, char *message, size_t size)
         snprintf(message, size, "this build's frames do not look like its version's");
         return false;
     }
-    if (gs_self.last != NULL && !belongs(&stacks->layout, thread_state, gs_self.last)) {
+    if (gs_self.last != &gs_no_gil && !belongs(&stacks->layout, thread_state, gs_self.last)) {
         snprintf(message, size, "this build's interpreter does not look like its version's");
         return false;
     }

@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-FORMAT_VERSION: Final = 3
-READABLE_VERSIONS: Final = (1, 2, 3)
+FORMAT_VERSION: Final = 4
+READABLE_VERSIONS: Final = (1, 2, 3, 4)
 
 PACKET_SIZE: Final = 32768
 HEADER_SIZE: Final = 128

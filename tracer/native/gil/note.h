@@ -3,6 +3,7 @@
 #define GILSCOPE_NOTE_H
 
 #include "base/clock.h"
+#include "base/helper.h"
 #include "gil/gil.h"
 #include "stream/session.h"
 #include "stream/stream.h"
@@ -68,6 +69,7 @@ static inline void gs_enter(struct gs_thread *self, struct gs_gil *gil)
             self->frame = gs_frame_if_awaited(gil);
     } else if (holder != NULL) {
         self->asked = gs_now(); /* the ask is worth a clock read only if it will have to wait */
+        gs_helper_wake();
     }
 }
 

@@ -10,6 +10,8 @@
 
 struct gs_gil;
 
+#define GS_FIRST_INTERNAL 3     /* owners from here on: no Python function, but where C calls into Python */
+#define GS_LOWEST_ADDRESS 4096u /* no object lies below: tagged values do */
 #define GS_STACK_DEPTH 64u /* frames of a stack that are recorded, the innermost */
 
 /* One frame: where it is in which code object. */
@@ -24,6 +26,7 @@ struct gs_stacks {
     const void *code_type;
     void *(*thread_state)(void); /* of the calling thread, also when it is detached; NULL: it has none */
     int (*is_finalizing)(void);
+    uint32_t holder_before; /* bytes from the thread state that had a GIL last to its M; 0: not known */
     _Atomic bool on;
 };
 

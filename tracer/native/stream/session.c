@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/helper.h"
+#include "stacks/sampler.h"
 #include "stream/metadata.h"
 #include "stream/names.h"
 #include "stream/stream.h"
@@ -108,6 +110,7 @@ bool gs_session_resume(void)
         return false;
     int saved = errno;
     bool done = gs_session_begin_directory();
+    gs_sampler_begin();
     gs_set_state(done ? GS_RECORDING : GS_OFF);
     if (done) {
         uint64_t now = gs_now();
@@ -125,6 +128,15 @@ static void before_fork(void)
 {
     uint32_t state = gs_state();
     gs_run.was_recording = state == GS_RECORDING || state == GS_FORKED;
+    gs_helper_step_aside();
+}
+
+/* The helper comes back when this thread is next at its files: Python counts the threads of the process first, and warns
+ * of a fork where there are several. */
+static void after_fork_in_parent(void)
+{
+    if (gs_helper_is_missing())
+        gs_stream_ask_attention();
 }
 
 /* The child has this one thread. Whatever the parent's others were doing with our structures, here they start
@@ -139,6 +151,7 @@ static void after_fork_in_child(void)
     gs_clock_initialise();
     gs_streams_forget();
     gs_names_forget();
+    gs_helper_forget();
     gs_self.section = gs_self.released = NULL;
     gs_run.number++;
     atomic_store(&gs_control->busy, 0); /* where the kernel did not empty the page */
@@ -155,7 +168,7 @@ bool gs_session_initialise(void)
     if (memory == MAP_FAILED)
         return false;
     madvise(memory, page, MADV_WIPEONFORK); /* Linux < 4.14: the fork handlers do without */
-    if (!gs_streams_initialise() || pthread_atfork(before_fork, NULL, after_fork_in_child) != 0) {
+    if (!gs_streams_initialise() || pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0) {
         munmap(memory, page);
         return false;
     }

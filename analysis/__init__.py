@@ -15,10 +15,10 @@ from .errors import GilscopeError, TraceFormatError
 if TYPE_CHECKING:
     from .measures.statistics import Statistics, statistics
     from .model import Code, Gil, Outcome, Process, State, Thread
-    from .reader.load import load
     from .report.difference import Change, diff
     from .report.gate import check
     from .tables.invariants import Violation, validate
+    from .tables.load import load
     from .tables.trace import Trace
     from .whatif.predict import WhatIf, what_if
     from .whatif.replay import Scenario
@@ -88,7 +88,7 @@ _HOME = {
     "code_blame": "why.charges",
     "diff": "report.difference",
     "flame": "why.flames",
-    "load": "reader.load",
+    "load": "tables.load",
     "patterns": "why.detectors.pattern",
     "statistics": "measures.statistics",
     "validate": "tables.invariants",

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .destinations import visible
+
 
 class GilscopeError(Exception):
     """Anything that gilscope itself reports; the message is one line for people."""
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class TraceFormatError(GilscopeError):

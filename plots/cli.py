@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import analysis
+from analysis.destinations import say
 from analysis.errors import GilscopeError
 
 from .figures.anatomy import wait_anatomy
@@ -49,10 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _draw(options)
     except GilscopeError as error:
-        print(f"gilscope: {error}", file=sys.stderr)
+        say(str(error))
         return 2
     except OSError as error:
-        print(f"gilscope: {error.filename or options.output}: {error.strerror or error}", file=sys.stderr)
+        say(f"{error.filename or options.output}: {error.strerror or error}")
         return 2
     return 0
 
@@ -66,7 +66,7 @@ def _draw(options: argparse.Namespace) -> None:
     figure = _figure(options)
     trace = analysis.load(options.trace, salvage=options.salvage)
     for skipped in trace.skipped:
-        print(f"gilscope: skipped: {skipped}", file=sys.stderr)
+        say(f"skipped: {skipped}")
     if figure in _OF_ALL:
         save(_OF_ALL[figure](trace), target)
     elif figure == _CPUS:
@@ -114,7 +114,8 @@ def _time(option: str, text: str | None) -> int | None:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say it in one line; argparse would write the usage too."""
-        self.exit(2, f"gilscope: {message}\n")
+        say(message)
+        self.exit(2)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -43,6 +43,8 @@ def printable(text: str) -> str:
     """Return the text as one line that the font can write: a name may hold anything."""
     glyphs = _glyphs(font_file())
     line = " ".join(text.split())
+    if matplotlib.rcParams["text.parse_math"]:  # as in figures of the caller's own; not so in our style
+        line = line.replace("$", r"\$")
     return "".join(c if c.isprintable() and ord(c) in glyphs else MISSING for c in line)
 
 

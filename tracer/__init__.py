@@ -8,8 +8,17 @@ From the command line: ``python -m tracer script.py``. From inside a program::
         work()
 """
 
+from __future__ import annotations
+
 from tracer.api import start, stop, trace
 from tracer.bootstrap.gilscope_recording import VERSION as __version__
 from tracer.errors import GilscopeError, RecordingError
 
 __all__ = ["GilscopeError", "RecordingError", "__version__", "start", "stop", "trace"]
+
+
+def load_ipython_extension(ipython: object) -> None:
+    """Add the magics to an IPython: ``%load_ext tracer``."""
+    from tracer.notebook import register
+
+    register(ipython)

@@ -9,6 +9,7 @@ from contextlib import ContextDecorator
 from pathlib import Path
 from types import TracebackType
 
+from analysis.destinations import say
 from tracer import directory
 from tracer import sched as scheduler
 from tracer.bootstrap import gilscope_recording
@@ -92,9 +93,7 @@ def stop() -> None:
     _end()
     if _undo and status["failure"]:
         reason = os.strerror(status["failure"])
-        print(
-            f"gilscope: recording ended early: {reason}; {status['discarded']} events lost", file=sys.stderr
-        )
+        say(f"recording ended early: {reason}; {status['discarded']} events lost")
     _take_back()
 
 

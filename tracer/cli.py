@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.destinations import json_text, say
 from tracer import directory, launcher
 from tracer.ahead import Ahead
 from tracer.errors import GilscopeError, UsageError
@@ -24,25 +24,25 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if arguments[:1] == ["dump"]:
             return _dump(arguments[1:])
+        if arguments[:1] == ["releases"]:
+            from tracer.releases import command
+
+            return command.main(arguments[1:])
         options = parse(arguments)
         scheduler = Scheduler(
             options.trace, options.target.command, wanted=options.sched, children=options.children
         )
         status = _record(options, scheduler)
     except GilscopeError as error:
-        _say(str(error))
+        say(str(error))
         return 2
     try:
         _report(options, scheduler)
     except GilscopeError as error:
-        _say(str(error))
+        say(str(error))
     except KeyboardInterrupt:
-        _say(f"interrupted; the trace is in {options.trace}")
+        say(f"interrupted; the trace is in {options.trace}")
     return launcher.exit_like(status)
-
-
-def _say(line: str) -> None:
-    print(f"gilscope: {line}", file=sys.stderr, flush=True)
 
 
 def _record(options: Options, scheduler: Scheduler) -> int:
@@ -58,7 +58,7 @@ def _record(options: Options, scheduler: Scheduler) -> int:
     try:
         with Ahead(options.trace), scheduler:
             if scheduler.missing and not options.quiet:
-                _say(f"no scheduler events: {scheduler.missing}")
+                say(f"no scheduler events: {scheduler.missing}")
             return launcher.run(options.target, environment)
     except UsageError:
         options.trace.rmdir()
@@ -67,15 +67,15 @@ def _record(options: Options, scheduler: Scheduler) -> int:
 
 def _report(options: Options, scheduler: Scheduler) -> None:
     if not options.trace.is_dir():
-        _say(f"{options.trace} has vanished: there is nothing to analyse")
+        say(f"{options.trace} has vanished: there is nothing to analyse")
         return
     if directory.is_empty(options.trace):
         options.trace.rmdir()
-        _say(f"nothing was recorded, so there is no {options.trace}")
+        say(f"nothing was recorded, so there is no {options.trace}")
         return
     directory.trim(options.trace)
     if not options.target.called and not directory.process_directories(options.trace):
-        _say("no GIL was recorded, only what the scheduler saw")
+        say("no GIL was recorded, only what the scheduler saw")
 
     # Only now: none of this is in memory while the program is measured.
     import analysis
@@ -85,21 +85,21 @@ def _report(options: Options, scheduler: Scheduler) -> None:
         _summarise(trace)
     for process in trace.processes:
         if process.failure:
-            _say(f"the recording of process {process.pid} ended early: {process.failure}")
+            say(f"the recording of process {process.pid} ended early: {process.failure}")
     if discarded := sum(process.discarded for process in trace.processes):
-        _say(f"{discarded} events were lost; the trace ends early")
+        say(f"{discarded} events were lost; the trace ends early")
     if scheduler.failure:
-        _say(f"the scheduler's events end early: {os.strerror(scheduler.failure)}")
+        say(f"the scheduler's events end early: {os.strerror(scheduler.failure)}")
     if scheduler.lost:
-        _say(f"{scheduler.lost} scheduler events were lost; what they said is shown as unknown")
+        say(f"{scheduler.lost} scheduler events were lost; what they said is shown as unknown")
     if options.json is not None:
         _write_json(trace, options.json)
     if options.picture is not None:
         _draw(trace, options.picture)
     if not options.quiet:
-        _say(f"trace {options.trace}" + (f", timeline {options.picture}" if options.picture else ""))
+        say(f"trace {options.trace}" + (f", timeline {options.picture}" if options.picture else ""))
         if alive := directory.running(options.trace):
-            _say(f"still running and recorded on: process {', '.join(map(str, alive))}")
+            say(f"still running and recorded on: process {', '.join(map(str, alive))}")
 
 
 def _summarise(trace: Trace) -> None:
@@ -113,14 +113,14 @@ def _summarise(trace: Trace) -> None:
 def _write_json(trace: Trace, where: str) -> None:
     from analysis.report.summary import to_json
 
-    text = json.dumps(to_json(trace), indent=2)
+    text = json_text(to_json(trace))
     if where == "-":
         print(text, flush=True)
         return
     try:
         Path(where).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        _say(f"{where} can't be written: {error.strerror}")
+        say(f"{where} can't be written: {error.strerror}")
 
 
 def _draw(trace: Trace, path: Path) -> None:
@@ -129,7 +129,7 @@ def _draw(trace: Trace, path: Path) -> None:
     try:
         plots.save_timeline(trace, path)
     except OSError as error:
-        _say(f"{path} can't be written: {error.strerror}")
+        say(f"{path} can't be written: {error.strerror}")
 
 
 def _dump(arguments: list[str]) -> int:

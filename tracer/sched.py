@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from analysis.destinations import say
 from tracer.bootstrap import gilscope_recording
 from tracer.directory import SCHED
 
@@ -91,7 +92,7 @@ def start_here(trace: Path) -> None:
     missing = _recorder.sched_start(trace, environment_text(sys.argv), _recorder.SCHED_PROCESS)
     if missing and not _told:
         _told = True
-        print(f"gilscope: no scheduler events: {missing}", file=sys.stderr)
+        say(f"no scheduler events: {missing}")
 
 
 def _step_aside_at_forks() -> None:
@@ -116,6 +117,6 @@ def stop_here() -> None:
     result = _recorder.sched_stop()
     if result["failure"]:
         reason = os.strerror(result["failure"])
-        print(f"gilscope: the scheduler's events end early: {reason}", file=sys.stderr)
+        say(f"the scheduler's events end early: {reason}")
     if result["lost"]:
-        print(f"gilscope: {result['lost']} scheduler events were lost", file=sys.stderr)
+        say(f"{result['lost']} scheduler events were lost")

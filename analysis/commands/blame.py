@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
-from rich.text import Text
 
+from ..destinations import json_text, terminal
 from ..errors import GilscopeError
 from ..tables.trace import Trace
 from ..units import duration
@@ -60,10 +58,9 @@ def run(trace: Trace, options: argparse.Namespace, console: Console | None = Non
             _write(options.collapsed, lambda file: file.writelines(f"{line}\n" for line in collapsed(found)))
         if options.speedscope is not None:
             profile = speedscope(found, trace.path.name)
-            _write(options.speedscope, lambda file: json.dump(profile, file))
+            _write(options.speedscope, lambda file: file.write(json_text(profile)))
     if options.json:
-        json.dump(code_words.to_json(trace, blame, options.lines), sys.stdout, indent=2)
-        print()
+        print(json_text(code_words.to_json(trace, blame, options.lines)))
         return
     console = console or Console()
     if not console.is_terminal:
@@ -73,14 +70,14 @@ def run(trace: Trace, options: argparse.Namespace, console: Console | None = Non
         return
     console.print(code_words.blame_table(trace, blame, options.lines), highlight=False)
     nobody = f"Of {duration(blame.total)} of waiting nobody held it for {duration(blame.nobody)}: handoffs."
-    console.print(Text(nobody, style="dim"), highlight=False)
+    console.print(terminal(nobody, "dim"), highlight=False)
     console.print()
     console.print(code_words.waiting_table(trace, blame, options.lines), highlight=False)
     if not trace.codes:
         remark = (
             "The trace has no Python frames: it was recorded with --no-stacks, or by an interpreter without."
         )
-        console.print(Text(remark, style="yellow"), highlight=False)
+        console.print(terminal(remark, "yellow"), highlight=False)
 
 
 def _write(path: Path, write: Callable[[TextIO], object]) -> None:

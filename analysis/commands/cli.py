@@ -13,10 +13,11 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
+from ..destinations import say
 from ..errors import GilscopeError
-from ..reader.load import load
+from ..tables.load import load
 from ..tables.trace import Trace
 
 COMMANDS: Final = ("blame", "whatif")
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = module.run(options) if several else module.run(opened(options.trace, options), options)
         sys.stdout.flush()
     except GilscopeError as error:
-        print(f"gilscope: {error}", file=sys.stderr)
+        say(str(error))
         return 2
     except BrokenPipeError:
         # The reader has seen enough; Python would complain again when it flushes at exit.
@@ -63,12 +64,19 @@ def opened(path: str, options: argparse.Namespace) -> Trace:
     """Return a trace, and say on stderr what a salvaging load left out."""
     trace = load(path, salvage=options.salvage)
     for line in trace.skipped:
-        print(f"gilscope: {line}", file=sys.stderr)
+        say(line)
     return trace
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say it in one line, as all that is wrong is said; argparse would write the usage too."""
+        say(f"{message} ({self.prog} --help lists the options)")
+        self.exit(2)
+
+
 def _parser(name: str, module: Any, several: bool) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"python -m analysis {name}".rstrip(),
         usage=None if name else _USAGE,
         description=None if name else "Say what a trace amounts to.",

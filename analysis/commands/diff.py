@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from ..destinations import json_text, say, terminal
 from ..errors import GilscopeError
-from ..reader.load import load
 from ..report.difference import Change, diff
+from ..tables.load import load
 from ..units import count, duration, share
 
 _WIDTH_WITHOUT_TERMINAL: Final = 200
@@ -56,8 +54,7 @@ def run(options: argparse.Namespace) -> None:
     """Print what changed."""
     changes = diff(*(_loaded(side, options) for side in (options.before, options.after)))
     if options.json:
-        json.dump(to_json(changes), sys.stdout, indent=2)
-        print()
+        print(json_text(to_json(changes)))
         return
     console = Console()
     if not console.is_terminal:
@@ -70,7 +67,7 @@ def _loaded(paths: Sequence[str], options: argparse.Namespace) -> list[Any]:
     for path in paths:
         traces.append(load(path, salvage=options.salvage))
         for line in traces[-1].skipped:
-            print(f"gilscope: {line}", file=sys.stderr)
+            say(line)
     return traces
 
 
@@ -104,7 +101,7 @@ def print_diff(changes: Sequence[Change], console: Console, *, everything: bool 
         for at, change in enumerate(shown):
             cells = [_side(change, change.before), _side(change, change.after), _changed(change)]
             style = "bold" if change.beyond_spread else ""
-            table.add_row(escape(subject) if not at else "", change.figure, *cells, style=style)
+            table.add_row(terminal(subject) if not at else "", change.figure, *cells, style=style)
     if table.row_count:
         console.print(table, highlight=False)
     else:

@@ -8,6 +8,7 @@ from typing import TextIO
 import numpy as np
 
 from ..arrays import Int64s
+from ..destinations import visible
 from ..reader.format import NO_GIL, Event, Sched
 from ..reader.grammar import LOST
 from ..reader.scheduling import Scheduling
@@ -65,7 +66,7 @@ def dump(trace: Trace, file: TextIO) -> None:
 
 def _thread(trace: Trace, index: int) -> str:
     thread = trace.threads[index]
-    return f"{trace.processes[thread.process].pid:7d} {thread.tid:7d} {thread.name:<16}"
+    return f"{trace.processes[thread.process].pid:7d} {thread.tid:7d} {visible(thread.name):<16}"
 
 
 def _tasks(trace: Trace, scheduling: Scheduling) -> Iterator[str]:
@@ -73,7 +74,11 @@ def _tasks(trace: Trace, scheduling: Scheduling) -> Iterator[str]:
     threads = {task: index for index, task in enumerate(trace.tasks)}
     for index, task in enumerate(scheduling.tasks):
         thread = threads.get(index)
-        yield f"{task.pid:7d} {task.tid:7d} {task.comm:<16}" if thread is None else _thread(trace, thread)
+        yield (
+            f"{task.pid:7d} {task.tid:7d} {visible(task.comm):<16}"
+            if thread is None
+            else _thread(trace, thread)
+        )
 
 
 def _lines(rows: Iterator[tuple[int, int, int, int, int]], lives: list[str]) -> Iterator[str]:

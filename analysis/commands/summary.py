@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Final
 
+from ..destinations import json_text, say
 from ..measures.statistics import statistics
 from ..report.gate import check as check_limits
 from ..report.gate import described, parse
@@ -41,13 +41,12 @@ def run(trace: Trace, options: argparse.Namespace) -> int:
     if options.json:
         from ..report.summary import to_json
 
-        json.dump(to_json(trace, figures), sys.stdout, indent=2)
-        print()
+        print(json_text(to_json(trace, figures)))
     else:
         from ..report.terminal import print_summary
 
         print_summary(trace, figures=figures)
     sys.stdout.flush()
     for failure in failures:
-        print(f"gilscope: {failure}", file=sys.stderr)
+        say(str(failure))
     return 1 if failures else 0

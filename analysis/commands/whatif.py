@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 
+from ..destinations import json_text
 from ..errors import GilscopeError
 from ..report.quantities import QuantityError, nanoseconds
 from ..tables.trace import Trace
@@ -53,8 +52,7 @@ def run(trace: Trace, options: argparse.Namespace) -> None:
     """Print what would have been."""
     result = what_if(trace, *scenarios(options))
     if options.json:
-        json.dump(to_json(result), sys.stdout, indent=2)
-        print()
+        print(json_text(to_json(result)))
     else:
         print_what_if(result)
 

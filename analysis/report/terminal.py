@@ -7,11 +7,11 @@ from typing import Final
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from ..destinations import terminal
 from ..measures.cpu_time import CpuStatistics
 from ..measures.statistics import Statistics, statistics
 from ..measures.switch_interval import intervals_in
@@ -64,14 +64,16 @@ def print_summary(trace: Trace, console: Console | None = None, figures: Statist
         console.width = max(width, _WIDTH_WITHOUT_TERMINAL)
     try:
         console.print(_headline(trace, figures), highlight=False)
-        console.print(Text(verdict(figures), style="bold"), highlight=False)
+        console.print(terminal(verdict(figures), "bold"), highlight=False)
         console.print()
         for table in _tables(console, list(rows(figures))):
             console.print(table, highlight=False)
         for number, answer in enumerate(why(trace)):
-            console.print(Text(answer if number else f"\n{answer}"), highlight=False)
+            if not number:
+                console.print()
+            console.print(terminal(answer), highlight=False)
         for remark in _remarks(trace):
-            console.print(Text(remark, style="yellow"), highlight=False)
+            console.print(terminal(remark, "yellow"), highlight=False)
     finally:
         console.width = width
 
@@ -90,7 +92,7 @@ def _headline(trace: Trace, figures: Statistics) -> Text:
         parts.append(f"{figures.parallelism:.2f} of {_plural(len(figures.gils), 'GIL')} held")
     for what in _common(trace):
         parts.append(what)
-    return Text.assemble((trace.path.name, "bold"), ("  " + " · ".join(parts), "default"))
+    return terminal(trace.path.name, "bold") + terminal("  " + " · ".join(parts), "not bold")
 
 
 def _common(trace: Trace) -> Iterator[str]:
@@ -145,7 +147,7 @@ def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for line in lines:
         style = "bold" if line.is_process else "dim" if line.is_rest else ""
-        name = escape(line.name if line.is_process or not line.indented else f"  {line.name}")
+        name = terminal(line.name if line.is_process or not line.indented else f"  {line.name}")
         cells: list[str | Text] = [
             name,
             *([_bar(line)] if bar else []),

@@ -6,10 +6,9 @@ from typing import Any, Final
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
+from ..destinations import terminal
 from ..measures.distribution import Distribution
 from ..units import count, duration
 from .predict import Figures, WhatIf
@@ -26,7 +25,7 @@ def print_what_if(result: WhatIf, console: Console | None = None) -> None:
         console.width = max(width, _WIDTH_WITHOUT_TERMINAL)
     try:
         error = _change(result.replayed.wall, result.recorded.wall)
-        console.print(Text(result.trace.path.name, style="bold"), highlight=False)
+        console.print(terminal(result.trace.path.name, "bold"), highlight=False)
         console.print(
             f"Replayed as it was recorded, the model is off by {error} of the wall time.", highlight=False
         )
@@ -34,10 +33,10 @@ def print_what_if(result: WhatIf, console: Console | None = None) -> None:
         console.print(_whole(result), highlight=False)
         console.print(_threads(result), highlight=False)
         for remark in result.remarks:
-            console.print(Text(remark, style="yellow"), highlight=False)
-        console.print(Text("The model leaves out", style="dim"), highlight=False)
+            console.print(terminal(remark, "yellow"), highlight=False)
+        console.print(terminal("The model leaves out", "dim"), highlight=False)
         for left_out in result.left_out:
-            console.print(Text(f"- {left_out}", style="dim"), highlight=False)
+            console.print(terminal(f"- {left_out}", "dim"), highlight=False)
     finally:
         console.width = width
 
@@ -56,7 +55,7 @@ def _whole(result: WhatIf) -> Table:
     recorded = result.recorded
     for name, of in _runs(result):
         table.add_row(
-            escape(name),
+            terminal(name),
             duration(of.wall),
             _change(of.wall, recorded.wall) if of is not recorded else "",
             duration(of.wait.total),
@@ -84,8 +83,8 @@ def _threads(result: WhatIf) -> Table:
         for at, (name, of) in enumerate(_runs(result)):
             end = int(of.finished[thread.index])
             table.add_row(
-                "" if at else escape(thread.name),
-                escape(name),
+                "" if at else terminal(thread.name),
+                terminal(name),
                 duration(end) if end >= 0 else "–",
                 _change(end, recorded) if at and end >= 0 else "",
                 duration(int(of.waited[thread.index])),

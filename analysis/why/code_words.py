@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from ..destinations import terminal
 from ..measures.switch_interval import interval_of_process
 from ..model import Code
 from ..tables.trace import Trace
@@ -128,11 +129,11 @@ def _with_rest(table: Table, rest: np.ndarray[Any, Any], total: int) -> Table:
     return table
 
 
-def _where(trace: Trace, row: Any) -> str:
+def _where(trace: Trace, row: Any) -> Text:
     if row["code"] < 0:
-        return NOT_RECORDED
+        return terminal(NOT_RECORDED)
     code = trace.codes[row["code"]]
-    return f"{escape(function(code))} [dim]{escape(place(code, row['line']))}[/dim]"
+    return terminal(f"{function(code)} ") + terminal(place(code, row["line"]), "dim")
 
 
 def to_json(trace: Trace, blame: CodeBlame, most: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Int32s, Int64s
+from ..destinations import stack_frame, visible
 from ..model import Code
 from ..tables.trace import Trace
 from .charges import code_blame, same_code
@@ -85,7 +86,7 @@ def label(code: Code) -> str:
 def collapsed(flame: Flame) -> Iterator[str]:
     """Yield a line for each stack that is charged with something: labels between semicolons, then ns."""
     for node in np.flatnonzero(flame.own).tolist():
-        names = (label(code).replace(";", ",").replace("\n", " ") for code in flame.stack(node))
+        names = (stack_frame(label(code)) for code in flame.stack(node))
         yield f"{';'.join(names)} {flame.own[node]}"
     if flame.unknown:
         yield f"{UNKNOWN} {flame.unknown}"
@@ -96,7 +97,7 @@ def speedscope(flame: Flame, name: str) -> dict[str, Any]:
     used = sorted({int(code) for code in flame.code})
     number = {code: at for at, code in enumerate(used)}
     frames: list[dict[str, Any]] = [
-        {"name": code.name, "file": code.file, "line": code.first_line}
+        {"name": visible(code.name), "file": visible(code.file), "line": code.first_line}
         for code in (flame.codes[at] for at in used)
     ]
     charged = np.flatnonzero(flame.own).tolist()
@@ -108,7 +109,7 @@ def speedscope(flame: Flame, name: str) -> dict[str, Any]:
         frames.append({"name": UNKNOWN})
     return {
         "$schema": "https://www.speedscope.app/file-format-schema.json",
-        "name": name,
+        "name": visible(name),
         "exporter": "gilscope",
         "shared": {"frames": frames},
         "profiles": [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from analysis.destinations import say, terminal, visible
 from analysis.errors import GilscopeError
 
 from .errors import ExperimentError
@@ -48,13 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gallery.open(force=options.force)
         return _show(gallery, chosen, options.redraw)
     except GilscopeError as error:
-        print(f"gilscope: {error}", file=sys.stderr)
+        say(str(error))
         return 2
     except OSError as error:
-        print(f"gilscope: {error.filename or options.output}: {error.strerror or error}", file=sys.stderr)
+        say(f"{error.filename or options.output}: {error.strerror or error}")
         return 2
     except KeyboardInterrupt:
-        print("gilscope: interrupted; what was finished is kept", file=sys.stderr)
+        say("interrupted; what was finished is kept")
         return 130
 
 
@@ -71,7 +71,7 @@ def _list(chosen: Sequence[Experiment], lab: Lab) -> None:
     for experiment in chosen:
         missing = experiment.needs(lab)
         note = f"  [left out here: {', '.join(missing)}]" if missing else ""
-        print(f"{experiment.NAME:{wide}}  {experiment.ABOUT}{note}")
+        print(visible(f"{experiment.NAME:{wide}}  {experiment.ABOUT}{note}"))
 
 
 def _show(gallery: Gallery, chosen: Sequence[Experiment], redraw: bool) -> int:
@@ -94,9 +94,9 @@ def _show(gallery: Gallery, chosen: Sequence[Experiment], redraw: bool) -> int:
             progress.update(bar, description=experiment.NAME)
             result = gallery.show(experiment, redraw=redraw)
             failed += result.status == "failed"
-            progress.console.print(_line(result, wide), markup=False, highlight=False, soft_wrap=True)
+            progress.console.print(terminal(_line(result, wide)), highlight=False, soft_wrap=True)
             progress.advance(bar, experiment.SECONDS)
-    print(f"{gallery.directory / 'index.html'} ({time.monotonic() - begin:.0f} s)")
+    print(visible(f"{gallery.directory / 'index.html'} ({time.monotonic() - begin:.0f} s)"))
     return 1 if failed else 0
 
 
@@ -109,7 +109,8 @@ class _Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line, as all of gilscope's."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"gilscope: {message}\n")
+        say(message)
+        self.exit(2)
 
 
 def _parser() -> argparse.ArgumentParser:

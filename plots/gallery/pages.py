@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Final
+
+from analysis.destinations import html_text, visible
 
 from .machine import sentence
 from .results import Result
@@ -65,7 +66,7 @@ def _png(result: Result) -> str | None:
 
 def _markdown(results: Sequence[Result]) -> str:
     def cell(text: str) -> str:
-        return text.replace("|", "\\|").replace("\n", " ")
+        return visible(text.replace("\n", " ")).replace("|", "\\|")
 
     lines = ["# The GIL, experiment by experiment", "", *_where(results), ""]
     lines += ["| " + " | ".join(_HEADINGS) + " |", "|---" * len(_HEADINGS) + "|"]
@@ -89,16 +90,16 @@ def _markdown(results: Sequence[Result]) -> str:
 def _html(results: Sequence[Result]) -> str:
     rows = []
     for result in results:
-        name = escape(result.name)
+        name = html_text(result.name)
         link = f'<a href="#{name}">{name}</a>' if result.status == "measured" else name
-        measured = escape(measured_cell(result))
+        measured = html_text(measured_cell(result))
         if result.status != "measured":
             measured = f'<span class="{"no" if result.status == "failed" else "left"}">{measured}</span>'
-        shape = escape(_shape_cell(result))
+        shape = html_text(_shape_cell(result))
         rows.append(
-            f"<tr><td>{link}<br><small>{escape(result.about)}</small></td>"
-            f"<td>{escape(result.published)}</td><td>{measured}</td>"
-            f'<td class="{shape}" title="{escape(result.criterion)}">{shape}</td></tr>'
+            f"<tr><td>{link}<br><small>{html_text(result.about)}</small></td>"
+            f"<td>{html_text(result.published)}</td><td>{measured}</td>"
+            f'<td class="{shape}" title="{html_text(result.criterion)}">{shape}</td></tr>'
         )
     parts = []
     for result in results:
@@ -106,17 +107,19 @@ def _html(results: Sequence[Result]) -> str:
             continue
         picture = _png(result)
         image = (
-            f'<a href="{picture}"><img src="{picture}" alt="{escape(result.title)}"></a>' if picture else ""
+            f'<a href="{picture}"><img src="{picture}" alt="{html_text(result.title)}"></a>'
+            if picture
+            else ""
         )
         files = ", ".join(f'<a href="{name}">{name}</a>' for name in result.figures)
         parts.append(
-            f'<h2 id="{escape(result.name)}">{escape(result.title)}</h2>\n{image}\n'
-            f"<p>{escape(result.caption)}</p>\n"
-            f"<p><small>Published: {escape(result.published)}<br>"
-            f"Shape holds? {escape(result.shape)} ({escape(result.criterion)})<br>{files}</small></p>"
+            f'<h2 id="{html_text(result.name)}">{html_text(result.title)}</h2>\n{image}\n'
+            f"<p>{html_text(result.caption)}</p>\n"
+            f"<p><small>Published: {html_text(result.published)}<br>"
+            f"Shape holds? {html_text(result.shape)} ({html_text(result.criterion)})<br>{files}</small></p>"
         )
     head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
-    where = "<br>".join(map(escape, _where(results)))
+    where = "<br>".join(map(html_text, _where(results)))
     return (
         '<!doctype html>\n<html lang="en"><meta charset="utf-8">\n'
         f"<title>The GIL, experiment by experiment</title>\n<style>{_STYLE}</style>\n"

@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def _seen(c):
+    # type: (str) -> bool
+    return c > "\xa0" and bool(getattr(c, "isprintable", c.isalnum)())  # 2.7: bytes
+
+
 def say(line):
     # type: (str) -> None
+    """Write one line; what a terminal would obey, in a path or an argument, is not written."""
     try:
-        os.write(2, ("gilscope: " + line + "\n").encode("utf-8", "replace"))
+        fit = "".join(c if " " <= c < "\x7f" or _seen(c) else "?" for c in line)
+        os.write(2, ("gilscope: " + fit + "\n").encode("utf-8", "replace"))
     except Exception:
         pass
 

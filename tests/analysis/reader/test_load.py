@@ -309,5 +309,5 @@ def test_files_that_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """A trace may be read while it is recorded: files are then longer than when they were measured."""
     path = two_threads(tmp_path / "t")
     before = analysis.load(path).events
-    monkeypatch.setattr("analysis.reader.load._capacity", lambda directories: 1)
+    monkeypatch.setattr("analysis.tables.load._capacity", lambda directories: 1)
     assert np.array_equal(analysis.load(path).events, before)

@@ -8,15 +8,15 @@ from typing import Final
 
 from ..errors import TraceFormatError
 from ..model import Gil, Thread
-from ..tables.columns import make_columns
-from ..tables.trace import Trace
-from .format import EVENT_SIZE
-from .frames import join_frames
-from .placement import place
-from .problems import Problems
-from .process import read_process, stream_files
-from .scheduling import read_scheduling
-from .store import Store
+from ..reader.format import EVENT_SIZE
+from ..reader.frames import join_frames
+from ..reader.placement import place
+from ..reader.problems import Problems
+from ..reader.process import read_process, stream_files
+from ..reader.scheduling import read_scheduling
+from ..reader.store import Store
+from .columns import make_columns
+from .trace import Trace
 
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
 

@@ -1,0 +1,112 @@
+"""The command and the magic, on real calls: shares far from the verdicts' bounds, never a time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.launcher.support import TIMEOUT, environment
+from tracer.errors import UsageError
+from tracer.notebook import gil_line
+from tracer.releases.judgement import Judgement, judge
+from tracer.releases.recording import Call, Job, interpreter_of, record
+
+HOLDS = "re.match('(a*)*b', 'a' * 21)"
+SETUP = "import hashlib, re, time, zlib; data = bytes(10**6)"
+
+
+def releases(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tracer", "releases", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        env=environment(),
+    )
+    assert done.returncode == status, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def judgements(interpreters: list[str]) -> list[dict[str, Judgement]]:
+    """Each interpreter's, by name: what is known of these calls from their sources."""
+    statements = {
+        "hash": "hashlib.sha256(data)",
+        "match": HOLDS,
+        "python": "for i in range(100_000): pass",
+        "sleep": "time.sleep(0.01)",
+        "small": "hashlib.sha256(b'')",
+    }
+    calls = [Call(name, text, repeat=3) for name, text in statements.items()]
+    found = []
+    for python in interpreters:
+        recorded = record(Job(calls, SETUP), interpreter_of(python))
+        assert not recorded.failures
+        found.append({call.name: judge(call) for call in recorded.calls})
+    return found
+
+
+def test_verdicts(judgements: list[dict[str, Judgement]]) -> None:
+    for of in judgements:
+        assert of["hash"].share < 0.2 < 0.8 < of["hash"].native and of["hash"].released == pytest.approx(
+            1, abs=0.1
+        )
+        assert of["match"].share > 0.8 and not of["match"].yields
+        assert of["match"].piece > 0.5 * of["match"].held
+        assert of["python"].share > 0.8 and of["python"].yields
+        assert of["sleep"].share < 0.2 and of["sleep"].asleep > 0.8
+        assert of["small"].released < 0.1  # hashlib lets go above 2047 bytes
+
+
+def test_expectations_are_the_exit_status(tmp_path: Path) -> None:
+    done = releases("-n1", "-r3", "-s", SETUP, HOLDS, "--expect", "holds")
+    assert "holds the GIL" in done.stdout and "in one piece of up to" in done.stdout
+    done = releases("-n1", "-r3", "-s", SETUP, HOLDS, "--expect", "lets-go", "--json", status=1)
+    assert done.stderr.splitlines() == ["gilscope: expected lets-go, but the verdict is holds"]
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert answer["verdict"] == "holds" and answer["share"] > 0.8 and answer["number"] == 1
+
+
+def test_the_size_from_which_a_hash_lets_go() -> None:
+    done = releases("--sizes", "1..1e5", "-s", f"{SETUP}; few = bytes(n)", "hashlib.sha256(few)", "--json")
+    answer = json.loads(done.stdout)
+    assert (answer["lets_go_from"], answer["exact"], answer["changes"]) == (2048, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["1/0"], "no verdict on 1/0: it fails: ZeroDivisionError: division by zero"),
+        (["-s", "import nonesuch", "pass"], "No module named 'nonesuch'"),
+        (["a b"], "SyntaxError"),
+        (["import os; os._exit(3)"], "the process ended with status 3 in it"),
+        (["import os; os.abort()"], "the process died of SIGABRT in it"),
+        (["-n", "0", "pass"], "-n 0: from 1 call on"),
+        (["--size", "1", "pass"], "--size 1: a name"),
+        (["--python", "/bin/true", "pass"], "/bin/true is no Python: it takes a CPython from 3.8 on"),
+        (["--nonsense", "pass"], "gilscope releases --help"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], said: str) -> None:
+    (line,) = releases(*arguments, status=2).stderr.splitlines()
+    assert line.startswith("gilscope: ") and said in line
+
+
+def test_the_magic_uses_the_notebooks_names(capsys: pytest.CaptureFixture[str]) -> None:
+    program = (
+        "from tracer.notebook import gil_line; import re\n"
+        "def slow(): return re.match('(a*)*b', 'a' * 21)\n"
+        "gil_line.answer('-n 1 -r 3 slow()', globals())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=TIMEOUT, env=environment()
+    )
+    assert "slow()" in done.stdout and "holds the GIL" in done.stdout, done.stderr
+    for wrong in ("", "-n x pass", "-r 0 pass", "1/0"):
+        with pytest.raises(UsageError):
+            gil_line.answer(wrong, {})

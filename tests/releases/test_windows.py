@@ -1,0 +1,87 @@
+"""What a statement's thread did, from traces with known times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.synthetic import TraceWriter
+from tracer.releases.judgement import judge
+from tracer.releases.windows import Measured, measured
+
+MS = 1_000_000
+MAIN, STATEMENT, ASKER = 100, 101, 102
+
+
+def call(*runs: list[Any], number: int = 1) -> dict[str, Any]:
+    return {"name": "f()", "tid": STATEMENT, "number": number, "gil": True, "runs": list(runs)}
+
+
+def of(path: Path, *runs: list[Any], number: int = 1) -> Measured:
+    (found,) = measured(path, [call(*runs, number=number)])
+    return found
+
+
+def written(path: Path, *, scheduler: bool = False) -> Path:
+    """The statement holds the GIL 0-2, 5-6 and 6-9 ms, at 7 it is asked; it has no CPU 3-4 and 7.5-8."""
+    with TraceWriter(path) as writer:
+        process = writer.process(MAIN, switch_interval_ns=MS // 10)
+        process.events(
+            [
+                (MAIN, 0, "recording_start"),
+                (MAIN, 0, "gil_acquired"),
+                (MAIN, 0, "gil_released"),
+                (STATEMENT, 0, "gil_acquired"),
+                (STATEMENT, 2 * MS, "gil_released"),
+                (STATEMENT, 5 * MS, "gil_acquired"),
+                (STATEMENT, 6 * MS, "gil_released"),
+                (STATEMENT, 6 * MS, "gil_acquired"),
+                (ASKER, 7 * MS - MS // 10, "gil_wait"),
+                (ASKER, 7 * MS, "gil_timeout", 0, MS // 10),
+                (STATEMENT, 9 * MS, "gil_released", 0, 2),
+                (ASKER, 9 * MS, "gil_acquired"),
+                (ASKER, 9 * MS + 1, "gil_released"),
+            ]
+        )
+        process.code(1, 0, "outer", "/lib/slow.py")
+        process.frame(2, 0, 1)
+        process.stop(MAIN, 10 * MS)
+        if scheduler:
+            sched = writer.scheduler(0)
+            sched.task(STATEMENT, 0, MAIN, "python")
+            sched.events(0, [(0, "in", STATEMENT)])
+            for away, back in ((3 * MS, 4 * MS), (7 * MS + MS // 2, 8 * MS)):
+                sched.events(0, [(away, "preempted", STATEMENT), (back, "in", STATEMENT)])
+            sched.events(0, [(9 * MS, "out", STATEMENT)])
+            sched.stop(10 * MS)
+    return path
+
+
+def test_times_are_exact(tmp_path: Path) -> None:
+    run = of(written(tmp_path / "t"), ["alone", 1 * MS, 8 * MS, 6 * MS, 9 * MS]).runs[0]
+    assert (run.wall, run.held, run.waited, run.without, run.ready) == (7 * MS, 4 * MS, 0, 3 * MS, 0)
+    assert (run.longest, run.released) == (2 * MS, 2)
+    assert (run.native, run.asleep, run.elsewhere) == (2 * MS, 1 * MS, 3 * MS)
+    assert run.share == pytest.approx(4 / 7)
+
+
+def test_what_it_waited_for_a_cpu_counts_nowhere(tmp_path: Path) -> None:
+    run = of(written(tmp_path / "t", scheduler=True), ["asked", 1 * MS, 10 * MS, 6 * MS, 6 * MS]).runs[0]
+    assert run.ready == MS + MS // 2
+    assert (run.held, run.without) == (5 * MS - MS // 2, 3 * MS)
+    assert run.overdue == 2 * MS - MS // 2
+    assert run.function == ("/lib/slow.py", "outer")
+
+
+def test_a_process_without_a_gil_has_no_share() -> None:
+    runs = [
+        ["first", 0, 9, 9, 9],
+        ["alone", 10, 20, 8, 8],
+        ["single", 30, 40, 9, 9],
+        ["together", 40, 60, 9, 9],
+    ]
+    (found,) = measured(None, [{**call(*runs), "gil": False}])
+    judgement = judge(found)
+    assert (judgement.verdict, judgement.together) == ("no GIL", 2.0)

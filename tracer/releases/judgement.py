@@ -1,0 +1,130 @@
+"""What the runs of a statement mean: it holds the GIL, lets go of it, partly, or nobody can say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final, Literal
+
+from tracer.releases.windows import Measured, Run
+
+Verdict = Literal["holds", "lets go", "partly", "unsure", "no GIL"]
+
+VERDICTS: Final[tuple[Verdict, ...]] = ("holds", "lets go", "partly", "unsure", "no GIL")
+
+MOSTLY: Final = 0.8
+HARDLY: Final = 0.2
+"""Shares of its time: above, it holds; below, it lets go."""
+
+_CAN_BE_CUT: Final = 1_000_000
+"""ns: holds that are shorter are over before anybody's request matters."""
+
+_EXTREMES: Final = 5
+"""From so many runs on the one that is farthest from the others has no say."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a statement, and its figures: of one call, ns, medians over the runs.
+
+    Attributes
+    ----------
+    wall, own : float
+        `own`: without what it waited for a CPU. `walls` are the least and the greatest.
+    share : float
+        Median share of its own time that it held the GIL; `shares` are the least and the greatest.
+    piece : int
+        How long it kept the GIL at most after another thread had asked for it: a hold in one piece, that
+        nobody can interrupt.
+    yields : bool
+        Asked to let go it does, long before it is through: Python does so between its instructions.
+    released : float
+        How often it lets go.
+    native, asleep, elsewhere : float
+        Shares of its time: without the GIL on a CPU, and off it; CPU time of other threads.
+    together : float
+        Without a GIL: how long two threads at once take, in times of one. 0: not measured.
+    """
+
+    name: str
+    verdict: Verdict
+    number: int
+    share: float
+    shares: tuple[float, float]
+    own: float
+    wall: float
+    walls: tuple[float, float]
+    held: float
+    piece: int
+    yields: bool
+    released: float
+    native: float
+    asleep: float
+    elsewhere: float
+    first_wall: int
+    first_share: float
+    together: float
+    function: tuple[str, ...]
+
+
+def judge(measured: Measured) -> Judgement:
+    """Return what the runs of a call mean."""
+    alone = measured.of("alone")
+    shares = [run.share for run in alone]
+    walls = [run.wall / run.number for run in alone]
+    first = measured.of("first")[0]
+    worst = max(measured.of("asked"), key=lambda run: run.overdue, default=None)
+    return Judgement(
+        name=measured.name,
+        verdict=_verdict(shares) if measured.gil or max(shares) > 0 else "no GIL",
+        number=alone[0].number,
+        share=median(shares),
+        shares=(min(shares), max(shares)),
+        own=median(run.own / run.number for run in alone),
+        wall=median(walls),
+        walls=(min(walls), max(walls)),
+        held=median(run.held / run.number for run in alone),
+        piece=worst.overdue if worst else 0,
+        yields=_yields(alone, worst),
+        released=median(run.released / run.number for run in alone),
+        native=_of_own(alone, "native"),
+        asleep=_of_own(alone, "asleep"),
+        elsewhere=_of_own(alone, "elsewhere"),
+        first_wall=first.wall,
+        first_share=first.share,
+        together=_together(measured),
+        function=worst.function if worst else (),
+    )
+
+
+def class_of(share: float) -> Verdict:
+    """Return the verdict on one share."""
+    return "holds" if share > MOSTLY else "lets go" if share < HARDLY else "partly"
+
+
+def _verdict(shares: Sequence[float]) -> Verdict:
+    """Return the verdict that all runs agree on; of many, all but one."""
+    middle = median(shares)
+    kept = sorted(shares, key=lambda share: abs(share - middle))
+    if len(kept) >= _EXTREMES:
+        kept.pop()
+    verdict = class_of(middle)
+    return verdict if all(class_of(share) == verdict for share in kept) else "unsure"
+
+
+def _yields(alone: Sequence[Run], worst: Run | None) -> bool:
+    """Whether holds within a call are cut when somebody asks. Calls shorter than that can't show it."""
+    held = median(run.held / run.number for run in alone)
+    return worst is not None and held > _CAN_BE_CUT and worst.overdue < held / 4
+
+
+def _of_own(runs: Sequence[Run], what: str) -> float:
+    return float(median(getattr(run, what) / max(run.own, 1) for run in runs))
+
+
+def _together(measured: Measured) -> float:
+    single, together = measured.of("single"), measured.of("together")
+    if not single or not together:
+        return 0.0
+    return median(run.wall for run in together) / median(run.wall for run in single)

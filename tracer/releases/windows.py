@@ -1,0 +1,188 @@
+"""What a statement's thread did in each run: how long it held the GIL, in one piece, without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import analysis
+from analysis.arrays import Bools, Int64s, Table
+from analysis.model import HELD, WITHOUT, State
+from analysis.tables.trace import Trace
+from tracer.releases.ready import Spans, ready_spans
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a statement: `number` calls. Times are ns, of the whole run.
+
+    Time in which the thread was ready but had no CPU is in `ready` alone, where the scheduler was recorded:
+    a busy machine lengthens the wall time, and nothing else.
+
+    Attributes
+    ----------
+    kind : str
+        "first", "alone"; "asked": another thread wanted the GIL all the time; on builds without a GIL
+        "single" and "together": with another thread that ran the same on data of its own.
+    held, waited, without : int
+        With the GIL, waiting for it, neither; with `ready` they sum to `wall`, but for what was not seen.
+    longest : int
+        The longest hold in one piece.
+    overdue : int
+        The longest time that it kept the GIL after another thread asked for it.
+    released : int
+        How often it let go.
+    native, asleep : int
+        What `without` was spent on.
+    elsewhere : int
+        CPU time that other threads of the process used meanwhile.
+    function : tuple of str
+        File and name of the Python function that kept it `overdue`; empty: nobody asked.
+    """
+
+    kind: str
+    number: int
+    wall: int
+    held: int
+    waited: int
+    without: int
+    ready: int
+    longest: int
+    overdue: int
+    released: int
+    native: int
+    asleep: int
+    elsewhere: int
+    function: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> int:
+        """Its time without what it waited for others: for the GIL, and for a CPU."""
+        return self.held + self.without
+
+    @property
+    def share(self) -> float:
+        """Share of its own time that it held the GIL."""
+        return self.held / self.own if self.own else 0.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All runs of a call. `gil`: there was one when they ended."""
+
+    name: str
+    runs: tuple[Run, ...]
+    gil: bool
+
+    def of(self, kind: str) -> tuple[Run, ...]:
+        """Return the runs of a kind."""
+        return tuple(run for run in self.runs if run.kind == kind)
+
+
+def measured(path: Path | None, calls: Iterable[Mapping[str, Any]]) -> Iterator[Measured]:
+    """Yield what calls did, by the trace of their process; None: it has no GIL."""
+    trace = None if path is None else analysis.load(path)
+    for call in calls:
+        seen = None if trace is None else _seen(trace, call["tid"], call["runs"][0][1])
+        runs = tuple(_run(seen, call, run) for run in call["runs"])
+        yield Measured(call["name"], runs, bool(call["gil"]))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a trace has of a statement's thread: a thread that has ended, so it takes part in no wait."""
+
+    trace: Trace
+    thread: int
+    ready: Spans
+
+
+def _seen(trace: Trace, tid: int, time: int) -> _Seen | None:
+    for thread in trace.threads:
+        if thread.tid == tid and thread.begin <= time <= thread.end:
+            return _Seen(trace, thread.index, ready_spans(trace, thread.index))
+    return None
+
+
+def _run(seen: _Seen | None, call: Mapping[str, Any], run: list[Any]) -> Run:
+    kind, begin, end, thread_cpu, process_cpu = run
+    number = 1 if kind == "first" else call["number"]
+    wall, elsewhere = end - begin, max(process_cpu - thread_cpu, 0)
+    if seen is None:
+        native = min(thread_cpu, wall)
+        return Run(kind, number, wall, 0, 0, wall, 0, 0, 0, 0, native, wall - native, elsewhere)
+    intervals = _in_window(seen.trace.gil_intervals, seen.thread, begin, end, seen.ready)
+    held, waited, without = map(intervals.total, (HELD, (State.WAITING,), WITHOUT))
+    holds = intervals.among(HELD)
+    overdue, function = _overdue(seen, begin, end) if kind == "asked" else (0, ())
+    native = min(max(thread_cpu - held, 0), without)
+    return Run(
+        kind=kind,
+        number=number,
+        wall=wall,
+        held=held,
+        waited=waited,
+        without=without,
+        ready=seen.ready.within(begin, end),
+        longest=int(intervals.own[holds].max(initial=0)),
+        overdue=overdue,
+        released=int(np.count_nonzero(holds & (intervals.end < end))),
+        native=native,
+        asleep=without - native,
+        elsewhere=elsewhere,
+        function=function,
+    )
+
+
+@dataclass(frozen=True)
+class _Window:
+    end: Int64s
+    own: Int64s
+    state: Int64s
+
+    def among(self, states: Iterable[State]) -> Bools:
+        found: Bools = np.isin(self.state, [int(state) for state in states])
+        return found
+
+    def total(self, states: Iterable[State]) -> int:
+        return int(self.own[self.among(states)].sum())
+
+
+def _in_window(intervals: Table, thread: int, begin: int, end: int, ready: Spans) -> _Window:
+    """Return the intervals of a thread, cut to a window, by their own time. Sorted by (thread, start)."""
+    first, last = np.searchsorted(intervals["thread"], [thread, thread + 1]).tolist()
+    mine = intervals[first:last]
+    ends = mine["start"] + mine["duration"]
+    mine = mine[np.searchsorted(ends, begin, "right") : np.searchsorted(mine["start"], end)]
+    start = np.maximum(mine["start"], begin)
+    ends = np.minimum(mine["start"] + mine["duration"], end)
+    own = ends - start - (ready.before(ends) - ready.before(start))
+    return _Window(ends, own, mine["state"].astype(np.int64))
+
+
+def _overdue(seen: _Seen, begin: int, end: int) -> tuple[int, tuple[str, ...]]:
+    """Return how long it kept the GIL at most after it was asked for it, and in which function."""
+    worst: tuple[int, tuple[str, ...]] = (0, ())
+    for gil in seen.trace.gils:
+        holds, asked = seen.trace.holds(gil), seen.trace.first_requests(gil)
+        mine = (
+            (holds.thread == seen.thread)
+            & (asked >= begin)
+            & (asked < holds.released)
+            & (holds.released <= end)
+        )
+        at = np.flatnonzero(mine)
+        if not len(at):
+            continue
+        since, until = asked[at], holds.released[at]
+        overdue = until - since - (seen.ready.before(until) - seen.ready.before(since))
+        longest = int(np.argmax(overdue))
+        if overdue[longest] > worst[0]:
+            frame = int(seen.trace.release_frames(gil)[at[longest]])
+            code = seen.trace.codes[seen.trace.frames["code"][frame]] if frame >= 0 else None
+            worst = (int(overdue[longest]), () if code is None else (code.file, code.name))
+    return worst

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Table
 from ..errors import TraceFormatError
 from ..model import Process
-from .format import Event, Name
+from .format import SAMPLE_RECORD, Event, Name
 from .frames import ProcessFrames, read_frames
 from .metadata import Metadata, read_metadata
 from .names import Names, display_names, read_names
 from .problems import Problems
+from .samples import read_samples
 from .store import Store
 from .streams import Stream, read_stream
 
@@ -52,6 +54,7 @@ class RecordedProcess:
     failure: str | None
     discarded: int
     frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
+    samples: Table = field(default_factory=lambda: np.empty(0, SAMPLE_RECORD), repr=False)
 
     def numbered(self, index: int) -> Process:
         """Return what the model says of a process."""
@@ -108,7 +111,8 @@ def read_process(directory: Path, store: Store, problems: Problems) -> RecordedP
     else:
         names = Names(directory / "names", (), 0)
     streams = [stream for stream in streams if stream.first < stream.last]
-    recorded = _assemble(directory, metadata, streams, names, store, read_frames(names, problems))
+    samples = read_samples(directory, pid=metadata.pid, problems=problems)
+    recorded = _assemble(directory, metadata, streams, names, store, read_frames(names, problems), samples)
     _check_complete(recorded, names, problems)
     return recorded
 
@@ -120,6 +124,7 @@ def _assemble(
     names: Names,
     store: Store,
     frames: ProcessFrames,
+    samples: Table,
 ) -> RecordedProcess:
     failures = list(names.of(Name.RECORDING_FAILED))
     begin = min((int(store.time[stream.first]) for stream in streams), default=metadata.recording_start)
@@ -138,6 +143,7 @@ def _assemble(
         failure=failures[0].text if failures else None,
         discarded=sum(stream.discarded for stream in streams) + names.discarded,
         frames=frames,
+        samples=samples,
     )
 
 

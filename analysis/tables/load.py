@@ -67,6 +67,7 @@ def load(path: Path | str, *, salvage: bool = False) -> Trace:
         scheduling=scheduling,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
         stacks=join_frames([process.frames for process in processes]),
+        sampled=tuple(process.samples for process in processes),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Bools, Int32s, Int64s, Table
-from ..model import CPU_INTERVAL, EVENT, HANDOFF, ON_CPU, RETRY, Code, Gil, Outcome, Process, State, Thread
+from ..model import CPU_INTERVAL, EVENT, HANDOFF, ON_CPU, RETRY, SAMPLE, Code, Gil, Outcome, Process, State, Thread
 from ..reader.format import NO_GIL, Event
 from ..reader.frames import Frames, join_frames
 from ..reader.grammar import LOST
@@ -19,12 +19,12 @@ from .anatomy import ANATOMY, parts_of_waits
 from .anatomy_clock import GilClock, StallClock
 from .columns import Columns
 from .five_states import Merged, States, cpu_interval_table, cpu_time, merge, split, state_table, without_cpus
-from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_of
+from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_at, holds_of
 from .intervals import Intervals, interval_table, make_intervals
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .retries import retry_table
 from .switch_interval import seen_interval
-from .waits import someone_waits, wait_table
+from .waits import someone_waits, wait_table, waiters_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +47,8 @@ class Trace:
         What the OS scheduler did, where that was recorded.
     tasks : tuple of int
         For each thread the index of its task in `scheduling`, -1: none.
+    sampled : tuple of SAMPLE_RECORD tables
+        For each process the samples as they were recorded; `samples` is the table of them.
     stacks : Frames
         Python frames, where they were recorded: `codes` and `frames` are what they consist of.
     """
@@ -61,6 +63,7 @@ class Trace:
     skipped: list[str] = field(default_factory=list)
     scheduling: Scheduling | None = field(default=None, repr=False)
     tasks: tuple[int, ...] = field(default=(), repr=False)
+    sampled: tuple[Table, ...] = field(default=(), repr=False)
     stacks: Frames = field(default_factory=lambda: join_frames(()), repr=False)
 
     @cached_property
@@ -207,6 +210,30 @@ class Trace:
         position = np.flatnonzero(told) + events.start
         thread, time = self.columns.thread_of(position), self.columns.time[position]
         return frames_of_holds(holds, thread, time, self._frames_at(position))
+
+    @cached_property
+    def samples(self) -> Table:
+        """The SAMPLE table: shape (samples,); those of no hold that was seen are left out."""
+        parts = [self._samples_of(gil) for gil in self.gils if gil.process < len(self.sampled)]
+        return np.concatenate(parts) if parts else np.empty(0, SAMPLE)
+
+    def _samples_of(self, gil: Gil) -> Table:
+        records = self.sampled[gil.process]
+        records = records[records["gil"] == gil.number]
+        if not len(records):
+            return np.empty(0, SAMPLE)
+        holds = self.holds(gil)
+        time = records["timestamp"].astype(np.int64)
+        tid = np.array([thread.tid for thread in self.threads], np.int64)
+        hold, inside = holds_at(holds, time)
+        inside &= tid[holds.thread[hold]] == records["tid"]
+        table = np.empty(int(inside.sum()), SAMPLE)
+        table["time"], table["gil"], table["hold"] = time[inside], gil.index, hold[inside]
+        table["frame"] = self.stacks.of(gil.process, records["frame"][inside])
+        start = self.intervals_by_column.start[self.waiting(gil)]
+        end = start + self.intervals_by_column.duration[self.waiting(gil)]
+        table["waiters"] = waiters_at(start, end, table["time"])
+        return table
 
     def _frames_at(self, position: Int64s) -> Int32s:
         """Return the frames that events, in order, name."""

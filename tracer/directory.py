@@ -12,7 +12,7 @@ from pathlib import Path
 from tracer.errors import RecordingError
 
 _PROCESS = re.compile(r"[1-9][0-9]*(_[1-9][0-9]*)?")
-_FILE = re.compile(r"metadata|names|(gil|sched)_[0-9]+")
+_FILE = re.compile(r"metadata|names|samples|(gil|sched)_[0-9]+")
 _MARK = b"gilscope_format"
 
 SCHED = "sched"

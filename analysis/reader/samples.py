@@ -1,4 +1,4 @@
-"""A process's samples: which code a thread was in while it held a GIL, at moments that somebody else chose."""
+"""A process's samples: which code a thread was in while it held a GIL, at moments that it did not choose."""
 
 from __future__ import annotations
 

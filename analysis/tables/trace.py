@@ -9,7 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Bools, Int32s, Int64s, Table
-from ..model import CPU_INTERVAL, EVENT, HANDOFF, ON_CPU, RETRY, SAMPLE, Code, Gil, Outcome, Process, State, Thread
+from ..model import (
+    CPU_INTERVAL,
+    EVENT,
+    HANDOFF,
+    ON_CPU,
+    RETRY,
+    SAMPLE,
+    Code,
+    Gil,
+    Outcome,
+    Process,
+    State,
+    Thread,
+)
 from ..reader.format import NO_GIL, Event
 from ..reader.frames import Frames, join_frames
 from ..reader.grammar import LOST

@@ -1,8 +1,9 @@
 """Blame by code: each second of waiting charged to the Python code that held the lock.
 
-A hold is charged, for every thread that waits during it, with the part of that wait that lies in the hold. So the
-charges of all holds, and the time in waits in which nobody held the lock, sum to the total wait exactly. Which code
-they are charged to is what samples of it say, or the innermost frame at its end where there are none: `portions`.
+A hold is charged, for every thread that waits during it, with the part of that wait that lies in the hold.
+So the charges of all holds, and the time in waits in which nobody held the lock, sum to the total wait
+exactly. Which code they are charged to is what samples of the hold say, or the innermost frame at its end
+where there are none: `portions`.
 """
 
 from __future__ import annotations
@@ -246,7 +247,8 @@ def _worst_first(table: Table) -> Table:
 def _waiters(trace: Trace, charged: _Charged, line: Int64s, size: int) -> Int64s:
     """Count the threads that waited for each line: shape (size,).
 
-    A wait overlaps holds that follow each other, so those of a thread's waits are ranges of holds; and of samples.
+    A wait overlaps holds that follow each other, so those of a thread's waits are ranges of holds; and of
+    samples.
     """
     waits = trace.waits[trace.waits["gil"] == charged.gil.index]
     pieces = charged.portions

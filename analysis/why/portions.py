@@ -1,12 +1,12 @@
 """Portions of waiting: which code each second of it is charged to.
 
-Each hold has so much waiting to be charged, to the nanosecond (`charges`); samples say which code ran in it. A long
-hold is charged to its own samples. A short one may have none by chance: so short holds are charged together, all
-that they made others wait to all the samples in them. Together are holds that ended on the same line after about as
-long, if they have samples enough, else those that ended on the same line, then those of the same thread, then all of
-the same GIL. Within such a group each moment of waiting was as likely to be sampled as any other, so its samples say
-how its waiting divides; and the sums stay exact. Only holds with no samples at all near them are charged to the code
-at their ends.
+Each hold has so much waiting to be charged, to the nanosecond (`charges`); samples say which code ran in it.
+A long hold is charged to its own samples. A short one may have none by chance: so short holds are charged
+together, all that they made others wait to all the samples in them. Together are holds that ended on the
+same line after about as long, if they have samples enough, else those that ended on the same line, then
+those of the same thread, then all of the same GIL. Within such a group each moment of waiting was as likely
+to be sampled as any other, so its samples say how its waiting divides; and the sums stay exact. Only holds
+with no samples at all near them are charged to the code at their ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from ..arrays import Bools, Int32s, Int64s, Table
 
 _LONG: Final = 2_000_000
-"""ns of contention from which on a hold is charged by itself: the sampler pauses for a millisecond at most."""
+"""ns of contention from which on a hold is charged by itself: the sampler pauses for a good ms at most."""
 
 _ENOUGH: Final = 8
 """Samples from which on a group is one."""
@@ -52,7 +52,13 @@ class Portions:
 
 
 def portions(
-    samples: Table, hold: Int64s, ends: Int32s, lines: Int64s, threads: Int32s, waited: Int64s, contended: Int64s
+    samples: Table,
+    hold: Int64s,
+    ends: Int32s,
+    lines: Int64s,
+    threads: Int32s,
+    waited: Int64s,
+    contended: Int64s,
 ) -> Portions:
     """Charge holds, in the order of the lock, to code.
 
@@ -122,7 +128,7 @@ class _Enough:
 def _groups(
     at: Int64s, lines: Int64s, threads: Int32s, contended: Int64s
 ) -> Iterator[tuple[Int64s, Bools, _Enough]]:
-    """Yield ways to put holds together, the closest first: a group each, who may be in one, when it is one."""
+    """Yield ways to put holds together, the closest first: a group each, who may be in one, and when."""
     everyone = np.ones(len(lines), bool)
     sampled = np.zeros(len(lines), bool)
     sampled[at] = True
@@ -151,7 +157,9 @@ def _divide(whole: Int64s, group: Int64s, weight: Int64s) -> Int64s:
     quotient, rest = np.divmod(whole, np.maximum(total, 1))
     # By parts: a whole of hours times a weight does not fit into 64 bits.
     until, since = every - before, every - before - weight
-    part = quotient[group] * weight + rest[group] * until // total[group] - rest[group] * since // total[group]
+    part = (
+        quotient[group] * weight + rest[group] * until // total[group] - rest[group] * since // total[group]
+    )
     divided = np.empty(len(part), np.int64)
     divided[order] = part
     return divided

@@ -27,6 +27,7 @@
 #define WHILE_ASLEEP (25 * MS)       /* for a long time */
 #define SOON_AFTER (20 * MS)         /* who waited just now may wait again: no need to be woken */
 #define LONG_AFTER (1000 * MS)
+#define HOLDER_WITHIN 128u
 #define LONG_HOLD (2 * MS)           /* seen twice with so much between: sampled though nobody waits */
 
 /* What a thread has written last. As long as it is the same, the thread is in the same hold. */
@@ -43,6 +44,7 @@ static struct {
     struct gs_packet_header *packet;
     uint64_t size, last;
     uint32_t used, epoch;
+    uint32_t holder_before; /* bytes from where a GIL says who had it last to its M */
     uint64_t drawn;                    /* of the random numbers */
     uint64_t awaited_at, active_at;    /* when somebody was last seen to wait; when a GIL was last used */
     struct {
@@ -123,7 +125,7 @@ static void sample(struct gs_gil *gil, const struct mark *mark, uint32_t waiters
     const char *mutex = atomic_load_explicit(&gil->mutex, memory_order_acquire);
     uint64_t now = gs_now();
     if (mutex == NULL ||
-        !gs_remote_copy(&thread_state, (uintptr_t)mutex - gs_stacks.holder_before, sizeof thread_state) ||
+        !gs_remote_copy(&thread_state, (uintptr_t)mutex - sampler.holder_before, sizeof thread_state) ||
         gs_remote_look(thread_state) < 0 || !read_mark(gil, &after) || !are_same(mark, &after))
         return;
     int count = gs_remote_places(&places);
@@ -186,15 +188,41 @@ static uint64_t run(bool *wakes)
     return pause;
 }
 
+/* A GIL says which thread state had it last, in a word that lies before M by as much in each. The caller holds the GIL,
+ * so in its GIL this is its own. 0: there is no such word, or more than one. */
+static uint32_t find_holder(const char *mutex, const void *thread_state)
+{
+    const void *words[HOLDER_WITHIN / sizeof(void *)];
+    uint32_t found = 0;
+    if (!gs_remote_copy(words, (uintptr_t)mutex - sizeof words, sizeof words))
+        return 0;
+    for (unsigned i = 0; i < HOLDER_WITHIN / sizeof *words; i++)
+        if (words[i] == thread_state) {
+            if (found != 0)
+                return 0;
+            found = (uint32_t)(sizeof words - i * sizeof *words);
+        }
+    return found;
+}
+
+static bool find_holders(void)
+{
+    const void *thread_state = gs_stacks.thread_state();
+    for (uint32_t i = 0; i < atomic_load(&gs_gil_slots) && sampler.holder_before == 0; i++)
+        if (atomic_load(&gs_gils[i].mutex) != NULL)
+            sampler.holder_before = find_holder(atomic_load(&gs_gils[i].mutex), thread_state);
+    return sampler.holder_before != 0;
+}
+
 bool gs_sampler_prepare(char *message, size_t size)
 {
     message[0] = '\0';
     if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire))
         return false;
-    if (gs_stacks.holder_before == 0)
-        snprintf(message, size, "this build's GIL does not say who holds it");
-    else if (!gs_remote_allowed())
+    if (!gs_remote_allowed())
         snprintf(message, size, "process_vm_readv is not permitted here (%s)", strerror(errno));
+    else if (!find_holders())
+        snprintf(message, size, "this build's GIL does not say who holds it");
     else
         gs_helper_add(run);
     return message[0] == '\0';

@@ -21,7 +21,6 @@
 #include "base/text.h"
 
 #define MOST_STEPS 1024 /* frames and what lies between them: no endless chain */
-#define HOLDER_WITHIN 128u
 #define GIL_SIZE 1024u  /* M lies within so many bytes of the interpreter's GIL */
 
 struct gs_stacks gs_stacks;
@@ -156,20 +155,6 @@ static bool can_be_walked(const struct gs_stacks *stacks, const char *thread_sta
     return true;
 }
 
-/* A GIL says which thread state had it last, in a word that lies before M by as much in each: 0 if there is no such
- * word, or more than one. The caller holds its GIL. */
-static uint32_t find_holder(const char *mutex, const char *thread_state)
-{
-    uint32_t found = 0;
-    for (uint32_t before = 8; before <= HOLDER_WITHIN && is_memory(mutex - before); before += 8)
-        if (gs_load(const char *, mutex - before, 0) == thread_state) {
-            if (found != 0)
-                return 0;
-            found = before;
-        }
-    return found;
-}
-
 /* What is found is never changed: a thread that recorded until now may still be walking. */
 static bool find(struct gs_stacks *stacks, char *message, size_t size)
 {
@@ -193,9 +178,6 @@ static bool find(struct gs_stacks *stacks, char *message, size_t size)
         snprintf(message, size, "this build's interpreter does not look like its version's");
         return false;
     }
-    for (uint32_t i = 0; i < atomic_load(&gs_gil_slots) && stacks->holder_before == 0; i++)
-        if (atomic_load(&gs_gils[i].mutex) != NULL)
-            stacks->holder_before = find_holder(atomic_load(&gs_gils[i].mutex), thread_state);
     return true;
 }
 

@@ -26,7 +26,6 @@ struct gs_stacks {
     const void *code_type;
     void *(*thread_state)(void); /* of the calling thread, also when it is detached; NULL: it has none */
     int (*is_finalizing)(void);
-    uint32_t holder_before; /* bytes from the thread state that had a GIL last to its M; 0: not known */
     _Atomic bool on;
 };
 

@@ -6,6 +6,7 @@ ended is often the one that matters.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -137,8 +138,13 @@ class Statistics:
 
     @property
     def parallelism(self) -> float:
-        """Mean number of GILs held: how many cores' worth of Python ran."""
+        """Mean number of GILs held."""
         return sum(gil.held for gil in self.gils) / self.duration if self.duration else 0.0
+
+    @property
+    def cores(self) -> float:
+        """How many cores' worth of Python ran: see `cores_of`."""
+        return cores_of(self.time, self.duration)
 
     @property
     def cpus_busy(self) -> float:
@@ -151,6 +157,14 @@ class Statistics:
         dense = np.zeros((size, size), np.int64)
         dense[self.flow["from_thread"], self.flow["to_thread"]] = self.flow["count"]
         return dense
+
+
+def cores_of(time: Mapping[State, int], duration: int) -> float:
+    """Return how many cores' worth of Python ran within a time, in ns.
+
+    With OS scheduling, holds with a CPU; what is not known to have had none counts as if it ran.
+    """
+    return (time[State.RUNNING] + time[State.HOLDING]) / duration if duration else 0.0
 
 
 def statistics(trace: Trace) -> Statistics:

@@ -113,10 +113,11 @@ def _sum(name: str, parts: Iterable[Row]) -> Row:
 def _added(parts: Sequence[CpuStatistics]) -> CpuStatistics | None:
     if not parts:
         return None
-    figures: dict[str, Any] = {
-        name: sum(vars(part)[name] for part in parts) for name in vars(parts[0]) if name != "stalled"
-    }
-    return CpuStatistics(**figures, stalled=_longest([part.stalled for part in parts]))
+    figures: dict[str, Any] = {}
+    for name, value in vars(parts[0]).items():
+        values = [vars(part)[name] for part in parts]
+        figures[name] = _longest(values) if isinstance(value, Distribution) else sum(values)
+    return CpuStatistics(**figures)
 
 
 def _longest(parts: Sequence[Distribution]) -> Distribution:

@@ -57,9 +57,13 @@ def anatomy_sentence(parts: Parts) -> str:
         for name in PARTS
         if shares[name] >= _WORTH_A_WORD
     )
-    stalled = parts.stalled / parts.total
-    without_cpu = f"; for {share(stalled)} of it the holder had no CPU" if stalled >= _WORTH_A_WORD else ""
-    return f"Threads waited {duration(parts.total)}: {named}{without_cpu}."
+    of_holders = ((parts.stalled, "had no CPU"), (parts.asleep, "slept"))
+    without_cpu = " and ".join(
+        f"for {share(time / parts.total)} of it the holder {what}"
+        for time, what in of_holders
+        if time >= _WORTH_A_WORD * parts.total
+    )
+    return f"Threads waited {duration(parts.total)}: {named}{'; ' if without_cpu else ''}{without_cpu}."
 
 
 def _who(trace: Trace) -> Iterator[str]:

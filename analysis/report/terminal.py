@@ -16,6 +16,7 @@ from ..measures.cpu_time import CpuStatistics
 from ..measures.statistics import Statistics, statistics
 from ..measures.switch_interval import intervals_in
 from ..model import HELD, WITHOUT, State, total
+from ..states import STATES
 from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
 from ..units import count, duration, share
@@ -23,28 +24,26 @@ from .rows import Row, rows
 from .sentences import why
 from .verdict import verdict
 
-HOLD: Final = "#0072B2"
-WAIT: Final = "#D55E00"
 _BAR: Final = 20
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 
 Groups = tuple[tuple[str, ...], ...]
 """Columns of the table, in groups that stay together."""
 
-STALL: Final = "#56B4E9"
-NATIVE: Final = "#009E73"
-
 _GROUPS: Final[Groups] = (
     ("holding", "waiting", "released"),
     ("acquires", "contended", "timeouts", "requested", "voluntary"),
     ("wait p50", "wait p99", "wait max", "longest hold"),
 )
-_WITHOUT_GIL: Final[Groups] = (("native", "blocked", "CPU", "preempted", "migrations"),)
+_WITHOUT_GIL: Final[Groups] = (("native", "ready", "blocked", "CPU", "preempted", "migrations"),)
 _WITH_CPUS: Final[Groups] = (
-    ("running", "stalled", "waiting", "native", "blocked"),
+    ("running", "stalled", "asleep", "waiting", "native", "ready", "blocked"),
     ("CPU", "stalls", "longest stall", "preempted"),
     *_GROUPS[1:],
 )
+
+
+_OF_WORD: Final = {kind.word: kind for kind in STATES.values()}
 
 
 def print_summary(trace: Trace, console: Console | None = None, figures: Statistics | None = None) -> None:
@@ -121,6 +120,7 @@ def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
         groups = _WITHOUT_GIL
     elif any(line.cpu is not None and line.cpu.retries for line in lines):
         groups = (groups[0], (*groups[1], "retries"), *groups[2:])
+    groups = tuple(tuple(column for column in group if _is_there(column, lines)) for group in groups)
     columns: list[str] = []
     bar = fits(groups[0], True)
     for group in groups:
@@ -129,6 +129,14 @@ def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
             columns, bar = [], False
         columns += group
     yield _table(lines, columns, bar=bar)
+
+
+def _is_there(column: str, lines: Sequence[Row]) -> bool:
+    """Return whether a column has something to say: that of a rare state if somebody was in it."""
+    kind = _OF_WORD.get(column)
+    if kind is None or not kind.rare or column in ("holding", "released"):
+        return True
+    return any(line.time[kind.state] > 0 for line in lines)
 
 
 def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
@@ -158,40 +166,29 @@ def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
 
 
 def _bar(line: Row) -> Text:
-    """Draw the shares of holding and waiting: dark, then half-tone, so that it reads without colour too."""
+    """Draw the shares of the states, by signs that can be told apart without colour too."""
     if not line.lifetime or (line.is_process and line.threads != 1):
         return Text("")
     parts = Text()
     left = _BAR
-    for states, sign, colour in (
-        ((State.RUNNING, State.HOLDING), "█", HOLD),
-        ((State.STALLED,), "╱", STALL),
-        ((State.WAITING,), "▒", WAIT),
-        ((State.NATIVE,), "▄", NATIVE),
-    ):
-        length = min(round(_BAR * total(line.time, states) / line.lifetime), left)
-        parts.append(sign * length, colour)
-        left -= length
+    for kind in STATES.values():
+        if kind.look.sign:
+            length = min(round(_BAR * line.time[kind.state] / line.lifetime), left)
+            parts.append(kind.look.sign * length, kind.look.text or kind.look.colour)
+            left -= length
     return parts.append("·" * left, "dim")
 
 
 def _cell(line: Row, column: str) -> str | Text:
     counts, wait, hold = line.counts, line.wait, line.hold
     match column:
-        case "holding":
-            return _time(line, HELD, HOLD)
-        case "waiting":
-            return _time(line, (State.WAITING,), WAIT)
-        case "released":
+        case "holding" if line.cpu is None:
+            return _time(line, HELD, STATES[State.HOLDING].look.colour)
+        case "released" if line.cpu is None:
             return _time(line, WITHOUT, "")
-        case "running":
-            return _time(line, (State.RUNNING,), HOLD)
-        case "stalled":
-            return _time(line, (State.STALLED,), STALL)
-        case "native":
-            return _time(line, (State.NATIVE,), NATIVE)
-        case "blocked":
-            return _time(line, (State.BLOCKED,), "")
+        case _ if column in _OF_WORD:
+            look = _OF_WORD[column].look
+            return _time(line, (_OF_WORD[column].state,), (look.text or look.colour) if look.sign else "")
         case "CPU" | "stalls" | "longest stall" | "preempted" | "migrations" | "retries":
             return _cpu_cell(line.cpu, column)
         case "acquires":

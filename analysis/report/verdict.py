@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from ..measures.cpu_time import CpuStatistics
 from ..measures.distribution import NONE, Distribution
-from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics
+from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
 from ..model import HELD, State, total
 from ..units import count, duration, share
 
@@ -38,9 +41,7 @@ def _without_gil(statistics: Statistics) -> str:
 
 def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:
     waited = max(_waited(process) for process in active)
-    together = (
-        f"{len(active)} processes, each with a GIL of its own, ran {statistics.parallelism:.1f} cores' worth"
-    )
+    together = f"{len(active)} processes, each with a GIL of its own, ran {statistics.cores:.1f} cores' worth"
     if not waited:
         return f"{together} of Python; nowhere did a thread wait for the GIL."
     if waited < _ACTIVE:
@@ -74,7 +75,7 @@ def _of_process(process: ProcessStatistics) -> str:
 
 
 def _of_gils(process: ProcessStatistics) -> str:
-    cores = sum(gil.utilisation for gil in process.gils)
+    cores = cores_of(process.time, process.duration)
     worst = max(process.gils, key=lambda gil: gil.contention)
     waits = (
         "nobody waited for one"
@@ -122,23 +123,15 @@ def _of_cpus(statistics: Statistics) -> list[str]:
     held = total(statistics.time, HELD)
     stalled = statistics.cpu.stalled
     if stalled.total >= _ACTIVE * held > 0 or stalled.max >= _LONG_STALL:
-        worst = max(statistics.threads, key=lambda thread: _stalled(thread).total)
-        mine = _stalled(worst)
-        name = worst.thread.name
-        if sum(process.counts.acquires > 0 for process in statistics.processes) > 1:
-            name = f"{name} of process {statistics.processes[worst.thread.process].process.pid}"
-        others = "" if mine.total == stalled.total else f" of {duration(stalled.total)} in all"
-        said.append(
-            f"{name} held the GIL without a CPU for {duration(mine.total)}{others},"
-            f" once for {duration(mine.max)}."
-            if mine.count > 1
-            else f"{name} held the GIL without a CPU for {duration(mine.total)}."
-        )
+        who, length = _worst(statistics, stalled, lambda cpu: cpu.stalled)
+        said.append(f"{who} held the GIL without a CPU for {length}.")
+    said += _asleep(statistics)
     native = [thread for thread in statistics.threads if _native(thread) >= _ACTIVE]
     cores = statistics.time[State.NATIVE] / statistics.duration if statistics.duration else 0.0
     if native and statistics.gils and cores >= 10 * _ACTIVE:
         who = native[0].thread.name if len(native) == 1 else f"{len(native)} threads"
         said.append(f"{who} computed without the GIL, {cores:.1f} cores' worth.")
+    said += _ready(statistics)
     # To wake up when a switch interval has passed is what a waiter is to do.
     if statistics.cpu.retries - statistics.counts.timeouts >= _MANY_RETRIES and statistics.counts.acquires:
         badness = statistics.cpu.retries / statistics.counts.acquires
@@ -149,8 +142,45 @@ def _of_cpus(statistics: Statistics) -> list[str]:
     return said
 
 
-def _stalled(thread: ThreadStatistics) -> Distribution:
-    return thread.cpu.stalled if thread.cpu else NONE
+def _asleep(statistics: Statistics) -> list[str]:
+    """Return who slept with the GIL."""
+    assert statistics.cpu is not None
+    asleep, held = statistics.cpu.asleep, total(statistics.time, HELD)
+    if not (asleep.total >= _ACTIVE * held > 0 or asleep.max >= _LONG_STALL):
+        return []
+    who, length = _worst(statistics, asleep, lambda cpu: cpu.asleep)
+    return [f"{who} slept with the GIL for {length}: a call that sleeps should let go of it."]
+
+
+def _ready(statistics: Statistics) -> list[str]:
+    """Return who could have computed without the GIL, and had no CPU."""
+    wanted = statistics.time[State.READY] / statistics.duration if statistics.duration else 0.0
+    ready = [
+        thread for thread in statistics.threads if thread.time[State.READY] >= _ACTIVE * thread.lifetime > 0
+    ]
+    if wanted < 10 * _ACTIVE or not ready:
+        return []
+    who = f"{ready[0].thread.name} was" if len(ready) == 1 else f"{len(ready)} threads were"
+    without = " without the GIL" if statistics.gils else ""
+    return [f"{who} ready{without} and had no CPU, on average {wanted:.1f} at a time."]
+
+
+def _worst(
+    statistics: Statistics, whole: Distribution, get: Callable[[CpuStatistics], Distribution]
+) -> tuple[str, str]:
+    """Return the thread that has most of some stretches, and how long it was in them."""
+
+    def of(thread: ThreadStatistics) -> Distribution:
+        return get(thread.cpu) if thread.cpu else NONE
+
+    worst = max(statistics.threads, key=lambda thread: of(thread).total)
+    mine = of(worst)
+    name = worst.thread.name
+    if sum(process.counts.acquires > 0 for process in statistics.processes) > 1:
+        name = f"{name} of process {statistics.processes[worst.thread.process].process.pid}"
+    others = "" if mine.total == whole.total else f" of {duration(whole.total)} in all"
+    once = f", once for {duration(mine.max)}" if mine.count > 1 else ""
+    return name, f"{duration(mine.total)}{others}{once}"
 
 
 def _native(thread: ThreadStatistics) -> float:

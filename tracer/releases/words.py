@@ -9,7 +9,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from analysis.report.terminal import HOLD, NATIVE
+from analysis.states import HOLD, NATIVE
 from analysis.units import count, duration, share
 from tracer.releases.judgement import Judgement
 from tracer.releases.sizes import Threshold, lets_go

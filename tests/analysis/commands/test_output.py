@@ -170,7 +170,7 @@ def test_json(tmp_path: Path) -> None:
     assert {
         key: summary[key] for key in ("summary_version", "begin_ns", "end_ns", "wall_ns", "discarded")
     } == {
-        "summary_version": 1,
+        "summary_version": 2,
         "begin_ns": 1000,
         "end_ns": 5000,
         "wall_ns": 4000,
@@ -212,6 +212,9 @@ def test_json(tmp_path: Path) -> None:
             "stalled_politeness_ns": 0,
             "stalled_response_ns": 0,
             "stalled_overtaken_ns": 0,
+            "asleep_politeness_ns": 0,
+            "asleep_response_ns": 0,
+            "asleep_overtaken_ns": 0,
         },
     }
     assert main_thread["main"]

@@ -23,8 +23,8 @@
 #define MOST_LINES (1u << 16)
 
 struct seen {
-    uintptr_t address;
-    uint32_t offset;
+    uintptr_t address, instruction;
+    int32_t copy; /* of its instructions, on a free-threaded build */
     char code[CODE_SIZE];
 };
 
@@ -102,9 +102,9 @@ static int frames(uintptr_t thread_state)
             return -1;
         uintptr_t code = gs_load(uintptr_t, found, layout->executable) & ~(uintptr_t)3; /* the tag of 3.14 */
         if (gs_load(uint8_t, found, layout->owner) < GS_FIRST_INTERNAL && code >= GS_LOWEST_ADDRESS && code % 8 == 0) {
-            uint64_t offset = gs_load(uint64_t, found, layout->instruction) - (code + layout->instructions);
             remote.seen[count].address = code;
-            remote.seen[count++].offset = offset < UINT32_MAX ? (uint32_t)offset : UINT32_MAX;
+            remote.seen[count].instruction = gs_load(uintptr_t, found, layout->instruction);
+            remote.seen[count++].copy = layout->copies != 0 && layout->copy != 0 ? gs_load(int32_t, found, layout->copy) : -1;
         }
         frame = gs_load(uintptr_t, found, layout->previous);
     }
@@ -113,7 +113,21 @@ static int frames(uintptr_t thread_state)
 
 static bool is_alive(const char *code)
 {
-    return gs_load(const void *, code, gs_stacks.layout.type) == gs_stacks.code_type && gs_load(uint32_t, code, 0) != 0;
+    return gs_load(const void *, code, gs_stacks.layout.type) == gs_stacks.code_type &&
+           (gs_stacks.layout.free_threaded || gs_load(uint32_t, code, 0) != 0);
+}
+
+/* Of its first: UINTPTR_MAX, if that can't be found out. */
+static uintptr_t instructions_of(const struct seen *seen)
+{
+    const struct gs_layout *layout = &gs_stacks.layout;
+    uintptr_t copies = seen->copy >= 0 ? gs_load(uintptr_t, seen->code, layout->copies) : 0, count, first;
+    if (copies == 0)
+        return seen->address + layout->instructions;
+    if (!load_word(copies, &count) || (uint32_t)seen->copy >= count ||
+        !load_word(copies + 8 + 8 * (uint32_t)seen->copy, &first))
+        return UINTPTR_MAX;
+    return first;
 }
 
 static bool copy_codes(int count)
@@ -200,15 +214,15 @@ int gs_remote_places(const struct gs_place **places)
     *places = remote.places;
     for (int i = 0; i < remote.count; i++) {
         struct seen *seen = &remote.seen[i];
-        uint64_t its = 0;
-        if (!is_alive(seen->code) || seen->offset >= 2 * gs_load(uint64_t, seen->code, layout->size))
+        uint64_t its = 0, offset = seen->instruction - instructions_of(seen);
+        if (!is_alive(seen->code) || offset >= 2 * gs_load(uint64_t, seen->code, layout->size))
             continue; /* not complete, as it is for a moment when a function is entered */
         if (gs_code_version(layout, seen->code) == 0 && !content(seen->code, &its))
             return -1;
         remote.places[whole++] = (struct gs_place){
             .code = seen->code,
             .identity = gs_identity(layout, seen->code, seen->address, its),
-            .offset = seen->offset,
+            .offset = (uint32_t)offset,
         };
     }
     return whole;

@@ -217,7 +217,7 @@ static bool find_holders(void)
 bool gs_sampler_prepare(char *message, size_t size)
 {
     message[0] = '\0';
-    if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire))
+    if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_gil_count() == 0)
         return false;
     if (!gs_remote_allowed())
         snprintf(message, size, "process_vm_readv is not permitted here (%s)", strerror(errno));

@@ -80,6 +80,7 @@ struct gs_run {
     _Atomic uint32_t number; /* counts recordings, also over forks: a stream of an older one is not written to */
     bool follow_forks;
     bool was_recording; /* at the fork, for the child */
+    bool without_gil;   /* this interpreter has none, so far */
     _Atomic int failure; /* errno that ended recording early */
 };
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def read_samples(directory: Path, *, pid: int, problems: Problems) -> Table:
         They are not what a recorder writes; not when salvaging: then those from there on are left out.
     """
     path = directory / SAMPLES_FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return np.empty(0, SAMPLE_RECORD)
     packets = read_packets(path, stream_class=STREAM_SAMPLES, pid=pid, problems=problems)
     found: list[Table] = []

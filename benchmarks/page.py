@@ -4,8 +4,8 @@
 
 Needs node, Chromium and `npm ci`. The trace has eight threads that take the GIL in turn; its page is opened
 in a headless Chromium without a GPU, at 1400 x 1000 pixels, in rounds. A first picture is there when the
-lanes are drawn from exact shares; zooming goes from the whole trace into a few microseconds and out again, a frame
-a step: the time from the start of a frame to its picture. Prints rows for benchmarks/RESULTS.md.
+lanes are drawn from exact shares. Zooming goes from the whole trace into a few microseconds and out again, a
+frame a step: the time from the start of a frame to its picture. Prints rows for benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations

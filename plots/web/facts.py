@@ -91,7 +91,8 @@ def _state(of: style.StateStyle) -> dict[str, Any]:
         "name": of.state.name.lower(),
         "label": of.label,
         "colour": [of.colour, style.DARK.get(of.colour, of.colour)],
-        "hatch": None if of.hatch is None else [of.hatch, style.DARK.get(of.hatch, of.hatch)],
+        "hatch": of.hatch[:1],
+        "ink": [of.ink, style.DARK.get(of.ink, of.ink)],
         "height": of.height,
         "rare": of.rare,
     }

@@ -87,7 +87,7 @@ static void begin_events(void)
         return;
     /* This thread holds its GIL: the one it took last. */
     struct gs_gil *gil = gs_self.last;
-    if (gil == NULL || atomic_load(&gil->mutex) == NULL)
+    if (atomic_load(&gil->mutex) == NULL)
         gil = &gs_gils[0];
     atomic_store(&gil->holder, &gs_self);
     gs_stream_write(stream, now, gs_gil_acquired, gil->number, 0);

@@ -67,9 +67,12 @@ class Page {
           const key = make('i', { 'aria-hidden': 'true' });
           const colour = state.colour[theme];
           key.style.height = `${Math.max(2, 16 * state.height)}px`;
-          key.style.background = state.hatch
-            ? `repeating-linear-gradient(135deg, ${colour} 0 4px, ${state.hatch[theme]} 4px 6px)`
-            : colour;
+          const ink = state.ink[theme];
+          key.style.background = colour;
+          if (state.hatch === '.') key.style.background = `radial-gradient(${ink} 30%, ${colour} 32%) 0 0 / 6px 5.3px`;
+          else if (state.hatch) {
+            key.style.background = `repeating-linear-gradient(135deg, ${colour} 0 4px, ${ink} 4px 6px)`;
+          }
           return make('li', {}, make('span', { class: 'key' }, key), state.label);
         }),
     );
@@ -99,7 +102,7 @@ class Page {
       this.picture.stale = true;
       this.ask();
     });
-    window.addEventListener('hashchange', () => this.view.follow(window.location.hash));
+    window.addEventListener('hashchange', () => this.follow());
     window.addEventListener('keydown', (event) => this.key(event));
     this.lanes.addEventListener('wheel', (event) => this.wheel(event), { passive: false });
     this.pointers();
@@ -204,11 +207,26 @@ class Page {
       const step = width / 1000;
       get('where', HTMLElement).textContent =
         `${time(from, step)} – ${time(to, step)} (${duration(width)})`;
-      window.clearTimeout(this.linking);
-      this.linking = window.setTimeout(() => history.replaceState(null, '', this.view.fragment), 200);
+      this.link();
     }
     this.picture.over();
     performance.measure('gilscope-frame', { start: begin, end: performance.now() });
+  }
+
+  /** Put what is seen into the address, when it has come to rest. */
+  link() {
+    window.clearTimeout(this.linking);
+    this.linking = window.setTimeout(() => {
+      if (window.location.hash !== this.linked) return; // somebody has just put another one there
+      history.replaceState(null, '', this.view.fragment);
+      this.linked = window.location.hash;
+    }, 200);
+  }
+
+  /** Go where the address says. */
+  follow() {
+    this.linked = window.location.hash;
+    this.view.follow(this.linked);
   }
 
   /** @param {number} factor @param {number} [at] */
@@ -405,7 +423,7 @@ class Page {
       return mine === this.counted;
     });
     if (mine === this.counted) this.panels.showSpan(amount);
-    this.linking = window.setTimeout(() => history.replaceState(null, '', this.view.fragment), 200);
+    this.link();
   }
 
   /** @param {number} place */
@@ -464,6 +482,7 @@ class Page {
   }
 
   linking = 0;
+  linked = window.location.hash;
 }
 
 async function start() {
@@ -477,7 +496,7 @@ async function start() {
   const [index, bins] = parts(await inflate(decode64(text('shares'))));
   const page = new Page(facts, new Store(facts, index, bins));
   page.resized();
-  page.view.follow(window.location.hash);
+  page.follow();
   const large = facts.lanes.some((lane) => lane.bins > 0);
   const rest = async () => {
     page.complete(await inflate(decode64(text('intervals'))));

@@ -4,7 +4,8 @@
 /**
  * @typedef {object} Ink
  * @property {number} colour as ImageData has it
- * @property {number} hatch the same; 0: none
+ * @property {number} hatch the same, of lines or dots over it; 0: none
+ * @property {boolean} dots
  * @property {number} height
  * @property {boolean} kept never lost: one pixel is left of it
  */
@@ -69,7 +70,7 @@ export function paintLane(pixels, stride, rows, top, height, columns, shares, in
     for (let row = 0, i = 0; row < until; row += 1) {
       while (i < count && levels[i] <= row + 1e-3) i += 1;
       if (i < count && levels[i] >= row + 1 - 1e-3) {
-        put(pixels, stride, rows, middle, x, row, inks[i].colour, inks[i].hatch);
+        put(pixels, stride, rows, middle, x, row, inks[i].colour, inks[i].hatch, inks[i].dots);
         continue;
       }
       let colour = ground;
@@ -81,9 +82,9 @@ export function paintLane(pixels, stride, rows, top, height, columns, shares, in
         colour = reached > row ? mixed(colour, inks[j].colour, (to - reached) / (to - row)) : inks[j].colour;
         reached = to;
       }
-      put(pixels, stride, rows, middle, x, row, mixed(ground, colour, reached - row), 0);
+      put(pixels, stride, rows, middle, x, row, mixed(ground, colour, reached - row), 0, false);
     }
-    if (lost >= 0) put(pixels, stride, rows, middle, x, 0, inks[lost].colour, 0);
+    if (lost >= 0) put(pixels, stride, rows, middle, x, 0, inks[lost].colour, 0, false);
     if (shares[count * columns + x] > 0.5 && x % 4 < 2) {
       const y = Math.floor(middle);
       if (y >= 0 && y < rows) pixels[y * stride + x] = unknown;
@@ -100,12 +101,24 @@ export function paintLane(pixels, stride, rows, top, height, columns, shares, in
  * @param {number} away
  * @param {number} colour
  * @param {number} hatch
+ * @param {boolean} dots
  */
-function put(pixels, stride, rows, middle, x, away, colour, hatch) {
+function put(pixels, stride, rows, middle, x, away, colour, hatch, dots) {
   const up = middle - 1 - away;
   const down = middle + away;
-  if (up >= 0 && up < rows) pixels[up * stride + x] = hatch && ((x + up) & 7) < 2 ? hatch : colour;
-  if (down >= 0 && down < rows) pixels[down * stride + x] = hatch && ((x + down) & 7) < 2 ? hatch : colour;
+  if (up >= 0 && up < rows) pixels[up * stride + x] = hatch && inked(x, up, dots) ? hatch : colour;
+  if (down >= 0 && down < rows) pixels[down * stride + x] = hatch && inked(x, down, dots) ? hatch : colour;
+}
+
+/**
+ * Whether a pixel is on one of the diagonal lines, or dots.
+ * @param {number} x
+ * @param {number} y
+ * @param {boolean} dots
+ */
+function inked(x, y, dots) {
+  if (!dots) return ((x + y) & 7) < 2;
+  return (y & 3) < 2 && ((x + (y & 4)) & 7) < 2;
 }
 
 /**

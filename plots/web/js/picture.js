@@ -143,7 +143,8 @@ export class Picture {
     const groups = facts.groups;
     const inks = facts.states.map((state) => ({
       colour: pixel(state.colour[theme]),
-      hatch: state.hatch ? pixel(state.hatch[theme]) : 0,
+      hatch: state.hatch ? pixel(state.ink[theme]) : 0,
+      dots: state.hatch === '.',
       height: state.height,
       kept: !groups.without.includes(state.number) || state.height > 0.5,
     }));

@@ -6,7 +6,9 @@ export interface StateFacts {
   name: string;
   label: string;
   colour: Colour;
-  hatch: Colour | null;
+  /** As matplotlib has it: "/" lines, "." dots, "" none; drawn in `ink`. */
+  hatch: string;
+  ink: Colour;
   height: number;
   rare: boolean;
 }

@@ -102,6 +102,7 @@ def test_pixels_are_the_exact_shares_at_three_zooms(scene: Scene, tmp_path: Path
     for start, end in windows:
         steps += [
             {"eval": f"void (location.hash = '#t={start}ns,{end}ns')"},
+            {"eval": "new Promise((done) => setTimeout(done, 50))"},
             {"focus": "#lanes"},
             {"eval": ink},
         ]

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 
-struct gs_gil gs_gils[GS_GILS];
+struct gs_gil gs_gils[GS_GILS], gs_no_gil;
 _Atomic uint32_t gs_gil_slots;
 static _Atomic uint32_t learned;
 
@@ -33,6 +33,8 @@ static struct gs_gil *learn(const struct gs_candidate *take)
         if (!atomic_compare_exchange_strong(&gil->switch_cond, &nothing, take->switch_cond))
             continue;
         gil->number = (uint16_t)number;
+        gil->acquired = (struct gs_event_head){gs_gil_acquired, gil->number};
+        gil->released = (struct gs_event_head){gs_gil_released, gil->number};
         atomic_store(&gil->switch_mutex, take->switch_mutex);
         atomic_store(&gil->holder, NULL);
         uint32_t slots = atomic_load(&gs_gil_slots);

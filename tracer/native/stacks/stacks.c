@@ -116,7 +116,7 @@ unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
     if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_stacks.is_finalizing())
         return 0;
     const char *thread_state = gs_stacks.thread_state();
-    if (thread_state == NULL || (gil != NULL && !belongs(&gs_stacks.layout, thread_state, gil)))
+    if (thread_state == NULL || (gil != &gs_no_gil && !belongs(&gs_stacks.layout, thread_state, gil)))
         return 0;
     return walk(&gs_stacks, thread_state, places);
 }
@@ -190,7 +190,7 @@ static bool find(struct gs_stacks *stacks, char *message, size_t size)
         snprintf(message, size, "this build's frames do not look like its version's");
         return false;
     }
-    if (gs_self.last != NULL && !belongs(&stacks->layout, thread_state, gs_self.last)) {
+    if (gs_self.last != &gs_no_gil && !belongs(&stacks->layout, thread_state, gs_self.last)) {
         snprintf(message, size, "this build's interpreter does not look like its version's");
         return false;
     }

@@ -37,6 +37,7 @@ from .columns import Columns, SideColumns, make_side
 from .cpu_states import Merged, States, cpu_interval_table, cpu_time, merge, split, state_table, without_cpus
 from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_at, holds_of
 from .intervals import Intervals, interval_table, make_intervals
+from .lock_states import with_lock_waits
 from .locks import LockTables, lock_tables, pause_table, spin_table
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .retries import retry_table
@@ -137,10 +138,12 @@ class Trace:
 
     @cached_property
     def states_by_column(self) -> States:
-        """The intervals in all states; in those of the GIL alone without the scheduler."""
+        """The intervals in all states that are known: by the scheduler, and by the waits for locks."""
         if self._merged is None or self.stretches is None:
-            return without_cpus(self.intervals_by_column)
-        return split(self.intervals_by_column, self.stretches, self._merged, self.columns.end)
+            states = without_cpus(self.intervals_by_column)
+        else:
+            states = split(self.intervals_by_column, self.stretches, self._merged, self.columns.end)
+        return with_lock_waits(states, self.lock_waits)
 
     @cached_property
     def stretches(self) -> Stretches | None:
@@ -172,10 +175,10 @@ class Trace:
     def intervals(self) -> Table:
         """The INTERVAL table: shape (intervals,), sorted by (thread, start); a thread's tile its life.
 
-        With OS scheduling in all states: a hold then is as many intervals as it had stretches on a CPU and
-        off it. `gil_intervals` has it in one piece.
+        In all states that are known: with OS scheduling a hold is as many intervals as it had stretches on a
+        CPU and off it. `gil_intervals` has it in one piece.
         """
-        if self.scheduling is None:
+        if self.scheduling is None and not len(self.lock_waits):
             return self.gil_intervals
         return state_table(self.gil_intervals, self.states_by_column)
 

@@ -10,6 +10,7 @@
 #include "locks/locks.h"
 #include "stream/session.h"
 #include "elf/symbols.h"
+#include "stacks/stacks.h"
 
 /* Before 3.2: another kind of GIL, which is not even made before the first thread is. */
 static bool has_old_gil(void)
@@ -71,7 +72,11 @@ int gs_install(char *message, size_t size)
 int gs_install_without_gil(char *message, size_t size)
 {
     int result = gs_state() == GS_OFF ? put_in(message, size) : GS_OK;
-    gs_run.without_gil = result == GS_OK && gs_gil_count() == 0;
+    if (result == GS_OK && gs_gil_count() == 0 && (result = gs_stacks_find(message, size)) == GS_OK) {
+        gs_gil_area = gs_stack_gil();
+        gs_gil_area_end = gs_gil_area + GS_GIL_SIZE;
+        gs_run.without_gil = true;
+    }
     return result;
 }
 

@@ -17,6 +17,7 @@
 #define NEAR 4096             /* a semaphore on the caller's stack is no farther above the hook's frame */
 #define PATIENCE UINT64_C(2000000000) /* ns; a machine may be busy */
 #define SHORT_WAIT 100                /* us */
+#define MOST_HEAD 64                  /* bytes of an object before its members */
 
 struct gs_lock_places gs_lock_places;
 
@@ -122,64 +123,38 @@ static bool learn_parking(void)
     return seen;
 }
 
-/* A critical section of an object, contended by a thread that is attached, as all are that enter one. */
-struct section {
-    void *object;
-    int (*ensure)(void);
-    void (*leave)(int);
-    void (*begin)(void *, void *);
-    void (*end)(void *);
-};
-
-static void *enter_section(void *argument)
-{
-    struct section *section = argument;
-    void *room[8] = {NULL};
-    int state = section->ensure();
-    section->begin(room, section->object);
-    section->end(room);
-    section->leave(state);
-    return NULL;
-}
-
-static bool learn_mutex_of_object(void)
+/* A critical section of an object takes its mutex: a byte of its head changes, and changes back. */
+static void learn_mutex_of_object(uint32_t head)
 {
     void *(*make)(long) = (void *(*)(long))gs_symbol("PyList_New");
     void (*drop)(void *) = (void (*)(void *))gs_symbol("Py_DecRef");
-    void *(*detach)(void) = (void *(*)(void))gs_symbol("PyEval_SaveThread");
-    void (*attach)(void *) = (void (*)(void *))gs_symbol("PyEval_RestoreThread");
-    struct section section = {NULL, (int (*)(void))gs_symbol("PyGILState_Ensure"),
-                              (void (*)(int))gs_symbol("PyGILState_Release"),
-                              (void (*)(void *, void *))gs_symbol("PyCriticalSection_Begin"),
-                              (void (*)(void *))gs_symbol("PyCriticalSection_End")};
-    if (make == NULL || drop == NULL || detach == NULL || attach == NULL || section.ensure == NULL ||
-        section.leave == NULL || section.begin == NULL || section.end == NULL)
-        return false;
-    if ((section.object = make(0)) == NULL)
-        return false;
-    void *room[8] = {NULL};
-    pthread_t other;
-    want(section.object, 64);
-    section.begin(room, section.object);
-    bool made = pthread_create(&other, NULL, enter_section, &section) == 0;
-    bool seen = made && until(parked);
-    section.end(room);
-    if (made) { /* detached: the other may have to stop the world, or be stopped, to end */
-        void *state = detach();
-        pthread_join(other, NULL);
-        attach(state);
-    }
-    if (seen)
-        gs_lock_places.mutex = (uint32_t)(atomic_load(&seen_address) - (uintptr_t)section.object);
-    drop(section.object);
-    return seen;
+    void (*enter)(void *, void *) = (void (*)(void *, void *))gs_symbol("PyCriticalSection_Begin");
+    void (*leave)(void *) = (void (*)(void *))gs_symbol("PyCriticalSection_End");
+    char *object = make != NULL && drop != NULL && enter != NULL && leave != NULL ? make(0) : NULL;
+    char free[MOST_HEAD], held[MOST_HEAD];
+    void *section[8] = {NULL};
+    uint32_t found = 0, changed = 0;
+    if (object == NULL || head > MOST_HEAD)
+        return;
+    memcpy(free, object, head);
+    enter(section, object);
+    memcpy(held, object, head);
+    leave(section);
+    for (uint32_t i = 0; i < head; i++)
+        if (free[i] != held[i]) {
+            changed++;
+            found = i;
+        }
+    if (changed == 1 && free[found] == 0 && object[found] == 0)
+        gs_lock_places.mutex = found;
+    drop(object);
 }
 
-bool gs_learn_locks(bool free_threaded, char *message, uint64_t size)
+bool gs_learn_locks(uint32_t head, char *message, uint64_t size)
 {
     bool lock = learn_lock(), seen = learn_parking() || lock;
-    if (free_threaded && gs_lock_places.distance != 0)
-        learn_mutex_of_object();
+    if (head != 0)
+        learn_mutex_of_object(head);
     atomic_store(&wanted, 0);
     if (!seen)
         snprintf(message, size, "a wait for a lock of our own could not be seen");

@@ -17,8 +17,8 @@ extern struct gs_lock_places gs_lock_places;
 /* A wait that the hooks saw while the self-test goes on. frame: the hook's. */
 void gs_learn_wait(const void *semaphore, const char *frame);
 
-/* Contend locks of our own, with the hooks in and the state GS_LEARNING; the caller has the GIL, or is attached.
- * False: message says what was not seen. */
-bool gs_learn_locks(bool free_threaded, char *message, uint64_t size);
+/* Contend locks of our own, with the hooks in and the state GS_LEARNING; the caller has the GIL, or is attached. head: the
+ * size of an object without members, 0: objects have no mutex. False: message says what was not seen. */
+bool gs_learn_locks(uint32_t head, char *message, uint64_t size);
 
 #endif

@@ -42,5 +42,5 @@ bool gs_locks_learn(char *message, size_t size)
     gs_identity_runtime = (uintptr_t)gs_symbol("_PyRuntime");
     atomic_store(&gs_identity_names, names);
     atomic_store(&gs_locks_spin, free_threaded);
-    return gs_learn_locks(free_threaded, message, size);
+    return gs_learn_locks(free_threaded ? gs_stacks.layout.head : 0, message, size);
 }

@@ -20,14 +20,7 @@
 #include "elf/symbols.h"
 #include "base/text.h"
 
-<<<<<<< HEAD
 #define MOST_STEPS 1024 /* frames and what lies between them: no endless chain */
-#define GIL_SIZE 1024u  /* M lies within so many bytes of the interpreter's GIL */
-=======
-#define MOST_STEPS 1024      /* frames and what lies between them: no endless chain */
-#define FIRST_INTERNAL 3     /* owners from here on: no Python function, but where C calls into Python */
-#define LOWEST_ADDRESS 4096u /* no object lies below: tagged values do */
->>>>>>> main
 
 struct gs_stacks gs_stacks;
 

@@ -132,7 +132,7 @@ static void forked_or_gone(struct gs_lane *lane, const struct gs_record *record)
                            .ppid = ids[1],
                            .tid = ids[2],
                            .ptid = ids[3]};
-    if (gone && (!lane->known || lane->running == news.tid))
+    if (gone && !is_left_out(lane->of, news.tid) && (!lane->known || lane->running == news.tid))
         leave(lane, record->time, gs_sched_out, news.tid);
     gs_tasks_tell(&news);
 }
@@ -160,8 +160,8 @@ static bool is_wanted(struct gs_lanes *lanes, const struct gs_record *record)
     }
     if (tid == lanes->not_of[0] || tid == lanes->not_of[1])
         return false;
-    if (is_left_out(lanes, tid)) {
-        if (record->type == PERF_RECORD_EXIT)
+    if (is_left_out(lanes, tid)) { /* also after its exit, until another thread gets its number */
+        if (record->type == PERF_RECORD_FORK)
             gs_lanes_leave_out(lanes, tid, false);
         return record->type == PERF_RECORD_EXIT || record->type == PERF_RECORD_FORK;
     }

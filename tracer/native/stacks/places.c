@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "base/known.h"
 #include "stream/names.h"
-#include "gil/note.h"
+#include "stream/run.h"
 #include "stacks/pytext.h"
 #include "base/text.h"
 
@@ -128,7 +128,7 @@ static __attribute__((noinline)) uint32_t write_unknown(const struct gs_place *p
 {
     uint32_t number = 0;
     int cancel = gs_slow_begin();
-    if (gs_names_take_turn(true)) {
+    if (gs_turn_take(true)) {
         unsigned unknown = 0;
         /* In the meantime another thread may have written it, and recording may have begun anew. */
         bool ours = wish->epoch != 0 && wish->epoch == gs_epoch();
@@ -137,7 +137,7 @@ static __attribute__((noinline)) uint32_t write_unknown(const struct gs_place *p
         while (ours && unknown-- > 0)
             if ((number = write_frame(&places[unknown], keys[unknown], number, wish)) == 0)
                 break;
-        gs_names_end_turn();
+        gs_turn_end();
     }
     gs_slow_end(cancel);
     return number;
@@ -150,7 +150,7 @@ static uint32_t number_of(const struct gs_place *places, unsigned count, const s
     for (unsigned i = count; i-- > 0;)
         keys[i] = key = gs_mix(key ^ places[i].identity, places[i].offset);
     uint32_t number = gs_known_find(key);
-    return likely(number != 0) ? number : write_unknown(places, keys, count, wish);
+    return gs_likely(number != 0) ? number : write_unknown(places, keys, count, wish);
 }
 
 uint32_t gs_places_number(const struct gs_place *places, unsigned count)

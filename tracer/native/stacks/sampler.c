@@ -17,7 +17,8 @@
 #include "gil/gil.h"
 #include "stacks/remote.h"
 #include "stream/packet.h"
-#include "stream/session.h"
+#include "stream/room.h"
+#include "stream/run.h"
 #include "stream/stream.h"
 
 #define MS UINT64_C(1000000)
@@ -40,9 +41,10 @@ struct mark {
 };
 
 static struct {
-    char *room; /* address space of two packets, used in turn */
+    struct gs_room room;
     struct gs_packet_header *packet;
-    uint64_t size, last;
+    bool full; /* there is no further packet to be had */
+    uint64_t last;
     uint32_t used, epoch;
     uint32_t holder_before; /* bytes from where a GIL says who had it last to its M */
     uint64_t drawn;                    /* of the random numbers */
@@ -91,15 +93,15 @@ static bool make_room(uint64_t now)
     char path[PATH_MAX];
     if (sampler.packet != NULL && sampler.used + sizeof(struct gs_sample_event) <= GS_PACKET_SIZE)
         return true;
-    if (sampler.room == NULL && (sampler.room = gs_packet_reserve(2)) == NULL)
+    struct gs_packet_header *next = NULL;
+    if (!sampler.full && gs_run_path(path, sizeof path, "samples", -1))
+        next = gs_room_next(&sampler.room, path, GS_STREAM_SAMPLES);
+    sampler.full = next == NULL; /* if that is for all, they find out for themselves */
+    if (next == NULL)
         return false;
-    char *place = sampler.room + (sampler.size / GS_PACKET_SIZE % 2) * GS_PACKET_SIZE;
-    if (!gs_session_path(path, sizeof path, "samples", -1) ||
-        !gs_packet_append(path, &sampler.size, place, GS_STREAM_SAMPLES))
-        return false;
-    sampler.packet = (struct gs_packet_header *)place;
+    sampler.packet = next;
     sampler.used = GS_HEADER_SIZE;
-    gs_packet_open(sampler.packet, now, 0, 0);
+    gs_packet_open(next, now, 0, 0);
     return true;
 }
 
@@ -230,9 +232,23 @@ bool gs_sampler_prepare(char *message, size_t size)
 
 void gs_sampler_begin(void)
 {
+    gs_room_close(&sampler.room);
     sampler.packet = NULL;
-    sampler.size = sampler.last = 0;
+    sampler.full = false;
+    sampler.last = 0;
     sampler.epoch = 0;
     sampler.awaited_at = sampler.active_at = 0;
     sampler.drawn = gs_now() | 1;
+}
+
+void gs_sampler_forget(void)
+{
+    sampler.room = (struct gs_room){.now = {.memory = NULL}};
+}
+
+void gs_sampler_trim(void)
+{
+    char path[PATH_MAX];
+    if (sampler.packet != NULL && gs_run_path(path, sizeof path, "samples", -1))
+        gs_room_trim(&sampler.room, path);
 }

@@ -10,5 +10,7 @@
 bool gs_sampler_prepare(char *message, size_t size);
 
 void gs_sampler_begin(void); /* a new recording, or a forked child: a new file. No helper runs. */
+void gs_sampler_forget(void); /* in a forked child: what is mapped is the parent's */
+void gs_sampler_trim(void);   /* after a recording */
 
 #endif

@@ -13,16 +13,14 @@
 
 #include "gil/gil.h"
 #include "gilscope.h"
-#include "base/hash.h"
 #include "base/known.h"
+#include "stacks/identity.h"
 #include "stacks/places.h"
 #include "stacks/pytext.h"
 #include "elf/symbols.h"
 #include "base/text.h"
 
-#define MOST_STEPS 1024      /* frames and what lies between them: no endless chain */
-#define FIRST_INTERNAL 3     /* owners from here on: no Python function, but where C calls into Python */
-#define LOWEST_ADDRESS 4096u /* no object lies below: tagged values do */
+#define MOST_STEPS 1024 /* frames and what lies between them: no endless chain */
 
 struct gs_stacks gs_stacks;
 
@@ -33,50 +31,31 @@ struct file_memo {
     uint64_t hash;
 };
 
-static uint64_t text_hash(const struct gs_layout *layout, const char *object)
-{
-    struct gs_pytext text = gs_pytext(layout, object);
-    return text.characters != NULL ? gs_hash(text.characters, text.length * text.kind) : 0;
-}
-
-/* Of a function: interned, so Python has its hash already. */
-static uint64_t name_hash(const struct gs_layout *layout, const char *object)
-{
-    uint64_t known = layout->text_hash != 0 ? gs_load(uint64_t, object, layout->text_hash) : UINT64_MAX;
-    return known != UINT64_MAX ? known : text_hash(layout, object);
-}
-
 static uint64_t content(const struct gs_layout *layout, const char *code, struct file_memo *memo)
 {
     const char *file = gs_load(const char *, code, layout->file);
     const char *lines = gs_load(const char *, code, layout->line_table);
     if (file != memo->file)
-        *memo = (struct file_memo){file, text_hash(layout, file)};
-    uint64_t name = name_hash(layout, gs_load(const char *, code, layout->name));
-    uint64_t table = gs_hash_ends(lines + layout->bytes, gs_load(uint64_t, lines, layout->size));
-    return gs_mix(name ^ table, memo->hash);
+        *memo = (struct file_memo){file, gs_text_hash(layout, file)};
+    uint64_t name = gs_name_hash(layout, gs_load(const char *, code, layout->name));
+    return gs_content(name, gs_hash_ends(lines + layout->bytes, gs_load(uint64_t, lines, layout->size)), memo->hash);
 }
 
-static uint64_t identity(const struct gs_layout *layout, const char *code, uint64_t size, struct file_memo *memo)
+static uint64_t identity(const struct gs_layout *layout, const char *code, struct file_memo *memo)
 {
-    uint64_t version = layout->version != 0 ? gs_load(uint32_t, code, layout->version) : 0;
-    uint64_t parts = gs_load(uint64_t, code, layout->file) ^ gs_rotate(gs_load(uint64_t, code, layout->name), 20) ^
-                     gs_rotate(gs_load(uint64_t, code, layout->line_table), 40);
-    if (version == 0) /* also when there were 2^32 of them */
-        parts ^= content(layout, code, memo);
-    return gs_mix(gs_mix((uint64_t)(uintptr_t)code ^ gs_rotate(size, 48), parts),
-                  version << 32 ^ gs_load(uint32_t, code, layout->first_line));
+    uint64_t its = gs_code_version(layout, code) == 0 ? content(layout, code, memo) : 0;
+    return gs_identity(layout, code, (uintptr_t)code, its);
 }
 
 /* What a frame runs, or NULL if that is no code object that lives. */
 static const char *code_of(const struct gs_stacks *stacks, const char *frame)
 {
     const struct gs_layout *layout = &stacks->layout;
-    if (gs_load(uint8_t, frame, layout->owner) >= FIRST_INTERNAL)
+    if (gs_load(uint8_t, frame, layout->owner) >= GS_FIRST_INTERNAL)
         return NULL;
     uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3; /* the tag of 3.14 */
     const char *code = (const char *)executable;
-    if (executable < LOWEST_ADDRESS || gs_load(const void *, code, layout->type) != stacks->code_type ||
+    if (executable < GS_LOWEST_ADDRESS || gs_load(const void *, code, layout->type) != stacks->code_type ||
         (!layout->free_threaded && gs_load(uint32_t, code, 0) == 0)) /* its reference count: it is being freed */
         return NULL;
     return code;
@@ -114,7 +93,7 @@ static unsigned walk(const struct gs_stacks *stacks, const char *thread_state, s
             uint64_t size = gs_load(uint64_t, code, layout->size);
             uint64_t offset = gs_load(uint64_t, frame, layout->instruction) - instructions_of(layout, frame, code);
             if (offset < 2 * size) /* else the frame is not complete */
-                places[count++] = (struct gs_place){frame, code, identity(layout, code, size, &memo), (uint32_t)offset};
+                places[count++] = (struct gs_place){frame, code, identity(layout, code, &memo), (uint32_t)offset};
         }
         frame = gs_load(const char *, frame, layout->previous);
     }
@@ -190,7 +169,7 @@ bool gs_is_memory(const void *address)
 {
     int saved = errno;
     uintptr_t at = (uintptr_t)address & ~(uintptr_t)7;
-    bool there = at >= LOWEST_ADDRESS &&
+    bool there = at >= GS_LOWEST_ADDRESS &&
                  !(syscall(SYS_rt_sigprocmask, ~0, (void *)at, NULL, 8) != 0 && errno == EFAULT);
     errno = saved;
     return there;
@@ -216,7 +195,7 @@ static bool can_be_walked(const struct gs_stacks *stacks, const char *thread_sta
         if (steps == MOST_STEPS || !is_memory_at(frame, layout->owner) || !is_memory_at(frame, layout->instruction))
             return false;
         uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3;
-        if (executable >= LOWEST_ADDRESS && !is_memory_at((const char *)executable, layout->type))
+        if (executable >= GS_LOWEST_ADDRESS && !is_memory_at((const char *)executable, layout->type))
             return false;
         const char *code = code_of(stacks, frame);
         const uint32_t objects[] = {layout->file, layout->name, layout->line_table};

@@ -10,6 +10,8 @@
 
 struct gs_gil;
 
+#define GS_FIRST_INTERNAL 3     /* owners from here on: no Python function, but where C calls into Python */
+#define GS_LOWEST_ADDRESS 4096u /* no object lies below: tagged values do */
 #define GS_STACK_DEPTH 64u /* frames of a stack that are recorded, the innermost */
 
 /* One frame: where it is in which code object. */

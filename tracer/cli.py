@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 _COMMANDS: Final = {
+    "attach": "tracer.attach",
+    "detach": "tracer.detach",
     "dump": "analysis.commands.dump",
     "pack": "analysis.commands.pack:pack_main",
     "releases": "tracer.releases.command",

@@ -103,6 +103,7 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> 
         scheduling=scheduling,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
         stacks=join_frames([process.frames for process in processes]),
+        sampled=tuple(process.samples for process in processes),
         side=make_side(runs),
         lock_names=join_locks([process.locks for process in processes]),
     )
@@ -128,7 +129,8 @@ def _process_directories(path: Path, problems: Problems) -> list[Path]:
     try:
         entries = sorted(path.iterdir())
     except OSError as error:
-        raise TraceFormatError(path, error.strerror or str(error), "a trace directory, or one packed into a file") from None
+        found = error.strerror or str(error)
+        raise TraceFormatError(path, found, "a trace directory, or one in a file") from None
     found = []
     for entry in entries:
         if _PROCESS_DIRECTORY.fullmatch(entry.name):

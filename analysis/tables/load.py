@@ -129,8 +129,8 @@ def _process_directories(path: Path, problems: Problems) -> list[Path]:
     try:
         entries = sorted(path.iterdir())
     except OSError as error:
-        found = error.strerror or str(error)
-        raise TraceFormatError(path, found, "a trace directory, or one in a file") from None
+        reason = error.strerror or str(error)
+        raise TraceFormatError(path, reason, "a trace directory, or one in a file") from None
     found = []
     for entry in entries:
         if _PROCESS_DIRECTORY.fullmatch(entry.name):

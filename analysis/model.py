@@ -208,6 +208,16 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class GilEnabled:
+    """A module that can't do without a GIL was imported, and switched it on."""
+
+    time: int
+    tid: int
+    module: str
+    file: str
+
+
+@dataclass(frozen=True)
 class Process:
     """One recorded process."""
 
@@ -232,6 +242,8 @@ class Process:
     """ns to add to a time to get UTC since 1970."""
     environment: Mapping[str, Any] = field(repr=False)
     """Everything that the trace's metadata says of the process, also what this version doesn't know."""
+    gil_enabled: GilEnabled | None = None
+    """What switched the GIL on, of a process that began without one."""
 
     @property
     def version(self) -> tuple[int, int]:

@@ -93,6 +93,7 @@ class Name(IntEnum):
     CODE = 38  # ref: number of a code object; text: "<first line>\n<qualified name>\n<file>"
     CODE_LINES = 39  # ref: code; text: a piece of its co_linetable, in hexadecimal
     FRAME = 40  # ref: number of a frame; text: "<caller's frame or 0> <code> <instruction offset in bytes>"
+    GIL_MODULE = 46  # ref: tid of who imported it; text: "<module>\n<file>", that switched the GIL on
     LOCK = 45  # ref: number of a lock; text: see `reader.locks`
 
 

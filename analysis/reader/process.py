@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import TraceFormatError
-from ..model import Process
+from ..model import GilEnabled, Process
 from .format import Event, Name
 from .frames import ProcessFrames, read_frames
 from .locks import LockRecord, read_locks
@@ -58,6 +58,7 @@ class RecordedProcess:
     discarded: int
     frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
     locks: tuple[LockRecord, ...] = field(default=(), repr=False)
+    gil_enabled: GilEnabled | None = None
 
     def numbered(self, index: int) -> Process:
         """Return what the model says of a process."""
@@ -78,6 +79,7 @@ class RecordedProcess:
             discarded=self.discarded,
             utc_offset=metadata.utc_offset,
             environment=metadata.environment,
+            gil_enabled=self.gil_enabled,
         )
 
 
@@ -119,7 +121,14 @@ def read_process(
         names = Names(directory / "names", (), 0)
     streams = [stream for stream in streams if stream.first < stream.last]
     recorded = _assemble(directory, metadata, streams, names, store, read_frames(names, problems))
-    recorded = replace(recorded, locks=read_locks(names, problems))
+    enabled = next(names.of(Name.GIL_MODULE), None)
+    recorded = replace(
+        recorded,
+        locks=read_locks(names, problems),
+        gil_enabled=None
+        if enabled is None
+        else GilEnabled(enabled.time, enabled.ref, *enabled.text.partition("\n")[::2]),
+    )
     _check_complete(recorded, names, problems)
     return recorded
 

@@ -91,8 +91,13 @@ def begin(directory, core_path, children, wanted, subinterpreter):
 
     def name_thread(tid, name):
         # type: (int, str) -> None
+        if without_gil and tid == core.gs_thread_id():
+            core.gs_attach_thread()  # no take of a GIL would
         gs_name_thread(tid, name if isinstance(name, bytes) else name.encode("utf-8", "replace"))
 
+    without_gil = recording.runs_without_gil()
+    core.gs_thread_id.argtypes = []
+    core.gs_thread_id.restype = ctypes.c_uint32
     if subinterpreter:
         recording.follow_thread_names(name_thread)
         return ""
@@ -130,10 +135,10 @@ def begin(directory, core_path, children, wanted, subinterpreter):
     text = environment if isinstance(environment, bytes) else environment.encode("utf-8", "replace")
     if core.gs_start(path, text, children, message, len(message)) != 0:
         return said(message)
-    core.gs_thread_id.argtypes = []
-    core.gs_thread_id.restype = ctypes.c_uint32
     recording.stop_before_exit(stop)
     recording.follow_thread_names(name_thread, core.gs_thread_id)
+    core.gs_gil_enabled_by.argtypes = [ctypes.c_char_p]
+    recording.follow_gil(lambda text: core.gs_gil_enabled_by(text.encode("utf-8", "replace")))
     return ""
 
 

@@ -7,7 +7,7 @@
 struct gs_gil gs_gils[GS_GILS], gs_no_gil;
 _Atomic uint32_t gs_gil_slots;
 static _Atomic uint32_t learned;
-uintptr_t gs_gil_area, gs_gil_area_end;
+_Atomic bool gs_gil_off;
 
 struct gs_gil *gs_gil_of_switch_cond(void *cond)
 {
@@ -24,8 +24,7 @@ struct gs_gil *gs_gil_of_switch_cond(void *cond)
 static struct gs_gil *learn(const struct gs_candidate *take)
 {
     uint32_t number = atomic_load(&learned);
-    uintptr_t mutex = (uintptr_t)take->mutex;
-    if (gs_gil_area != 0 && (mutex < gs_gil_area || mutex >= gs_gil_area_end))
+    if (atomic_load_explicit(&gs_gil_off, memory_order_relaxed))
         return NULL;
     do {
         if (number >= UINT16_MAX)

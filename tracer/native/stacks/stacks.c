@@ -22,6 +22,7 @@
 
 #define MOST_STEPS 1024      /* frames and what lies between them: no endless chain */
 #define FIRST_INTERNAL 3     /* owners from here on: no Python function, but where C calls into Python */
+#define GIL_SIZE 1024u       /* M lies within so many bytes of the interpreter's GIL */
 #define LOWEST_ADDRESS 4096u /* no object lies below: tagged values do */
 
 struct gs_stacks gs_stacks;
@@ -128,16 +129,7 @@ static bool belongs(const struct gs_layout *layout, const char *thread_state, co
         return true;
     const char *interpreter = gs_load(const char *, thread_state, layout->interpreter);
     uintptr_t its = gs_load(uintptr_t, interpreter, layout->gil);
-    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GS_GIL_SIZE;
-}
-
-uintptr_t gs_stack_gil(void)
-{
-    const struct gs_layout *layout = &gs_stacks.layout;
-    const char *thread_state = gs_stacks.thread_state != NULL ? gs_stacks.thread_state() : NULL;
-    if (thread_state == NULL || layout->gil == 0)
-        return 0;
-    return gs_load(uintptr_t, gs_load(const char *, thread_state, layout->interpreter), layout->gil);
+    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GIL_SIZE;
 }
 
 unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)

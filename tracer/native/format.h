@@ -5,7 +5,8 @@
  *   2  a directory sched/ may be there: sched streams (class 2), records task and task_exit among its names.
  *   3  Python frames: records code, code_lines and frame; gil_acquired and gil_released may name one.
  *      gil_timeout says since when.
- *   4  Python's other locks: lock_* among the events of a gil stream, records lock among its names.
+ *   4  Python's other locks: lock_* among the events of a gil stream, records lock among its names,
+ *      thread_lost and gils_missed.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names. What the scheduler did with all of them is one more, sched/:
@@ -112,7 +113,9 @@ struct gs_name_record {
     X(46, gil_module)       /* ref: tid of who imported it; text: "<module>\n<file>", that switched the GIL on */ \
     X(45, lock)             /* ref: number from 1; text: "<kind>\n<address>\n<type>\n<offset> <size>" and, for the self of each of \
                                the innermost frames of who waited first, "\n<type> <address> <function>"; addresses are \
-                               hexadecimal; see locks/identity.c */
+                               hexadecimal; see locks/identity.c */ \
+    X(66, thread_lost)      /* ref: tid, or 0; it is recorded no further; text: "<errno> <what could not be had>" */ \
+    X(67, gils_missed)      /* ref: takes of GILs that there was no room for, so far; no text */
 
 /* X(id, name): the events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss
  * ends an in otherwise. */

@@ -29,6 +29,7 @@ _LABEL, _BAR, _FIGURES, _GAP = 2.75, 1.6, 1.15, 0.3
 
 _COLUMN: Final = _LABEL + _BAR + _FIGURES + _GAP
 _ROWS_IN_A_COLUMN: Final = 75
+_ROWS_IN_A_PICTURE: Final = 3 * _ROWS_IN_A_COLUMN
 _HEAD: Final = 0.75
 _MARGIN: Final = 0.25
 
@@ -56,6 +57,20 @@ def save(path: Path, sheets: Sequence[Sheet]) -> None:
         figure.savefig(path)
 
 
+def parts(sheets: Sequence[Sheet]) -> list[list[Sheet]]:
+    """Split libraries, in order, into as many pictures as it takes for each to be read."""
+    number = -(-sum(1 + len(of.calls) for of in sheets) // _ROWS_IN_A_PICTURE)
+    most = sum(1 + len(of.calls) for of in sheets) / max(number, 1)
+    found: list[list[Sheet]] = [[]]
+    rows = 0
+    for of in sheets:
+        if found[-1] and rows + (1 + len(of.calls)) / 2 > most * len(found):
+            found.append([])
+        found[-1].append(of)
+        rows += 1 + len(of.calls)
+    return found
+
+
 def _rows(of: Sheet) -> Iterator[Row]:
     """Yield a library's title, then its calls, those that hold most first."""
     versions = [f"{name} {version}" for name, version in of.versions.items() if version]
@@ -64,14 +79,17 @@ def _rows(of: Sheet) -> Iterator[Row]:
 
 
 def _columns(rows: list[Row]) -> Iterator[list[Row]]:
-    """Cut rows into columns of about the same height; a title never stands last."""
+    """Cut rows into columns of about the same height; no title stands last, each column has one."""
     number = max(1, -(-len(rows) // _ROWS_IN_A_COLUMN))
-    most = -(-len(rows) // number) + 1
+    most = -(-len(rows) // number) + 2
+    title = ""
     while rows:
-        cut = min(most, len(rows))
+        goes_on: list[Row] = [(f"{title} (goes on)", None)] if title and rows[0][1] is not None else []
+        cut = min(most - len(goes_on), len(rows))
         while 1 < cut < len(rows) and rows[cut - 1][1] is None:
             cut -= 1
-        yield rows[:cut]
+        title = next((name for name, figures in reversed(rows[:cut]) if figures is None), title)
+        yield goes_on + rows[:cut]
         rows = rows[cut:]
 
 
@@ -82,7 +100,7 @@ def _write_key(figure: Figure, wide: float, high: float) -> None:
     for colour, word in (
         (HOLD, "holds the GIL"),
         (NATIVE, "computes without it"),
-        (RELEASED, "sleeps without it"),
+        (RELEASED, "sleeps, or has other threads compute"),
     ):
         figure.add_artist(_patch(x / wide, y / high, 0.16 / wide, 0.11 / high, colour))
         figure.text((x + 0.22) / wide, y / high, word, fontsize=9, color=INK)

@@ -15,6 +15,9 @@ from .library import Library
 
 _HEADINGS: Final = ("call", "verdict", "with the GIL", "one call", "in one piece", "lets go", "without it")
 _WORTH_A_WORD: Final = 0.05
+_CLEARLY: Final = 0.3
+"""Shares that are this far apart are not the machine's."""
+
 _SHORT: Final = 100_000
 """ns: a piece that is shorter is nobody's concern."""
 
@@ -57,14 +60,11 @@ def write(path: Path, sheets: Sequence[Sheet], libraries: Sequence[Library]) -> 
         ("standard", "Python's standard library", standard),
     ):
         if part:
-            picture = path.with_name(f"{path.stem}-{name}.png")
-            figure.save(picture, part)
-            lines += [
-                "",
-                f"## {title}",
-                "",
-                f"![{title}: share of its time that each call holds the GIL]({picture.name})",
-            ]
+            lines += ["", f"## {title}"]
+            for number, shown_here in enumerate(figure.parts(part)):
+                picture = path.with_name(f"{path.stem}-{name}{f'-{number + 1}' if number else ''}.png")
+                figure.save(picture, shown_here)
+                lines += ["", f"![{title}: share of its time that each call holds the GIL]({picture.name})"]
             for of in part:
                 lines += ["", *_section(of, about[of.library])]
     lines += list(_changes(sheets, [library for library in libraries if library.standard], main))
@@ -190,8 +190,8 @@ def _changes(sheets: Sequence[Sheet], standard: Sequence[Library], main: str) ->
                 if key in by_key
             ]
             cells = [_in_short(figures) for figures in found]
-            known = [_kind(figures) for figures in found if figures is not None]
-            if len(set(known)) > 1 and "unsure" not in {kind[0] for kind in known}:
+            known = [figures for figures in found if figures is not None]
+            if len(known) > 1 and _differ(known):
                 rows.append((name, cells))
             elif len(known) > 1:
                 same += 1
@@ -209,8 +209,14 @@ def _changes(sheets: Sequence[Sheet], standard: Sequence[Library], main: str) ->
         yield f"| `{_plain(name)}` | " + " | ".join(cells) + " |"
 
 
-def _kind(figures: Mapping[str, Any]) -> tuple[Any, ...]:
-    return (figures["verdict"], figures.get("lets_go_from", 0))
+def _differ(known: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the size is another one, or the verdict, by more than runs of one Python differ."""
+    if len({figures["lets_go_from"] for figures in known if "lets_go_from" in figures}) > 1:
+        return True
+    if any(figures["verdict"] == "unsure" for figures in known):
+        return False
+    shares = [figures["held"] for figures in known]
+    return len({figures["verdict"] for figures in known}) > 1 and max(shares) - min(shares) > _CLEARLY
 
 
 def _in_short(figures: Mapping[str, Any] | None) -> str:

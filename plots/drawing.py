@@ -25,7 +25,8 @@ def draw_lanes(axes: Axes, view: View, rows: Plan) -> set[str]:
         origin,
         view.styles,
     )
-    parts |= {style.label for style in view.styles if style.rare and view.state_times[:, style.state].any()}
+    time = view.state_times.sum(axis=0)
+    parts |= {style.label for style in view.styles if style.rare and time[style.state] >= view.pixel}
     firsts = [(row, view.seen.rows(row.thread, 1)) for row in rows.lanes() if not view.is_exact(row.thread)]
     if lanes.draw_unknown(axes, polygons + firsts, origin, window.start, window.end):
         parts.add("unknown")

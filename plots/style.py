@@ -1,7 +1,8 @@
 """How a state looks: one table for every figure, and the style that figures are made in.
 
-A state is told by its height as well as by its colour, so that a figure reads in greyscale and without
-a legend: full holds the GIL, half waits for it, a thread of a line has nothing to do with it.
+A state is told by its height and its texture as well as by its colour, so that a figure reads in greyscale
+and without a legend: full has the GIL, half waits for it, a thread of a line has nothing to do with it;
+diagonal lines want a CPU, dots sleep. See `analysis.states`.
 """
 
 from __future__ import annotations
@@ -20,22 +21,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
-from analysis.model import State
+from analysis import states
+from analysis.states import Kind, State
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from analysis.tables.trace import Trace
 
-HOLD: Final = "#0072B2"
-WAIT: Final = "#D55E00"
-STALL: Final = "#BFE1F6"
-STALL_HATCH: Final = "#4C9ED9"
-STALL_TEXT: Final = "#2A86C8"
-NATIVE: Final = "#009E73"
-HATCH: Final = "////"
+HOLD: Final = states.HOLD
+WAIT: Final = states.WAIT
+NATIVE: Final = states.NATIVE
+STALL: Final = states.STALL
+RELEASED: Final = states.RELEASED
 DROP_REQUEST: Final = "#E69F00"
-RELEASED: Final = "#C4C4C4"
 UNKNOWN: Final = "#BDBDBD"
 INK: Final = "#222222"
 MUTED: Final = "#666666"
@@ -84,8 +83,13 @@ DARK: Final = {
     WAIT: "#F07C22",
     NATIVE: "#1DBE93",
     STALL: "#17405E",
-    STALL_HATCH: "#6DB8EE",
-    STALL_TEXT: "#6DB8EE",
+    states.STALL_INK: "#6DB8EE",
+    states.STALL_TEXT: "#6DB8EE",
+    states.SLEEP: "#33285C",
+    states.SLEEP_INK: "#B7A3F2",
+    states.READY: "#14483B",
+    states.READY_INK: "#4FD0AC",
+    states.READY_TEXT: "#4FD0AC",
     DROP_REQUEST: "#FFC24A",
     RELEASED: "#5D646C",
     UNKNOWN: "#70777F",
@@ -109,14 +113,15 @@ DARK: Final = {
 class StateStyle:
     """One state's look in a lane; `height` is the share of the lane's height that it fills.
 
-    `hatch` is the colour of diagonal lines over `colour`. Of a `rare` one the legend tells where it is drawn.
+    `hatch` is a pattern in `ink` over `colour`. Of a `rare` one the legend tells where it is drawn.
     """
 
     state: State
     label: str
     colour: str
     height: float
-    hatch: str | None = None
+    hatch: str = ""
+    ink: str = ""
     rare: bool = False
 
 
@@ -127,24 +132,19 @@ STATES: Final = (
 )
 """States drawn as areas, the most important first. UNKNOWN is a dotted line: `lanes.draw_unknown`."""
 
-FIVE_STATES: Final = (
-    StateStyle(State.RUNNING, "runs", HOLD, 1.0),
-    StateStyle(State.STALLED, "stalled: GIL, no CPU", STALL, 1.0, hatch=STALL_HATCH),
-    StateStyle(State.HOLDING, "has the GIL, CPU unknown", "#7FA9C9", 1.0, rare=True),
-    StateStyle(State.WAITING, "waits for the GIL", WAIT, 0.5),
-    StateStyle(State.NATIVE, "native: CPU, no GIL", NATIVE, 0.72),
-    StateStyle(State.BLOCKED, "blocked", RELEASED, 0.1),
-    StateStyle(State.RELEASED, "no GIL, CPU unknown", "#E2E2E2", 0.1, rare=True),
+
+def _styled(kind: Kind, label: str) -> StateStyle:
+    look = kind.look
+    return StateStyle(kind.state, label, look.colour, look.height, look.hatch, look.ink, kind.rare)
+
+
+CPU_STATES: Final = tuple(
+    _styled(kind, kind.label) for kind in states.STATES.values() if kind.state != State.UNKNOWN
 )
-"""The same with the OS scheduler: full has the GIL, hatched without a CPU; less than full computes without.
+"""The same with the OS scheduler: `analysis.states`."""
 
-What is left as HOLDING or RELEASED is where the scheduler's records don't say whether the thread had a CPU.
-"""
-
-WITHOUT_GIL: Final = (
-    StateStyle(State.NATIVE, "on a CPU", NATIVE, 0.72),
-    StateStyle(State.BLOCKED, "blocked", RELEASED, 0.1),
-    StateStyle(State.RELEASED, "CPU unknown", "#E2E2E2", 0.1, rare=True),
+WITHOUT_GIL: Final = tuple(
+    _styled(kind, kind.without_gil) for kind in states.STATES.values() if kind.without_gil
 )
 """What is left of them where no GIL was seen: any program, any interpreter."""
 
@@ -159,10 +159,10 @@ def style() -> Iterator[None]:
 
 
 def states_of(trace: Trace) -> tuple[StateStyle, ...]:
-    """Return the states that a trace's lanes are drawn in: three, or five with their CPUs."""
+    """Return the states that a trace's lanes are drawn in: three, or all with their CPUs."""
     if trace.scheduling is None:
         return STATES
-    return FIVE_STATES if trace.gils else WITHOUT_GIL
+    return CPU_STATES if trace.gils else WITHOUT_GIL
 
 
 def owner_colours(count: int) -> list[str]:

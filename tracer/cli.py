@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from analysis.destinations import json_text, say
 from tracer import directory, launcher
 from tracer.ahead import Ahead
+from tracer.broker import Broker
 from tracer.errors import GilscopeError, UsageError
 from tracer.options import Options, parse
 from tracer.sched import Scheduler
@@ -18,17 +22,22 @@ if TYPE_CHECKING:
     from analysis import Trace
 
 
+_COMMANDS: Final = {
+    "dump": "analysis.commands.dump",
+    "releases": "tracer.releases.command",
+    "top": "analysis.commands.top",
+}
+"""Words in place of a program, and the modules that take what follows them: `main(arguments)`."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status: the program's, or 2 for an error of our own."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        if arguments[:1] == ["dump"]:
-            return _dump(arguments[1:])
-        if arguments[:1] == ["releases"]:
-            from tracer.releases import command
-
-            return command.main(arguments[1:])
+        if arguments and arguments[0] in _COMMANDS:
+            return int(import_module(_COMMANDS[arguments[0]]).main(arguments[1:]))
         options = parse(arguments)
+        _check_limits(options)
         scheduler = Scheduler(
             options.trace, options.target.command, wanted=options.sched, children=options.children
         )
@@ -36,27 +45,32 @@ def main(arguments: list[str] | None = None) -> int:
     except GilscopeError as error:
         say(str(error))
         return 2
+    failed = False
     try:
-        _report(options, scheduler)
+        failed = _report(options, scheduler)
     except GilscopeError as error:
         say(str(error))
     except KeyboardInterrupt:
         say(f"interrupted; the trace is in {options.trace}")
-    return launcher.exit_like(status)
+    return 1 if failed and status == 0 else launcher.exit_like(status)
 
 
 def _record(options: Options, scheduler: Scheduler) -> int:
     if not launcher.CORE.exists():
         raise UsageError(f"the native core is not built: pip install . (or make build) makes {launcher.CORE}")
+    broker = Broker(options.trace)
+    launcher.check_place()
     directory.make(options.trace, force=options.force)
-    environment = launcher.target_environment(
-        options.trace,
-        switch_interval=options.switch_interval,
-        children=options.children,
-        stacks=options.stacks,
-    )
     try:
-        with Ahead(options.trace), scheduler:
+        with broker, Ahead(options.trace), scheduler:
+            environment = launcher.target_environment(
+                options.trace,
+                switch_interval=options.switch_interval,
+                children=options.children,
+                stacks=options.stacks,
+                locks=options.locks,
+                broker=broker.address,
+            )
             if scheduler.missing and not options.quiet:
                 say(f"no scheduler events: {scheduler.missing}")
             return launcher.run(options.target, environment)
@@ -65,14 +79,30 @@ def _record(options: Options, scheduler: Scheduler) -> int:
         raise
 
 
-def _report(options: Options, scheduler: Scheduler) -> None:
+def _check_limits(options: Options) -> None:
+    """Raise UsageError for what is no limit. In a process of its own: numpy stays out of this one."""
+    if not options.fail_if:
+        return
+    code = "import sys; from analysis.report.gate import parse; [parse(text) for text in sys.argv[1:]]"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *options.fail_if],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode:
+        raise UsageError(done.stderr.strip().rpartition("\n")[2].partition(": ")[2])
+
+
+def _report(options: Options, scheduler: Scheduler) -> bool:
+    """Say, draw and write what was recorded; returns whether a limit was not kept."""
     if not options.trace.is_dir():
         say(f"{options.trace} has vanished: there is nothing to analyse")
-        return
+        return bool(options.fail_if)
     if directory.is_empty(options.trace):
         options.trace.rmdir()
         say(f"nothing was recorded, so there is no {options.trace}")
-        return
+        return bool(options.fail_if)
     directory.trim(options.trace)
     if not options.target.called and not directory.process_directories(options.trace):
         say("no GIL was recorded, only what the scheduler saw")
@@ -96,10 +126,26 @@ def _report(options: Options, scheduler: Scheduler) -> None:
         _write_json(trace, options.json)
     if options.picture is not None:
         _draw(trace, options.picture)
+    if options.page is not None:
+        _write_page(trace, options.page)
     if not options.quiet:
-        say(f"trace {options.trace}" + (f", timeline {options.picture}" if options.picture else ""))
+        made = (("timeline", options.picture), ("page", options.page))
+        say(", ".join([f"trace {options.trace}", *(f"{what} {path}" for what, path in made if path)]))
         if alive := directory.running(options.trace):
             say(f"still running and recorded on: process {', '.join(map(str, alive))}")
+    return _fails(trace, options.fail_if)
+
+
+def _fails(trace: Trace, limits: Sequence[str]) -> bool:
+    """Say which limits are not kept; returns whether there are any."""
+    if not limits:
+        return False
+    import analysis
+
+    failures = analysis.check(trace, limits)
+    for failure in failures:
+        say(str(failure))
+    return bool(failures)
 
 
 def _summarise(trace: Trace) -> None:
@@ -132,14 +178,10 @@ def _draw(trace: Trace, path: Path) -> None:
         say(f"{path} can't be written: {error.strerror}")
 
 
-def _dump(arguments: list[str]) -> int:
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        raise UsageError("dump takes one trace: gilscope dump TRACE")
-    import analysis
-    from analysis.commands.dump import dump
+def _write_page(trace: Trace, path: Path) -> None:
+    import plots
 
     try:
-        dump(analysis.load(arguments[0]), sys.stdout)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader (head, less) has seen enough
-    return 0
+        plots.save_page(trace, path)
+    except OSError as error:
+        say(f"{path} can't be written: {error.strerror}")

@@ -17,7 +17,8 @@ from tracer.errors import UsageError
 from tracer.launcher import Target
 
 PICTURES = (".png", ".svg", ".pdf")
-_WITH_VALUE = ("-o", "--output", "--png", "--switch-interval", "--python")
+PAGES = (".html", ".htm")
+_WITH_VALUE = ("-o", "--output", "--png", "--html", "--switch-interval", "--python", "--fail-if")
 
 _DESCRIPTION = """\
 Run a Python program and record, exactly and for every thread, when it holds the GIL, waits for it and runs
@@ -40,13 +41,30 @@ class Options:
     target: Target
     trace: Path
     picture: Path | None
+    page: Path | None
     json: str | None
+    fail_if: tuple[str, ...]
     force: bool
     quiet: bool
     switch_interval: float | None
     children: bool
     sched: bool
     stacks: bool
+    locks: bool
+
+
+_HABITS = {
+    "-p": "attach PID",
+    "--pid": "attach PID",
+    "record": "a program without the word: gilscope script.py",
+    "--duration": "attach PID --for 10s",
+    "-d": "attach PID --for 10s",
+    "--rate": "nothing: every event is recorded",
+    "-r": "nothing: every event is recorded",
+    "-F": "nothing: every event is recorded",
+    "-g": "nothing: Python stacks are recorded unless --no-stacks",
+}
+"""What users of py-spy and perf write, and the word for it here."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,12 +85,20 @@ def _parser() -> _Parser:
     add("-o", "--output", metavar="DIR", help="the trace's directory (default: NAME.trace)")
     add("--png", metavar="FILE", help="the timeline, .png, .svg or .pdf (default: NAME.png beside the trace)")
     add("--no-png", action="store_true", help="draw no timeline")
+    add("--html", metavar="FILE", help="write a page too, to zoom and search in: one file, opened from disk")
     add(
         "--json",
         metavar="FILE",
         nargs="?",
         const="-",
         help="print the figures as JSON; --json=FILE: write them",
+    )
+    add(
+        "--fail-if",
+        action="append",
+        default=[],
+        metavar="LIMIT",
+        help="exit with status 1 if this is so, as in 'wait.p99 > 2ms'; give it again for more",
     )
     add("--force", action="store_true", help="replace an existing trace and timeline")
     add("-q", "--quiet", action="store_true", help="no summary; errors only")
@@ -82,6 +108,7 @@ def _parser() -> _Parser:
     add("--exec", action="store_true", help="the program is a command of any kind")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
+    add("--no-locks", action="store_true", help="leave out the waits for locks other than the GIL")
     add("--version", action="version", version=f"gilscope {VERSION}")
     return parser
 
@@ -108,6 +135,9 @@ def parse(arguments: list[str]) -> Options:
         If it can't be done as asked; nothing has been changed.
     """
     ours, program = split(arguments)
+    for word in [argument.partition("=")[0] for argument in ours] + program[:1]:
+        if word in _HABITS and not Path(word).exists():
+            raise UsageError(f"{word} is not a word of gilscope's: here it is {_HABITS[word]}")
     values = _parser().parse_args(ours)
     if values.no_png and values.png:
         raise UsageError("--png and --no-png exclude each other")
@@ -127,19 +157,27 @@ def parse(arguments: list[str]) -> Options:
         _check_file(picture, "--png", values.force)
         if picture.suffix.lower() not in PICTURES:
             raise UsageError(f"{picture}: a timeline is a .png, .svg or .pdf file")
+    page = None if values.html is None else Path(values.html)
+    if page is not None:
+        _check_file(page, "--html", values.force)
+        if page.suffix.lower() not in PAGES:
+            raise UsageError(f"{page}: a page is an .html file")
     if json not in (None, "-"):
         _check_file(Path(json), "--json", values.force)
     return Options(
         target=_command(program) if values.exec else _target(values.python, program),
         trace=trace,
         picture=picture,
+        page=page,
         json=json,
+        fail_if=tuple(values.fail_if),
         force=values.force,
         quiet=values.quiet,
         switch_interval=_switch_interval(values.switch_interval),
         children=not values.no_children,
         sched=not values.no_sched,
         stacks=not values.no_stacks,
+        locks=not values.no_locks,
     )
 
 

@@ -20,7 +20,7 @@ from ..errors import GilscopeError
 from ..tables.load import load
 from ..tables.trace import Trace
 
-COMMANDS: Final = ("blame", "whatif")
+COMMANDS: Final = ("blame", "whatif", "export")
 """Commands about one trace, each a module of this folder."""
 
 _OF_SEVERAL: Final = ("diff",)
@@ -31,6 +31,7 @@ python -m analysis TRACE [--json] [--fail-if EXPRESSION]
        python -m analysis blame TRACE     which code held the GIL while others waited
        python -m analysis whatif TRACE    another switch interval, no GIL, other CPUs
        python -m analysis diff A B        what changed between two recordings
+       python -m analysis export TRACE    for Perfetto, Firefox Profiler, speedscope, Chrome, Parquet
 
 Each has --help. (A trace that has the name of a command: ./blame.)"""
 
@@ -65,7 +66,14 @@ def opened(path: str, options: argparse.Namespace) -> Trace:
     trace = load(path, salvage=options.salvage)
     for line in trace.skipped:
         say(line)
-    return trace
+    if options.between is None:
+        return trace
+    begin, end = options.between
+    try:
+        return trace.between(trace.begin + int(begin * 1e9), trace.begin + int(end * 1e9))
+    except ValueError:
+        whole = (trace.end - trace.begin) / 1e9
+        raise GilscopeError(f"--between {begin:g} {end:g}: the trace lasts from 0 to {whole:.6g} s") from None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -88,6 +96,13 @@ def _parser(name: str, module: Any, several: bool) -> argparse.ArgumentParser:
         parser.description = about[:1].upper() + about[1:]
     if not several:
         parser.add_argument("trace", metavar="TRACE", help="the directory that was recorded")
+        parser.add_argument(
+            "--between",
+            nargs=2,
+            type=float,
+            metavar=("BEGIN", "END"),
+            help="only this part, in seconds from the trace's begin",
+        )
     parser.add_argument("--salvage", action="store_true", help="skip what can't be read, and say so")
     module.add_arguments(parser)
     return parser

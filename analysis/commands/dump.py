@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -9,9 +10,11 @@ import numpy as np
 
 from ..arrays import Int64s
 from ..destinations import visible
+from ..errors import GilscopeError
 from ..reader.format import NO_GIL, Event, Sched
 from ..reader.grammar import LOST
 from ..reader.scheduling import Scheduling
+from ..tables.load import load
 from ..tables.trace import Trace
 
 _AT_ONCE = 1 << 16
@@ -20,6 +23,23 @@ _NAMES = {
     **{int(event): event.name.lower() for event in Event},
     **{int(event): event.name.lower() for event in Sched},
 }
+
+
+def main(arguments: list[str]) -> int:
+    """Run `python -m tracer dump TRACE`; returns the exit status.
+
+    Raises
+    ------
+    GilscopeError
+        It is not one trace, or not a right one.
+    """
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        raise GilscopeError("dump takes one trace: gilscope dump TRACE")
+    try:
+        dump(load(arguments[0]), sys.stdout)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader (head, less) has seen enough
+    return 0
 
 
 def dump(trace: Trace, file: TextIO) -> None:
@@ -42,6 +62,12 @@ def dump(trace: Trace, file: TextIO) -> None:
     mine = np.flatnonzero(real)
     time, who, kind = columns.time[mine], columns.thread_of(mine), columns.kind[mine].astype(np.int64)
     gil, arg = columns.gil[mine], columns.arg[mine].astype(np.int64)
+    side = trace.side
+    time = np.concatenate([time, side.time])
+    who = np.concatenate([who, side.thread_of(np.arange(len(side.time)))])
+    kind = np.concatenate([kind, side.kind.astype(np.int64)])
+    gil = np.concatenate([gil, np.full(len(side.time), NO_GIL, np.uint16)])
+    arg = np.concatenate([arg, side.arg.astype(np.int64)])
     if scheduling is not None:
         task = np.repeat(np.arange(len(scheduling.tasks)), np.diff(scheduling.first))
         lives += list(_tasks(trace, scheduling))

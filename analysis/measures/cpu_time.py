@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from ..arrays import Int64s
 from ..model import State
-from ..tables.five_states import sums_of
+from ..states import ON_A_CPU
+from ..tables.cpu_states import States, sums_of
 from ..tables.onto_cpu import ON, UNSURE
 from ..tables.trace import Trace
 from .distribution import Distribution, distribution, distributions
@@ -27,8 +29,9 @@ class CpuStatistics:
         GIL is recorded, and goes on afterwards.
     waiting : int
         The part of `time` that was in waits.
-    stalled : Distribution
-        Of the stretches in which it had the GIL and no CPU.
+    stalled, asleep, ready : Distribution
+        Of the stretches in which it had the GIL, could go on and had no CPU; slept with the GIL; could go on
+        without the GIL and had no CPU.
     preempted : int
         How often it lost its CPU though it could have gone on.
     migrations : int
@@ -43,10 +46,29 @@ class CpuStatistics:
     seen: int
     waiting: int
     stalled: Distribution
+    asleep: Distribution
+    ready: Distribution
     preempted: int
     migrations: int
     retries: int
     unsure: int
+
+
+WITHOUT_A_CPU: Final = (State.STALLED, State.HOLDING_ASLEEP, State.READY)
+"""The states whose stretches are told of one by one."""
+
+
+class _Stretches:
+    """The stretches of all threads in a state."""
+
+    def __init__(self, states: States, state: State) -> None:
+        at = np.flatnonzero(states.state == state)
+        self._durations = states.duration[at]
+        self._first = np.searchsorted(at, states.first)
+        self.of_thread = distributions(self._durations, self._first)
+
+    def of(self, threads: slice) -> Distribution:
+        return distribution(self._durations[self._first[threads.start] : self._first[threads.stop]])
 
 
 class CpuFigures:
@@ -56,16 +78,13 @@ class CpuFigures:
         assert trace.scheduling is not None
         self._trace = trace
         states = trace.states_by_column
-        at = np.flatnonzero(states.state == State.STALLED)
-        self._stalls = states.duration[at]
-        self._first_stall = np.searchsorted(at, states.first)
-        self._of_thread = distributions(self._stalls, self._first_stall)
+        self._stretches = {state: _Stretches(states, state) for state in WITHOUT_A_CPU}
         count = len(trace.threads)
         self._time = trace.cpu_time[:, ON]
         self._unsure = trace.cpu_time[:, UNSURE]
         self._seen = _of_tasks(trace)
         self._tasks = np.array(trace.tasks, np.int64)
-        self._waiting = self._time - of_state[:, State.RUNNING] - of_state[:, State.NATIVE]
+        self._waiting = self._time - of_state[:, list(ON_A_CPU)].sum(axis=1)
         table = trace.on_cpu
         thread = table["thread"]
         moved = np.zeros(len(table), bool)
@@ -79,14 +98,17 @@ class CpuFigures:
         """Return the figures of a thread; None if the scheduler said nothing of it."""
         if self._trace.tasks[index] < 0:
             return None
-        return self._sums(slice(index, index + 1), self._of_thread[index])
+        return self._sums(
+            slice(index, index + 1), *(each.of_thread[index] for each in self._stretches.values())
+        )
 
     def of(self, threads: slice) -> CpuStatistics:
         """Return the sums over some threads that follow each other."""
-        stalls = self._stalls[self._first_stall[threads.start] : self._first_stall[threads.stop]]
-        return self._sums(threads, distribution(stalls))
+        return self._sums(threads, *(each.of(threads) for each in self._stretches.values()))
 
-    def _sums(self, threads: slice, stalled: Distribution) -> CpuStatistics:
+    def _sums(
+        self, threads: slice, stalled: Distribution, asleep: Distribution, ready: Distribution
+    ) -> CpuStatistics:
         # An exec makes two threads of one task, whose time is one.
         once = np.unique(self._tasks[threads], return_index=True)[1]
         return CpuStatistics(
@@ -94,6 +116,8 @@ class CpuFigures:
             seen=int(self._seen[threads][once].sum()),
             waiting=int(self._waiting[threads].sum()),
             stalled=stalled,
+            asleep=asleep,
+            ready=ready,
             preempted=int(self._preempted[threads].sum()),
             migrations=int(self._migrations[threads].sum()),
             retries=int(self._retries[threads].sum()),

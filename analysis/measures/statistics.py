@@ -6,6 +6,7 @@ ended is often the one that matters.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -18,7 +19,8 @@ from ..reader.format import Event
 from ..tables.flow import handoff_matrix
 from ..tables.trace import Trace
 from .cpu_time import CpuFigures, CpuStatistics, times_in_states
-from .distribution import Distribution, distribution, distributions
+from .distribution import NONE, Distribution, distribution, distributions
+from .locks import LockFigures, lock_figures
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class ThreadStatistics:
     wait: Distribution
     hold: Distribution
     cpu: CpuStatistics | None = None
+    lock: Distribution = NONE
+    """Of its waits for other locks."""
+    stop: Distribution = NONE
+    """Of the times that it stood because the world was stopped."""
 
     @property
     def held(self) -> int:
@@ -124,6 +130,7 @@ class Statistics:
     hold: Distribution
     flow: Table = field(repr=False)
     cpu: CpuStatistics | None = None
+    locks: LockFigures = field(default_factory=LockFigures, repr=False)
 
     @property
     def threads(self) -> tuple[ThreadStatistics, ...]:
@@ -137,8 +144,13 @@ class Statistics:
 
     @property
     def parallelism(self) -> float:
-        """Mean number of GILs held: how many cores' worth of Python ran."""
+        """Mean number of GILs held."""
         return sum(gil.held for gil in self.gils) / self.duration if self.duration else 0.0
+
+    @property
+    def cores(self) -> float:
+        """How many cores' worth of Python ran: see `cores_of`."""
+        return cores_of(self.time, self.duration)
 
     @property
     def cpus_busy(self) -> float:
@@ -151,6 +163,14 @@ class Statistics:
         dense = np.zeros((size, size), np.int64)
         dense[self.flow["from_thread"], self.flow["to_thread"]] = self.flow["count"]
         return dense
+
+
+def cores_of(time: Mapping[State, int], duration: int) -> float:
+    """Return how many cores' worth of Python ran within a time, in ns.
+
+    With OS scheduling, holds with a CPU; what is not known to have had none counts as if it ran.
+    """
+    return (time[State.RUNNING] + time[State.HOLDING]) / duration if duration else 0.0
 
 
 def statistics(trace: Trace) -> Statistics:
@@ -168,10 +188,12 @@ def statistics(trace: Trace) -> Statistics:
         waiting, holding = (_durations(trace, of_state) for of_state in positions)
     times = _times(trace, waiting, holding)
     cpus = None
-    if trace.scheduling is not None:
+    if trace.scheduling is not None or len(trace.lock_waits):
         times = times_in_states(trace)
+    if trace.scheduling is not None:
         cpus = CpuFigures(trace, times)
     counts = _counts(trace, waiting, holding)
+    locks = lock_figures(trace)
     threads = [
         ThreadStatistics(
             thread,
@@ -180,6 +202,8 @@ def statistics(trace: Trace) -> Statistics:
             wait,
             hold,
             cpus.of_thread(thread.index) if cpus else None,
+            locks.of_threads[thread.index],
+            locks.stops_of_threads[thread.index],
         )
         for thread, time, count, wait, hold in zip(
             trace.threads, times.tolist(), counts.tolist(), waiting.threads, holding.threads, strict=True
@@ -209,6 +233,7 @@ def statistics(trace: Trace) -> Statistics:
         counts=Counts(*counts.sum(axis=0).tolist()),
         wait=waiting.whole,
         hold=holding.whole,
+        locks=locks,
         flow=handoff_matrix(trace),
         cpu=cpus.of(slice(0, len(threads))) if cpus else None,
     )

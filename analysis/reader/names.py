@@ -13,7 +13,7 @@ from .packets import read_packets
 from .problems import Problems
 
 _HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
-_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME)
+_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK)
 _OF_THREADS = (Name.THREAD_NAME, Name.THREAD_ALIVE, Name.THREAD_COMM)
 
 
@@ -76,7 +76,7 @@ def _records(content: bytes) -> Iterator[NameRecord]:
         time, kind, reserved, ref = _HEAD.unpack_from(content, position)
         if kind not in Name._value2member_map_ or reserved:
             raise _Wrong(f"record id {kind}", "a known one")
-        if ref == 0 and kind != Name.RECORDING_FAILED:
+        if ref == 0 and kind not in (Name.RECORDING_FAILED, Name.THREAD_LOST):
             expected = "a number from 1 on" if kind in _OF_CODE else "the tid of a thread"
             raise _Wrong(
                 f"{Name(kind).name.lower()} of {'number' if kind in _OF_CODE else 'tid'} 0", expected

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Bools, Bytes, Int64s, Table
 from ..errors import TraceFormatError
+from .files import open_file
 from .format import CTF_MAGIC, HEADER_SIZE, PACKET_HEADER, PACKET_SIZE, UNUSED_TIMESTAMP
 from .problems import Problems
 
@@ -34,19 +36,38 @@ class Packets:
     discarded: int
     cut: bool
     """Something after these packets was skipped."""
+    begun: bool = False
+    """There are packets before these, which were left out on purpose."""
 
     def __len__(self) -> int:
         return len(self.data)
 
 
-def read_packets(path: Path, *, stream_class: int, pid: int | None, problems: Problems) -> Packets:
-    """Map a stream file and check the headers of its packets.
+EVER: Final = (0, UNUSED_TIMESTAMP)
+"""The window of time that is all of it."""
+
+
+def read_packets(
+    path: Path,
+    *,
+    stream_class: int,
+    pid: int | None,
+    problems: Problems,
+    within: tuple[int, int] = EVER,
+) -> Packets:
+    """Map a stream file and check the headers of its packets; those that are not about `within` are not read.
+
+    The packet that begins last before it is read too: a thread may have done nothing since.
 
     A packet that was prepared ahead and never used is no content; nor is a tail of zeros, which a process
     leaves that was killed while it prepared one. A pid None: any.
     """
     skipped = len(problems.skipped)
     data = _whole_packets(path, problems)
+    first = 0
+    if within != EVER:
+        first = max(_begun_by(data, within[0]) - 1, 0)
+        data = data[first : _begun_by(data, within[1])]
     headers = data[:, :HEADER_SIZE].copy().view(PACKET_HEADER)[:, 0]
     zeros = np.flatnonzero(headers["magic"] == 0)
     if len(zeros) and not data[zeros[0] :].any():
@@ -57,13 +78,19 @@ def read_packets(path: Path, *, stream_class: int, pid: int | None, problems: Pr
     discarded = int(headers["events_discarded"].max(initial=0))
     end = int(used[-1]) + 1 if len(used) else 0
     content = headers["content_size"][:end].astype(np.int64) // 8 - HEADER_SIZE
-    return Packets(path, data[:end], headers[:end], content, discarded, len(problems.skipped) > skipped)
+    return Packets(
+        path, data[:end], headers[:end], content, discarded, len(problems.skipped) > skipped, first > 0
+    )
 
 
 def _whole_packets(path: Path, problems: Problems) -> Bytes:
     try:
-        size = path.stat().st_size
-        mapped = np.memmap(path, np.uint8, "r") if size else np.empty(0, np.uint8)
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            mapped = np.memmap(file, np.uint8, "r", shape=(size,)) if size else np.empty(0, np.uint8)
+    except TraceFormatError as wrong:
+        problems.report(wrong, "the file")
+        return np.empty((0, PACKET_SIZE), np.uint8)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         problems.report(TraceFormatError(path, reason, "a readable stream file"), "the file")
@@ -76,6 +103,19 @@ def _whole_packets(path: Path, problems: Problems) -> Bytes:
             f"the {size - whole * PACKET_SIZE} bytes from packet {whole} on",
         )
     return data[: whole * PACKET_SIZE].reshape(whole, PACKET_SIZE)
+
+
+def _begun_by(data: Bytes, time: int) -> int:
+    """Return how many packets begin at `time` or before: by their order, without a look at each."""
+    low, high = 0, len(data)
+    while low < high:
+        middle = (low + high) // 2
+        header = data[middle, :HEADER_SIZE].view(PACKET_HEADER)[0]
+        if header["magic"] == CTF_MAGIC and header["timestamp_begin"] <= time:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def _check(path: Path, headers: Table, stream_class: int, pid: int | None, problems: Problems) -> int:

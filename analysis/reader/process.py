@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ from ..errors import TraceFormatError
 from ..model import Process
 from .format import Event, Name
 from .frames import ProcessFrames, read_frames
+from .locks import LockRecord, read_locks
 from .metadata import Metadata, read_metadata
 from .names import Names, display_names, read_names
+from .packets import EVER
 from .problems import Problems
+from .side import NO_SIDE, Side
 from .store import Store
 from .streams import Stream, read_stream
 
@@ -36,6 +40,7 @@ class Run:
     path: Path | None
     first: int = 0
     last: int = 0
+    side: Side = field(default=NO_SIDE, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,10 @@ class RecordedProcess:
     failure: str | None
     discarded: int
     frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
+    threads_lost: int = 0
+    loss: str | None = None
+    gils_missed: int = 0
+    locks: tuple[LockRecord, ...] = field(default=(), repr=False)
 
     def numbered(self, index: int) -> Process:
         """Return what the model says of a process."""
@@ -72,6 +81,9 @@ class RecordedProcess:
             discarded=self.discarded,
             utc_offset=metadata.utc_offset,
             environment=metadata.environment,
+            threads_lost=self.threads_lost,
+            loss=self.loss,
+            gils_missed=self.gils_missed,
         )
 
 
@@ -81,7 +93,9 @@ def stream_files(directory: Path) -> list[Path]:
     return sorted(files, key=lambda file: int(file.name.removeprefix("gil_")))
 
 
-def read_process(directory: Path, store: Store, problems: Problems) -> RecordedProcess | None:
+def read_process(
+    directory: Path, store: Store, problems: Problems, within: tuple[int, int] = EVER
+) -> RecordedProcess | None:
     """Read one process; None: it died before there was anything to read, or all of it had to be skipped."""
     try:
         files = stream_files(directory)
@@ -89,7 +103,7 @@ def read_process(directory: Path, store: Store, problems: Problems) -> RecordedP
         unreadable = TraceFormatError(directory, error.strerror or str(error), "the directory of a process")
         problems.report(unreadable, f"process {directory.name}")
         return None
-    if not files and not (directory / "metadata").exists():
+    if not files and not os.path.lexists(directory / "metadata"):
         return None
     try:
         metadata = read_metadata(directory / "metadata")
@@ -102,13 +116,16 @@ def read_process(directory: Path, store: Store, problems: Problems) -> RecordedP
         mismatch = TraceFormatError(metadata.path, f"pid {metadata.pid}", expected)
         problems.report(mismatch, f"process {directory.name}")
         return None
-    streams = [read_stream(file, pid=metadata.pid, store=store, problems=problems) for file in files]
-    if files or (directory / "names").exists():  # a process killed at its very start has neither
+    streams = [
+        read_stream(file, pid=metadata.pid, store=store, problems=problems, within=within) for file in files
+    ]
+    if files or os.path.lexists(directory / "names"):  # a process killed at its very start has neither
         names = read_names(directory / "names", pid=metadata.pid, problems=problems)
     else:
         names = Names(directory / "names", (), 0)
     streams = [stream for stream in streams if stream.first < stream.last]
     recorded = _assemble(directory, metadata, streams, names, store, read_frames(names, problems))
+    recorded = replace(recorded, locks=read_locks(names, problems))
     _check_complete(recorded, names, problems)
     return recorded
 
@@ -122,8 +139,10 @@ def _assemble(
     frames: ProcessFrames,
 ) -> RecordedProcess:
     failures = list(names.of(Name.RECORDING_FAILED))
+    lost = list(names.of(Name.THREAD_LOST))
     begin = min((int(store.time[stream.first]) for stream in streams), default=metadata.recording_start)
-    last_events = (int(store.time[stream.last - 1]) for stream in streams)
+    last_events = [int(store.time[stream.last - 1]) for stream in streams]
+    last_events += [int(stream.side.time[-1]) for stream in streams if len(stream.side.time)]
     end = max([begin, *last_events, *(record.time for record in names.records)])
     events = slice(streams[0].first, streams[-1].last) if streams else slice(0, 0)
     stopped = bool((store.kind[events] == Event.RECORDING_STOP).any())
@@ -138,12 +157,21 @@ def _assemble(
         failure=failures[0].text if failures else None,
         discarded=sum(stream.discarded for stream in streams) + names.discarded,
         frames=frames,
+        threads_lost=len(lost),
+        loss=_reason(lost[0].text) if lost else None,
+        gils_missed=max((record.ref for record in names.of(Name.GILS_MISSED)), default=0),
     )
+
+
+def _reason(text: str) -> str:
+    """Return what "<errno> <what>" says."""
+    number, _, what = text.partition(" ")
+    return f"{os.strerror(int(number))}: {what}" if number.isdecimal() else text
 
 
 def _runs(pid: int, streams: list[Stream], names: Names, store: Store, begin: int, end: int) -> list[Run]:
     """Return the threads of a process: main first, then as they began."""
-    found: list[tuple[int, int, int, bool, Path, int, int]] = []
+    found: list[tuple[int, int, int, bool, Stream, int, int]] = []
     for stream in streams:
         starts = stream.starts
         last = np.append(starts[1:], stream.last)
@@ -151,17 +179,18 @@ def _runs(pid: int, streams: list[Stream], names: Names, store: Store, begin: in
         ends = np.where(exited, store.time[last - 1], np.append(store.time[starts[1:]], end))
         columns = (store.arg[starts], store.time[starts], ends, exited, starts, last)
         for tid, since, until, gone, at, to in zip(*(column.tolist() for column in columns), strict=True):
-            found.append((since, tid, until, gone, stream.path, at, to))
+            found.append((since, tid, until, gone, stream, at, to))
     found.sort(key=lambda run: run[:2])
 
     alive = {record.ref for record in names.of(Name.THREAD_ALIVE)}
     named = {record.ref for record in names.of(Name.THREAD_NAME)}
     lives: list[Run] = []
-    for since, tid, until, gone, path, at, to in found:
+    for since, tid, until, gone, stream, at, to in found:
         seen_alive = tid in alive
         alive.discard(tid)  # a later thread with this tid is another
         since = begin if seen_alive else since
-        lives.append(Run(tid, since, until, "", tid == pid, seen_alive, gone, path, at, to))
+        side = stream.side.of_run(at, to)
+        lives.append(Run(tid, since, until, "", tid == pid, seen_alive, gone, stream.path, at, to, side))
     lives += [Run(tid, begin, end, "", tid == pid, True, False, None) for tid in sorted(alive & named)]
     lives.sort(key=lambda run: (not run.main, run.begin))
     called = display_names(names, pid=pid, threads=[(run.tid, run.begin, run.end) for run in lives])

@@ -6,6 +6,7 @@ thread: one life of a tid, from its first record to its exit.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +16,11 @@ import numpy as np
 
 from ..arrays import Bytes, Int16s, Int64s, UInt32s
 from ..errors import TraceFormatError
+from .files import check_directory
 from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, STREAM_SCHED, Name, Sched
 from .metadata import Metadata, read_metadata
 from .names import Names, read_names
-from .packets import Packets, read_packets
+from .packets import EVER, Packets, read_packets
 from .problems import Problems
 from .tasks import Task, find_tasks
 
@@ -86,7 +88,7 @@ class _Stream:
     losses: list[Loss]
 
 
-def read_scheduling(directory: Path, problems: Problems) -> Scheduling | None:
+def read_scheduling(directory: Path, problems: Problems, within: tuple[int, int] = EVER) -> Scheduling | None:
     """Read the scheduler's part of a trace; None if it has none, or all of it had to be skipped.
 
     Raises
@@ -94,14 +96,15 @@ def read_scheduling(directory: Path, problems: Problems) -> Scheduling | None:
     TraceFormatError
         It is not what it says it is; not when salvaging.
     """
-    if not directory.is_dir():
+    if not os.path.lexists(directory):
         return None
     try:
+        check_directory(directory)
         files = sorted(
             (file for file in directory.iterdir() if _STREAM_FILE.fullmatch(file.name)),
             key=lambda file: int(file.name.removeprefix("sched_")),
         )
-        if not files and not (directory / "metadata").exists():
+        if not files and not os.path.lexists(directory / "metadata"):
             return None  # ended before there was anything to read
         metadata = read_metadata(directory / "metadata", "sched")
     except TraceFormatError as wrong:
@@ -119,10 +122,10 @@ def read_scheduling(directory: Path, problems: Problems) -> Scheduling | None:
         problems.report(missing, "what happened on the others")
         unseen.append(Loss(metadata.recording_start, np.iinfo(np.int64).max, -1, 0))
     pid = metadata.pid or None
-    streams = [_read_stream(file, pid, metadata.recording_start, problems) for file in files]
+    streams = [_read_stream(file, pid, metadata.recording_start, problems, within) for file in files]
     path = directory / "names"
     names = Names(path, (), 0)
-    if path.exists() or any(len(stream.time) for stream in streams):
+    if os.path.lexists(path) or any(len(stream.time) for stream in streams):
         names = _real(read_names(path, pid=pid, problems=problems), problems)
     failed = next(names.of(Name.RECORDING_FAILED), None)
     if failed is not None:  # some of what comes later may be there, but who knows what is not
@@ -141,10 +144,12 @@ def _real(names: Names, problems: Problems) -> Names:
     return replace(names, records=tuple(record for record in names.records if record.ref <= _HIGHEST_TID))
 
 
-def _read_stream(path: Path, pid: int | None, begin: int, problems: Problems) -> _Stream:
+def _read_stream(
+    path: Path, pid: int | None, begin: int, problems: Problems, within: tuple[int, int]
+) -> _Stream:
     """Read a CPU's stream; what follows the first error is skipped when `problems` lets it."""
     cpu = int(path.name.removeprefix("sched_"))
-    packets = read_packets(path, stream_class=STREAM_SCHED, pid=pid, problems=problems)
+    packets = read_packets(path, stream_class=STREAM_SCHED, pid=pid, problems=problems, within=within)
     counts, rest = np.divmod(packets.content, EVENT_SIZE)
     if rest.any():
         at = int(np.argmax(rest != 0))

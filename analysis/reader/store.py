@@ -27,7 +27,7 @@ class Store:
         """Return the columns' next `count` elements, to be filled; `keep` makes them part of the store."""
         part = slice(self.used, self.used + count)
         if part.stop > len(self.time):  # files may have grown since the capacity was reckoned
-            self._grow(part.stop)
+            self._grow(max(part.stop, 2 * len(self.time)))
         return self.time[part], self.kind[part], self.gil[part], self.arg[part]
 
     def _grow(self, capacity: int) -> None:

@@ -20,14 +20,14 @@ from typing import Final
 
 from ..errors import GilscopeError
 from ..measures.statistics import statistics
-from ..model import State, total
+from ..states import STATES, WITH_CPUS
 from ..tables.trace import Trace
 from ..why.charges import code_blame
 from .gate import FIGURES, Subject
 
 OF_THREADS: Final = ("wall", "hold.total", "wait.total", "wait.count", "wait.p99", "wait.max")
 OF_ALL: Final = (*OF_THREADS, "switches", "requested")
-CPU_STATES: Final = (State.RUNNING, State.STALLED, State.NATIVE, State.BLOCKED)
+CPU_STATES: Final = tuple(STATES[state] for state in WITH_CPUS)
 
 _GIVEN: Final = re.compile(r"(Thread|ThreadPoolExecutor|Dummy|Process|asyncio|thread)[-_ ]\d+(_\d+)?")
 
@@ -120,8 +120,8 @@ def _figures(trace: Trace) -> _Figures:
 def _of(subject: Subject, names: Sequence[str]) -> dict[str, tuple[str, float | None]]:
     found = {name: (FIGURES[name].unit, FIGURES[name].of(subject)) for name in names}
     if subject.cpu is not None:
-        for state in CPU_STATES:
-            found[state.name.lower()] = "time", total(subject.time, [state])
+        for kind in CPU_STATES:
+            found[kind.word] = "time", subject.time[kind.state]
     return found
 
 

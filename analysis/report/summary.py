@@ -4,22 +4,24 @@ All durations are integers in ns, `*_share` are of 1; a distribution is
 `{"count", "total", "min", "mean", "p50", "p90", "p99", "max"}` (percentiles: analysis.distribution), whose
 figures are null when count is 0.
 
-    summary_version   1
+    summary_version   2
     path              of the trace
     verdict           in plain words
     begin_ns, end_ns  CLOCK_MONOTONIC
     wall_ns           end - begin
     utc_begin_ns      begin as UTC since 1970
+    python_cores      how many cores' worth of Python ran: with OS scheduling, holds with a CPU
     gil_held_share    mean number of GILs held: at most 1 in one process with one GIL
     gil_contended_share   the largest of the GILs' contended_share
     time_ns           {"unknown", "released", "waiting", "holding"}: sums over all threads, of what they did
                       about the GIL, whoever had a CPU
-    states_ns         {"running", "stalled", "waiting", "native", "blocked", "holding", "released",
-                      "unknown"}: the same with CPUs; holding and released are what is left where it is not
-                      known whether a thread had a CPU. null without OS scheduling
+    states_ns         {"running", "stalled", "asleep", "holding", "waiting", "native", "ready", "blocked",
+                      "released", "unknown"}: the same with CPUs, see analysis.states; holding and released
+                      are what is left where no more is known. null without OS scheduling
     cpu               {"time_ns": on a CPU within the recorded lives, "seen_ns": also before and after them,
-                      "waiting_ns": of time_ns in waits, "unsure_ns": not known, "stalled_ns": distribution of
-                      the stretches of holds without a CPU, "preempted", "migrations", "retries": wake-ups in
+                      "waiting_ns": of time_ns in waits, "unsure_ns": not known; distributions of stretches:
+                      "stalled_ns" (has the GIL, wants a CPU), "asleep_ns" (sleeps with the GIL), "ready_ns"
+                      (without the GIL, wants a CPU); "preempted", "migrations", "retries": wake-ups in
                       waits without the GIL, "badness": retries / acquires (null without any)}.
                       null without OS scheduling
     scheduling        null, or {"begin_ns", "end_ns" (null: not stopped), "lost": records, "failure" (text
@@ -50,10 +52,17 @@ figures are null when count is 0.
                       "longest_at_ns", "slowest_ns": from a drop request to the release, "threads"}],
                       "waiting": the 50 that waited longest, [{"function", "file", "line", "waited_ns",
                       "waits", "longest_ns", "longest_at_ns"}]}; see analysis.charges
+    lock_wait_ns, stop_ns   distributions: of waits for locks other than GILs, and of the times that a thread
+                      stood because the world was stopped; of the whole and of each thread
+    locks             {"pause_ns": distribution of the world's stops, "pauses": the 50 longest, [{"begin_ns",
+                      "duration_ns", "asked_ns", "pid", "tid" (who stopped it), "where", "threads",
+                      "stood_ns"}], "spins": {"count", "parked", "time_ns"}, "waited_for": the 50 most waited
+                      for, [{"name", "kind", "type", "pid", "address", "wait_ns", "timeouts", "interrupted",
+                      "threads", "where", "let_go_by" (a tid or null), "let_go_where"}]}
 
 `anatomy` of the whole, of a process and of a thread: {"politeness_ns", "response_ns", "overtaken_ns",
-"handoff_ns", "unknown_ns"}, which sum to wait_ns.total, and of each of the first three "stalled_*_ns", the
-part in which the holder had no CPU; see analysis.anatomy.
+"handoff_ns", "unknown_ns"}, which sum to wait_ns.total, and of each of the first three "stalled_*_ns" and
+"asleep_*_ns", the part in which the holder had no CPU or slept; see analysis.tables.anatomy.
 """
 
 from __future__ import annotations
@@ -61,11 +70,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from ..measures.cpu_time import CpuStatistics
 from ..measures.distribution import Distribution
+from ..measures.lock_names import place_of
+from ..measures.locks import LockFigures
 from ..measures.statistics import GilStatistics, ProcessStatistics, Statistics, ThreadStatistics, statistics
 from ..model import HELD, WITHOUT, State, total
-from ..tables.anatomy import PARTS, STALLED
+from ..states import STATES
+from ..tables.anatomy import ASLEEP, PARTS, STALLED
 from ..tables.trace import Trace
 from ..why import code_words
 from ..why.anatomy import Parts, WaitAnatomy, wait_anatomy
@@ -75,19 +89,8 @@ from ..why.detectors.finding import Pattern
 from ..why.detectors.pattern import patterns
 from .verdict import verdict
 
-SUMMARY_VERSION = 1
+SUMMARY_VERSION = 3
 _LINES = 50
-
-_STATES = (
-    State.RUNNING,
-    State.STALLED,
-    State.WAITING,
-    State.NATIVE,
-    State.BLOCKED,
-    State.HOLDING,
-    State.RELEASED,
-    State.UNKNOWN,
-)
 
 
 def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
@@ -103,6 +106,7 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
         "end_ns": trace.end,
         "wall_ns": figures.duration,
         "utc_begin_ns": trace.begin + offset,
+        "python_cores": figures.cores,
         "gil_held_share": figures.parallelism,
         "gil_contended_share": max((gil.contention for gil in figures.gils), default=0.0),
         **_amounts(figures),
@@ -115,6 +119,7 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
         "blame": _blame(trace),
         "patterns": [_pattern(trace, pattern) for pattern in patterns(trace)],
         "code": code_words.to_json(trace, code_blame(trace), _LINES),
+        "locks": _locks(trace, figures.locks),
     }
 
 
@@ -126,11 +131,56 @@ def _amounts(of: Statistics | ProcessStatistics | ThreadStatistics) -> dict[str,
             "waiting": of.time[State.WAITING],
             "holding": total(of.time, HELD),
         },
-        "states_ns": None if of.cpu is None else {state.name.lower(): of.time[state] for state in _STATES},
+        "states_ns": None if of.cpu is None else {kind.word: of.time[kind.state] for kind in STATES.values()},
         "cpu": None if of.cpu is None else _cpu(of.cpu, of.counts.acquires),
         "counts": asdict(of.counts),
         "wait_ns": _distribution(of.wait),
         "hold_ns": _distribution(of.hold),
+        **_lock_waits(of),
+    }
+
+
+def _lock_waits(of: Statistics | ProcessStatistics | ThreadStatistics) -> dict[str, Any]:
+    if isinstance(of, ProcessStatistics):
+        return {}
+    waits, stops = (of.lock, of.stop) if isinstance(of, ThreadStatistics) else (of.locks.wait, of.locks.stop)
+    return {"lock_wait_ns": _distribution(waits), "stop_ns": _distribution(stops)}
+
+
+def _locks(trace: Trace, figures: LockFigures) -> dict[str, Any]:
+    return {
+        "pause_ns": _distribution(figures.pause),
+        "pauses": [
+            {
+                "begin_ns": int(pause["start"]),
+                "duration_ns": int(pause["duration"]),
+                "asked_ns": int(pause["asked"]),
+                "pid": trace.processes[pause["process"]].pid,
+                "tid": trace.threads[pause["thread"]].tid,
+                "where": place_of(trace, int(pause["frame"])),
+                "threads": int(pause["threads"]),
+                "stood_ns": int(pause["stood"]),
+            }
+            for pause in trace.pauses[np.argsort(-trace.pauses["duration"], kind="stable")][:_LINES]
+        ],
+        "spins": {"count": figures.spun, "parked": figures.parked, "time_ns": figures.spin},
+        "waited_for": [
+            {
+                "name": of.name,
+                "kind": of.lock.kind.value,
+                "type": of.lock.type,
+                "pid": trace.processes[of.lock.process].pid,
+                "address": f"{of.lock.address:#x}",
+                "wait_ns": _distribution(of.wait),
+                "timeouts": of.timeouts,
+                "interrupted": of.interrupted,
+                "threads": of.threads,
+                "where": of.where,
+                "let_go_by": trace.threads[of.waker].tid if of.waker >= 0 else None,
+                "let_go_where": of.let_go,
+            }
+            for of in figures.locks[:_LINES]
+        ],
     }
 
 
@@ -141,6 +191,8 @@ def _cpu(of: CpuStatistics, acquires: int) -> dict[str, Any]:
         "waiting_ns": of.waiting,
         "unsure_ns": of.unsure,
         "stalled_ns": _distribution(of.stalled),
+        "asleep_ns": _distribution(of.asleep),
+        "ready_ns": _distribution(of.ready),
         "preempted": of.preempted,
         "migrations": of.migrations,
         "retries": of.retries,
@@ -219,7 +271,7 @@ def _thread(of: ThreadStatistics, anatomy: WaitAnatomy) -> dict[str, Any]:
 
 
 def _anatomy(parts: Parts) -> dict[str, int]:
-    return {f"{name}_ns": getattr(parts, name) for name in (*PARTS, *STALLED)}
+    return {f"{name}_ns": getattr(parts, name) for name in (*PARTS, *STALLED, *ASLEEP)}
 
 
 def _pattern(trace: Trace, pattern: Pattern) -> dict[str, Any]:

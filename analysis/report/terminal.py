@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
@@ -16,38 +17,50 @@ from ..measures.cpu_time import CpuStatistics
 from ..measures.statistics import Statistics, statistics
 from ..measures.switch_interval import intervals_in
 from ..model import HELD, WITHOUT, State, total
+from ..states import STATES
 from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
 from ..units import count, duration, share
-from .rows import Row, rows
+from ..why.blame_by_thread import NOBODY, blame
+from .lock_table import lock_tables
+from .rows import MOST_LINES, Row, rows
 from .sentences import why
 from .verdict import verdict
 
-HOLD: Final = "#0072B2"
-WAIT: Final = "#D55E00"
 _BAR: Final = 20
+_LINES: Final = 20
+_FEWEST: Final = 6
+"""Threads that each have a line, however narrow the terminal."""
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 
 Groups = tuple[tuple[str, ...], ...]
 """Columns of the table, in groups that stay together."""
-
-STALL: Final = "#56B4E9"
-NATIVE: Final = "#009E73"
 
 _GROUPS: Final[Groups] = (
     ("holding", "waiting", "released"),
     ("acquires", "contended", "timeouts", "requested", "voluntary"),
     ("wait p50", "wait p99", "wait max", "longest hold"),
 )
-_WITHOUT_GIL: Final[Groups] = (("native", "blocked", "CPU", "preempted", "migrations"),)
+_WITHOUT_GIL: Final[Groups] = (
+    ("native", "ready", "locked", "stopped", "blocked", "CPU", "preempted", "migrations"),
+)
 _WITH_CPUS: Final[Groups] = (
-    ("running", "stalled", "waiting", "native", "blocked"),
+    ("running", "stalled", "asleep", "waiting", "native", "ready", "locked", "stopped", "blocked"),
     ("CPU", "stalls", "longest stall", "preempted"),
     *_GROUPS[1:],
 )
 
 
-def print_summary(trace: Trace, console: Console | None = None, figures: Statistics | None = None) -> None:
+_OF_WORD: Final = {kind.word: kind for kind in STATES.values()}
+
+
+def print_summary(
+    trace: Trace,
+    console: Console | None = None,
+    figures: Statistics | None = None,
+    *,
+    everything: bool = False,
+) -> None:
     """Print the summary of a trace.
 
     Parameters
@@ -56,6 +69,8 @@ def print_summary(trace: Trace, console: Console | None = None, figures: Statist
         Where to; standard output when there is none.
     figures : Statistics, optional
         Those of the trace, if they are there already.
+    everything : bool
+        A line for each thread, however many, and every pattern; else some thirty lines.
     """
     console = console or Console()
     figures = figures or statistics(trace)
@@ -66,9 +81,16 @@ def print_summary(trace: Trace, console: Console | None = None, figures: Statist
         console.print(_headline(trace, figures), highlight=False)
         console.print(terminal(verdict(figures), "bold"), highlight=False)
         console.print()
-        for table in _tables(console, list(rows(figures))):
+        lines, tables = _fitting(console, trace, figures, everything)
+        for table in tables:
             console.print(table, highlight=False)
-        for number, answer in enumerate(why(trace)):
+        if any(line.is_sum for line in lines):
+            more = f"python -m analysis {trace.path} --all has a line for each, and all columns."
+            console.print(terminal(more, "dim"), highlight=False)
+        for table in lock_tables(trace, figures.locks):
+            console.print()
+            console.print(table, highlight=False)
+        for number, answer in enumerate(why(trace, everything=everything)):
             if not number:
                 console.print()
             console.print(terminal(answer), highlight=False)
@@ -76,6 +98,35 @@ def print_summary(trace: Trace, console: Console | None = None, figures: Statist
             console.print(terminal(remark, "yellow"), highlight=False)
     finally:
         console.width = width
+
+
+def _fitting(
+    console: Console, trace: Trace, figures: Statistics, everything: bool
+) -> tuple[list[Row], list[Table]]:
+    """Return the lines, and the tables of them that fit beside each other: fewer lines, the more tables."""
+    if everything:
+        lines = list(rows(figures, None))
+        return lines, list(_tables(console, lines))
+    many = len(figures.threads) > _FEWEST
+    blamed = _blamed(trace) if many else {}
+    most = MOST_LINES
+    while True:
+        lines = list(rows(figures, most, blamed))
+        tables = list(_tables(console, lines))
+        if len(tables) * len(lines) <= MOST_LINES + len(tables) or most <= _FEWEST:
+            if any(line.is_sum for line in lines):
+                tables = tables[: max(_LINES // (len(lines) + 2), 1)]
+            return lines, tables
+        most = max(min(MOST_LINES // len(tables), most - 1), _FEWEST)
+
+
+def _blamed(trace: Trace) -> dict[int, int]:
+    """Return for how long others waited while a thread held the lock, in ns."""
+    table = blame(trace).table
+    held = np.zeros(len(trace.threads), np.int64)
+    charged = table[table["holder"] != NOBODY]
+    np.add.at(held, charged["holder"], charged["time"])
+    return {int(thread): int(held[thread]) for thread in np.flatnonzero(held)}
 
 
 def _headline(trace: Trace, figures: Statistics) -> Text:
@@ -87,6 +138,7 @@ def _headline(trace: Trace, figures: Statistics) -> Text:
         parts.append(f"GIL held {share(gil.utilisation)}, contended {share(gil.contention)}")
         parts.append(f"{_plural(gil.handoffs, 'handoff')}, {count(gil.switches)} to another thread")
     elif not figures.gils and figures.cpu is not None:
+        parts += ["no GIL"] * any(process.environment.get("without_gil") for process in trace.processes)
         parts.append(f"{figures.cpus_busy:.2f} CPUs busy")
     else:
         parts.append(f"{figures.parallelism:.2f} of {_plural(len(figures.gils), 'GIL')} held")
@@ -121,6 +173,7 @@ def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
         groups = _WITHOUT_GIL
     elif any(line.cpu is not None and line.cpu.retries for line in lines):
         groups = (groups[0], (*groups[1], "retries"), *groups[2:])
+    groups = tuple(tuple(column for column in group if _is_there(column, lines)) for group in groups)
     columns: list[str] = []
     bar = fits(groups[0], True)
     for group in groups:
@@ -129,6 +182,14 @@ def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
             columns, bar = [], False
         columns += group
     yield _table(lines, columns, bar=bar)
+
+
+def _is_there(column: str, lines: Sequence[Row]) -> bool:
+    """Return whether a column has something to say: that of a rare state if somebody was in it."""
+    kind = _OF_WORD.get(column)
+    if kind is None or not kind.rare or column in ("holding", "released"):
+        return True
+    return any(line.time[kind.state] > 0 for line in lines)
 
 
 def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
@@ -158,40 +219,29 @@ def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
 
 
 def _bar(line: Row) -> Text:
-    """Draw the shares of holding and waiting: dark, then half-tone, so that it reads without colour too."""
+    """Draw the shares of the states, by signs that can be told apart without colour too."""
     if not line.lifetime or (line.is_process and line.threads != 1):
         return Text("")
     parts = Text()
     left = _BAR
-    for states, sign, colour in (
-        ((State.RUNNING, State.HOLDING), "█", HOLD),
-        ((State.STALLED,), "╱", STALL),
-        ((State.WAITING,), "▒", WAIT),
-        ((State.NATIVE,), "▄", NATIVE),
-    ):
-        length = min(round(_BAR * total(line.time, states) / line.lifetime), left)
-        parts.append(sign * length, colour)
-        left -= length
+    for kind in STATES.values():
+        if kind.look.sign:
+            length = min(round(_BAR * line.time[kind.state] / line.lifetime), left)
+            parts.append(kind.look.sign * length, kind.look.text or kind.look.colour)
+            left -= length
     return parts.append("·" * left, "dim")
 
 
 def _cell(line: Row, column: str) -> str | Text:
     counts, wait, hold = line.counts, line.wait, line.hold
     match column:
-        case "holding":
-            return _time(line, HELD, HOLD)
-        case "waiting":
-            return _time(line, (State.WAITING,), WAIT)
-        case "released":
+        case "holding" if line.cpu is None:
+            return _time(line, HELD, STATES[State.HOLDING].look.colour)
+        case "released" if line.cpu is None:
             return _time(line, WITHOUT, "")
-        case "running":
-            return _time(line, (State.RUNNING,), HOLD)
-        case "stalled":
-            return _time(line, (State.STALLED,), STALL)
-        case "native":
-            return _time(line, (State.NATIVE,), NATIVE)
-        case "blocked":
-            return _time(line, (State.BLOCKED,), "")
+        case _ if column in _OF_WORD:
+            look = _OF_WORD[column].look
+            return _time(line, (_OF_WORD[column].state,), (look.text or look.colour) if look.sign else "")
         case "CPU" | "stalls" | "longest stall" | "preempted" | "migrations" | "retries":
             return _cpu_cell(line.cpu, column)
         case "acquires":
@@ -205,9 +255,9 @@ def _cell(line: Row, column: str) -> str | Text:
         case "voluntary":
             return count(counts.voluntary_releases)
         case "wait p50":
-            return duration(wait.p50) if wait.count and not line.is_rest else "–"
+            return duration(wait.p50) if wait.count and not line.is_sum else "–"
         case "wait p99":
-            return duration(wait.p99) if wait.count and not line.is_rest else "–"
+            return duration(wait.p99) if wait.count and not line.is_sum else "–"
         case "wait max":
             return duration(wait.max) if wait.count else "–"
         case _:
@@ -255,6 +305,12 @@ def _remarks(trace: Trace) -> Iterator[str]:
             yield f"The recording of process {process.pid} ended early: {process.failure}."
         if process.discarded:
             yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
+        if process.threads_lost:
+            which = _plural(process.threads_lost, "thread")
+            yield f"{which} of process {process.pid} could not be recorded, or not wholly: {process.loss}."
+        if process.gils_missed:
+            missed = _plural(process.gils_missed, "take")
+            yield f"Process {process.pid} had more GILs at once than can be recorded: {missed} missing."
     scheduling = trace.scheduling
     if scheduling is not None and scheduling.failure is not None:
         yield f"The recording of the scheduler ended early: {scheduling.failure}."

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from ..measures.cpu_time import CpuStatistics
 from ..measures.distribution import NONE, Distribution
-from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics
+from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
 from ..model import HELD, State, total
 from ..units import count, duration, share
+from .pools import Pool, find_pools
 
 _ACTIVE = 0.01
 """A share of the time that is worth a word."""
@@ -15,14 +19,25 @@ _LONG_STALL = 5_000_000
 
 _MANY_RETRIES = 100
 
+_LOST = 0.1
+"""Share of its life that a thread waits for the GIL from which on that is worth a word."""
+
+_SEVERAL = 3
+"""Of fewer threads the shares of those that hold say how long the others wait."""
+
+_SENTENCES = 4
+
+_QUEUED = 0.05
+"""Waits for one lock, all threads' together, as a share of the time, that are worth a word."""
+
 
 def verdict(statistics: Statistics) -> str:
     """Return one or two sentences about the whole trace."""
     active = [process for process in statistics.processes if process.counts.acquires]
     if not active:
-        return " ".join([_without_gil(statistics), *_of_cpus(statistics)])
+        return " ".join([_without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
-    sentences += _of_cpus(statistics)
+    sentences = [*sentences, *_of_locks(statistics), *_of_cpus(statistics)][:_SENTENCES]
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
     return " ".join(sentences)
@@ -33,14 +48,35 @@ def _without_gil(statistics: Statistics) -> str:
         return "Nobody took the GIL while it was recorded."
     threads = len(statistics.threads)
     who = "one thread" if threads == 1 else f"{threads} threads"
-    return f"No GIL was seen: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+    free = any(process.process.environment.get("without_gil") for process in statistics.processes)
+    none = "No GIL" if free else "No GIL was seen"
+    return f"{none}: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+
+
+def _of_locks(statistics: Statistics) -> list[str]:
+    """Return what is to be said of other locks: the one that threads queue for, and the world's stops."""
+    said = []
+    span = max(statistics.duration, 1)
+    queued = [of for of in statistics.locks.locks if of.contended and of.threads > 1]
+    if queued and queued[0].wait.total >= _QUEUED * span:
+        worst = queued[0]
+        where = f", {worst.where}" if worst.where else ""
+        said.append(
+            f"{worst.threads} threads queue for {worst.name}{where}:"
+            f" {count(worst.wait.count)} waits, {duration(worst.wait.total)} in all."
+        )
+    pause = statistics.locks.pause
+    if pause.total >= _ACTIVE * span:
+        said.append(
+            f"The world was stopped {count(pause.count)} times, {share(pause.total / span)} of the time,"
+            f" once for {duration(pause.max)}."
+        )
+    return said
 
 
 def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:
     waited = max(_waited(process) for process in active)
-    together = (
-        f"{len(active)} processes, each with a GIL of its own, ran {statistics.parallelism:.1f} cores' worth"
-    )
+    together = f"{len(active)} processes, each with a GIL of its own, ran {statistics.cores:.1f} cores' worth"
     if not waited:
         return f"{together} of Python; nowhere did a thread wait for the GIL."
     if waited < _ACTIVE:
@@ -56,7 +92,15 @@ def _of_process(process: ProcessStatistics) -> str:
         return _of_gils(process)
     gil = process.gils[0]
     held, waited = gil.utilisation, gil.contention
-    threads = [thread for thread in process.threads if _takes_part(process, thread)]
+    pools = [pool for pool in find_pools(process.threads, process.duration) if _pool_counts(process, pool)]
+    pooled = {thread.thread.index for pool in pools for thread in pool.threads}
+    threads = [
+        thread
+        for thread in process.threads
+        if thread.thread.index not in pooled and _takes_part(process, thread)
+    ]
+    if pools:
+        return _of_pools(process, pools, threads)
     if len(threads) < 2 and waited < _ACTIVE:
         nobody = f"somebody waited for it {share(waited)}" if waited else "nobody waited for it"
         who = "One thread ran Python: it held the GIL" if len(threads) == 1 else "The GIL was held"
@@ -66,15 +110,76 @@ def _of_process(process: ProcessStatistics) -> str:
             f"{len(threads)} threads took turns without getting in each other's way:"
             f" the GIL was held {share(held)} of the time, and somebody waited {share(waited)}."
         )
-    several = f"{max(len(threads), 2)} threads"
-    who = _each(process, threads)
+    if len(threads) < 2:
+        most = max(process.threads, key=lambda thread: thread.held)
+        return (
+            f"The GIL was held {share(held)} of the time, {share(_holds(process, most))} by"
+            f" {most.thread.name}, and somebody waited {share(waited)}{_longest(process)}"
+        )
+    who = _each([_holds(process, thread) for thread in threads])
+    what = _together(held, waited)
+    return (
+        f"{len(threads)} threads {what}: {who} holding, {share(waited)} of the time someone waited"
+        f"{_waiters(process, threads)}{_longest(process)}"
+    )
+
+
+def _together(held: float, waited: float) -> str:
     shared = waited >= 0.5 and held >= 0.9
-    what = "shared one core's worth of Python" if shared else f"held the GIL {share(held)} of the time"
-    return f"{several} {what}: {who} holding, {share(waited)} of the time someone waited{_longest(process)}"
+    return "shared one core's worth of Python" if shared else f"held the GIL {share(held)} of the time"
+
+
+def _of_pools(process: ProcessStatistics, pools: list[Pool], threads: list[ThreadStatistics]) -> str:
+    """Say of short threads what they did together: "400 short threads (f), 1.5 at a time, and MainThread"."""
+    gil = process.gils[0]
+    parties = [
+        f"{count(len(pool.threads))} short threads ({pool.name}),"
+        f" {pool.at_a_time(process.duration):.1f} at a time"
+        for pool in pools
+    ]
+    if threads:
+        parties.append(threads[0].thread.name if len(threads) == 1 else f"{len(threads)} others")
+    who = f"{parties[0]}," if len(parties) == 1 else f"{', '.join(parties[:-1])}, and {parties[-1]}"
+    if gil.contention < _ACTIVE:
+        return (
+            f"{who} took turns without getting in each other's way: the GIL was held"
+            f" {share(gil.utilisation)} of the time, and somebody waited {share(gil.contention)}."
+        )
+    each = _each([pool.held / process.duration for pool in pools] + [_holds(process, t) for t in threads])
+    lives = " and ".join(
+        f"{'they' if len(pools) == 1 else pool.name} waited"
+        f" {share(pool.waited / pool.lifetime)} of their lives"
+        for pool in pools
+    )
+    return (
+        f"{who} {_together(gil.utilisation, gil.contention)}: {each} holding,"
+        f" {share(gil.contention)} of the time someone waited; {lives}{_waiters(process, threads)}"
+        f"{_longest(process)}"
+    )
+
+
+def _pool_counts(process: ProcessStatistics, pool: Pool) -> bool:
+    return pool.held >= _ACTIVE * process.duration or pool.waited >= 0.1 * process.duration
+
+
+def _waiters(process: ProcessStatistics, threads: list[ThreadStatistics]) -> str:
+    """Return who waited for a good part of its life: what they would have had without the others."""
+    waits = {
+        thread.thread.name: thread.time[State.WAITING] / thread.lifetime
+        for thread in threads
+        if thread.time[State.WAITING] >= _LOST * thread.lifetime > 0
+    }
+    if not waits or len(threads) < _SEVERAL:
+        return ""
+    low, high = share(min(waits.values())), share(max(waits.values()))
+    extent = high if low == high else f"{low.removesuffix(' %')} – {high}"
+    if len(waits) == 1:
+        return f"; {next(iter(waits))} waited {extent} of its life"
+    return f"; {len(waits)} of them waited {extent} of their lives"
 
 
 def _of_gils(process: ProcessStatistics) -> str:
-    cores = sum(gil.utilisation for gil in process.gils)
+    cores = cores_of(process.time, process.duration)
     worst = max(process.gils, key=lambda gil: gil.contention)
     waits = (
         "nobody waited for one"
@@ -85,9 +190,9 @@ def _of_gils(process: ProcessStatistics) -> str:
     return f"{together} of Python; {waits}."
 
 
-def _each(process: ProcessStatistics, threads: list[ThreadStatistics]) -> str:
+def _each(parts: list[float]) -> str:
     """Return the shares of those that held most, by weight: "49 % + 50 %"."""
-    parts = sorted((_holds(process, thread) for thread in threads), reverse=True)
+    parts = sorted(parts, reverse=True)
     shown = " + ".join(share(part) for part in parts[:4])
     return f"{shown} + {share(sum(parts[4:]))} by {len(parts) - 4} more" if len(parts) > 4 else shown
 
@@ -122,23 +227,15 @@ def _of_cpus(statistics: Statistics) -> list[str]:
     held = total(statistics.time, HELD)
     stalled = statistics.cpu.stalled
     if stalled.total >= _ACTIVE * held > 0 or stalled.max >= _LONG_STALL:
-        worst = max(statistics.threads, key=lambda thread: _stalled(thread).total)
-        mine = _stalled(worst)
-        name = worst.thread.name
-        if sum(process.counts.acquires > 0 for process in statistics.processes) > 1:
-            name = f"{name} of process {statistics.processes[worst.thread.process].process.pid}"
-        others = "" if mine.total == stalled.total else f" of {duration(stalled.total)} in all"
-        said.append(
-            f"{name} held the GIL without a CPU for {duration(mine.total)}{others},"
-            f" once for {duration(mine.max)}."
-            if mine.count > 1
-            else f"{name} held the GIL without a CPU for {duration(mine.total)}."
-        )
+        who, length = _worst(statistics, stalled, lambda cpu: cpu.stalled)
+        said.append(f"{who} held the GIL without a CPU for {length}.")
+    said += _asleep(statistics)
     native = [thread for thread in statistics.threads if _native(thread) >= _ACTIVE]
     cores = statistics.time[State.NATIVE] / statistics.duration if statistics.duration else 0.0
     if native and statistics.gils and cores >= 10 * _ACTIVE:
         who = native[0].thread.name if len(native) == 1 else f"{len(native)} threads"
         said.append(f"{who} computed without the GIL, {cores:.1f} cores' worth.")
+    said += _ready(statistics)
     # To wake up when a switch interval has passed is what a waiter is to do.
     if statistics.cpu.retries - statistics.counts.timeouts >= _MANY_RETRIES and statistics.counts.acquires:
         badness = statistics.cpu.retries / statistics.counts.acquires
@@ -149,8 +246,45 @@ def _of_cpus(statistics: Statistics) -> list[str]:
     return said
 
 
-def _stalled(thread: ThreadStatistics) -> Distribution:
-    return thread.cpu.stalled if thread.cpu else NONE
+def _asleep(statistics: Statistics) -> list[str]:
+    """Return who slept with the GIL."""
+    assert statistics.cpu is not None
+    asleep, held = statistics.cpu.asleep, total(statistics.time, HELD)
+    if not (asleep.total >= _ACTIVE * held > 0 or asleep.max >= _LONG_STALL):
+        return []
+    who, length = _worst(statistics, asleep, lambda cpu: cpu.asleep)
+    return [f"{who} slept with the GIL for {length}: a call that sleeps should let go of it."]
+
+
+def _ready(statistics: Statistics) -> list[str]:
+    """Return who could have computed without the GIL, and had no CPU."""
+    wanted = statistics.time[State.READY] / statistics.duration if statistics.duration else 0.0
+    ready = [
+        thread for thread in statistics.threads if thread.time[State.READY] >= _ACTIVE * thread.lifetime > 0
+    ]
+    if wanted < 10 * _ACTIVE or not ready:
+        return []
+    who = f"{ready[0].thread.name} was" if len(ready) == 1 else f"{len(ready)} threads were"
+    without = " without the GIL" if statistics.gils else ""
+    return [f"{who} ready{without} and had no CPU, on average {wanted:.1f} at a time."]
+
+
+def _worst(
+    statistics: Statistics, whole: Distribution, get: Callable[[CpuStatistics], Distribution]
+) -> tuple[str, str]:
+    """Return the thread that has most of some stretches, and how long it was in them."""
+
+    def of(thread: ThreadStatistics) -> Distribution:
+        return get(thread.cpu) if thread.cpu else NONE
+
+    worst = max(statistics.threads, key=lambda thread: of(thread).total)
+    mine = of(worst)
+    name = worst.thread.name
+    if sum(process.counts.acquires > 0 for process in statistics.processes) > 1:
+        name = f"{name} of process {statistics.processes[worst.thread.process].process.pid}"
+    others = "" if mine.total == whole.total else f" of {duration(whole.total)} in all"
+    once = f", once for {duration(mine.max)}" if mine.count > 1 else ""
+    return name, f"{duration(mine.total)}{others}{once}"
 
 
 def _native(thread: ThreadStatistics) -> float:

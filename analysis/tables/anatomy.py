@@ -21,8 +21,9 @@ unknown
     Time in which it is not known whether anybody held it: before the first event of a GIL that was held when
     the recording began, and where events were lost.
 
-`stalled_*` is how much of a part the holder had the GIL and no CPU (priority inversion); of a handoff nobody
-is the holder. It is 0 where the scheduler was not recorded.
+`stalled_*` is how much of a part the holder had the GIL, could go on and had no CPU (priority inversion),
+`asleep_*` how much of it the holder slept with the GIL; of a handoff nobody is the holder. Both are 0 where
+the scheduler was not recorded.
 
 A timeout after which the waiter sees that the GIL changed hands makes no request (CPython: `switch_number`).
 Which did is worked out in `requests`.
@@ -30,34 +31,44 @@ Which did is worked out in `requests`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
 from ..arrays import Int32s, Int64s
+from ..states import State
 from .anatomy_clock import GilClock, StallClock
 
 PARTS: Final = ("politeness", "response", "overtaken", "handoff", "unknown")
 """The parts of a wait. There may be several responses, each followed by a release that somebody else took."""
 
-STALLED: Final = ("stalled_politeness", "stalled_response", "stalled_overtaken")
+_OF_HOLDERS: Final = ("politeness", "response", "overtaken")
+"""The parts in which somebody holds the GIL."""
 
-ANATOMY: Final = np.dtype([(name, "<i8") for name in (*PARTS, *STALLED)])
+STALLED: Final = tuple(f"stalled_{part}" for part in _OF_HOLDERS)
+ASLEEP: Final = tuple(f"asleep_{part}" for part in _OF_HOLDERS)
+
+WITHOUT_CPU: Final = {State.STALLED: "stalled", State.HOLDING_ASLEEP: "asleep"}
+"""The states of a holder that does not run, and what their columns begin with."""
+
+ANATOMY: Final = np.dtype([(name, "<i8") for name in (*PARTS, *STALLED, *ASLEEP)])
 """The parts of waits in ns, aligned with the WAIT table: row i is about wait i."""
 
 
 def parts_of_waits(
-    clock: GilClock, stalls: StallClock | None, start: Int64s, end: Int64s, taker: Int32s
+    clock: GilClock, off: Mapping[State, StallClock], start: Int64s, end: Int64s, taker: Int32s
 ) -> dict[str, Int64s]:
-    """Return the parts of waits for one GIL by their names in ANATOMY; without `stalls` no stalled ones.
+    """Return the parts of waits for one GIL by their names in ANATOMY.
 
-    `taker`: the thread, if it got the GIL, else -1. `stalls`: when the holder had no CPU.
+    `taker`: the thread, if it got the GIL, else -1. `off`: for states in `WITHOUT_CPU` when the holder was in
+    it; what is not there is not in the result.
     """
     parts = _parts(clock, start, end, taker)
-    if stalls is not None:
-        met, _ = _met(clock, start, end, clock.position(start))
-        polite_until = np.clip(clock.asked[met], start, end)
-        parts |= _stalled(stalls, start, polite_until, end, parts)
+    met, _ = _met(clock, start, end, clock.position(start))
+    polite_until = np.clip(clock.asked[met], start, end)
+    for state, clock_of in off.items():
+        parts |= _of_holder(WITHOUT_CPU[state], clock_of, start, polite_until, end, parts)
     return parts
 
 
@@ -113,15 +124,20 @@ def _handoff(clock: GilClock, start: Int64s, end: Int64s, taker: Int32s, last: I
     return handoff
 
 
-def _stalled(
-    clock: StallClock, start: Int64s, polite_until: Int64s, end: Int64s, parts: dict[str, Int64s]
+def _of_holder(
+    word: str,
+    clock: StallClock,
+    start: Int64s,
+    polite_until: Int64s,
+    end: Int64s,
+    parts: Mapping[str, Int64s],
 ) -> dict[str, Int64s]:
-    """Return for how long the holder was stalled in these parts of waits."""
+    """Return for how long the holder was in a state in these parts of waits."""
     until = clock.unasked(polite_until)
     found = {
-        "stalled_politeness": until - clock.unasked(start),
-        "stalled_response": clock.asked_for(end) - clock.asked_for(start),
-        "stalled_overtaken": clock.unasked(end) - until,
+        "politeness": until - clock.unasked(start),
+        "response": clock.asked_for(end) - clock.asked_for(start),
+        "overtaken": clock.unasked(end) - until,
     }
     # Only in a damaged trace, where holds overlap, can it be more than the part.
-    return {name: np.minimum(time, parts[name.removeprefix("stalled_")]) for name, time in found.items()}
+    return {f"{word}_{part}": np.minimum(time, parts[part]) for part, time in found.items()}

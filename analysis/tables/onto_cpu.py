@@ -3,6 +3,11 @@
 Between two events of a task nothing happened to it: coming onto a CPU is followed by leaving it. So each
 stretch between two events is known twice, from the event before it and from the one after it. Where records
 were lost, or the two don't agree, it is unknown: nothing is guessed.
+
+The event before a stretch off a CPU says why the task left: it was preempted, and could have gone on all the
+time (READY), or it went to sleep (ASLEEP). The kernel says nothing of the moment at which a sleeping task is
+woken up: that and the time until it gets a CPU are part of its sleep. A task that was seen to begin is READY
+until it gets its first CPU.
 """
 
 from __future__ import annotations
@@ -15,10 +20,11 @@ import numpy as np
 from ..arrays import Bools, Bytes, Int16s, Int64s
 from ..reader.format import Sched
 from ..reader.scheduling import Scheduling
+from ..states import Cpu
 
-UNSURE: Final = 0
-OFF: Final = 1
-ON: Final = 2
+UNSURE: Final = Cpu.UNSURE
+OFF: Final = Cpu.OFF
+ON: Final = Cpu.ON
 _EXIT: Final = 255
 _NOTHING: Final = 0
 
@@ -32,7 +38,7 @@ class Stretches:
     start, duration : ndarray of int64
         ns; none is empty.
     state : ndarray of uint8
-        ON, OFF or UNSURE.
+        `states.Cpu`.
     cpu : ndarray of int16
         Where, when ON; -1: not there, or not known.
     preempted : ndarray of bool
@@ -66,9 +72,11 @@ def make_stretches(scheduling: Scheduling) -> Stretches:
     """Return when each task had a CPU."""
     gaps = _gaps(scheduling)
     earlier, later = _state_after(gaps.before), _state_before(gaps.after)
+    newborn = (gaps.before == _NOTHING) & (gaps.after == Sched.SCHED_IN)
+    earlier[newborn] = Cpu.READY  # its first event is later than its begin: that was told by itself
     cpu = np.where(earlier == ON, gaps.cpu_before, gaps.cpu_after)
     state = np.where(earlier == UNSURE, later, earlier)
-    agree = (earlier == later) | (earlier == UNSURE) | (later == UNSURE)
+    agree = ((earlier == ON) == (later == ON)) | (earlier == UNSURE) | (later == UNSURE)
     moved = (earlier == ON) & (gaps.cpu_before != gaps.cpu_after) & (gaps.after != _EXIT) & (later == ON)
     state[~agree | moved] = UNSURE
     if scheduling.end is None:  # what came after its last event may not have been written
@@ -127,7 +135,8 @@ def _gaps(scheduling: Scheduling) -> _Gaps:
 def _state_after(kind: Bytes) -> Bytes:
     table = np.zeros(256, np.uint8)
     table[Sched.SCHED_IN] = ON
-    table[[Sched.SCHED_OUT, Sched.SCHED_PREEMPTED]] = OFF
+    table[Sched.SCHED_OUT] = Cpu.ASLEEP
+    table[Sched.SCHED_PREEMPTED] = Cpu.READY
     return table[kind]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Int64s, Table
 from ..model import RETRY, State
-from .five_states import Merged
+from .cpu_states import Merged
 from .intervals import Intervals
 from .onto_cpu import ON, Stretches
 

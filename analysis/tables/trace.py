@@ -9,22 +9,40 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Bools, Int32s, Int64s, Table
-from ..model import CPU_INTERVAL, EVENT, HANDOFF, ON_CPU, RETRY, Code, Gil, Outcome, Process, State, Thread
+from ..model import (
+    CPU_INTERVAL,
+    EVENT,
+    HANDOFF,
+    ON_CPU,
+    RETRY,
+    Code,
+    Gil,
+    Lock,
+    Outcome,
+    Process,
+    State,
+    Thread,
+)
 from ..reader.format import NO_GIL, Event
 from ..reader.frames import Frames, join_frames
 from ..reader.grammar import LOST
+from ..reader.locks import Locks, join_locks
 from ..reader.scheduling import Scheduling
+from ..states import Cpu
 from . import requests
-from .anatomy import ANATOMY, parts_of_waits
+from .anatomy import ANATOMY, WITHOUT_CPU, parts_of_waits
 from .anatomy_clock import GilClock, StallClock
-from .columns import Columns
-from .five_states import Merged, States, cpu_interval_table, cpu_time, merge, split, state_table, without_cpus
+from .columns import Columns, SideColumns, make_side
+from .cpu_states import Merged, States, cpu_interval_table, cpu_time, merge, split, state_table, without_cpus
 from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_of
 from .intervals import Intervals, interval_table, make_intervals
+from .lock_states import with_lock_waits
+from .locks import LockTables, lock_tables, pause_table, spin_table
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .retries import retry_table
 from .switch_interval import seen_interval
 from .waits import someone_waits, wait_table
+from .window import cut, cut_side, threads_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +67,10 @@ class Trace:
         For each thread the index of its task in `scheduling`, -1: none.
     stacks : Frames
         Python frames, where they were recorded: `codes` and `frames` are what they consist of.
+    side : SideColumns
+        The events that are about no GIL.
+    lock_names : Locks
+        Python's other locks; `locks` are they.
     """
 
     path: Path
@@ -62,6 +84,48 @@ class Trace:
     scheduling: Scheduling | None = field(default=None, repr=False)
     tasks: tuple[int, ...] = field(default=(), repr=False)
     stacks: Frames = field(default_factory=lambda: join_frames(()), repr=False)
+    side: SideColumns = field(default_factory=lambda: make_side(()), repr=False)
+    lock_names: Locks = field(default_factory=lambda: join_locks(()), repr=False)
+
+    def between(self, begin: int, end: int) -> Trace:
+        """Return the part of the trace in [begin, end): a trace in itself, for every table and figure.
+
+        A wait or a hold that reaches over an edge counts with its part within. Processes and GILs stay as
+        they are, threads that don't live within are left out.
+
+        Parameters
+        ----------
+        begin, end : int
+            ns of CLOCK_MONOTONIC, as `begin` and `end` of the trace.
+
+        Raises
+        ------
+        ValueError
+            If the window is empty, or outside of the trace.
+        """
+        begin, end = max(begin, self.begin), min(end, self.end)
+        if begin >= end:
+            raise ValueError(f"no part of the trace: it lasts from {self.begin} to {self.end}")
+        alive = np.flatnonzero(threads_within(self.columns, begin, end)).tolist()
+        threads = [self.threads[at] for at in alive]
+        return replace(
+            self,
+            processes=tuple(
+                replace(
+                    process, begin=min(max(process.begin, begin), end), end=max(min(process.end, end), begin)
+                )
+                for process in self.processes
+            ),
+            threads=tuple(
+                replace(thread, index=index, begin=max(thread.begin, begin), end=min(thread.end, end))
+                for index, thread in enumerate(threads)
+            ),
+            begin=begin,
+            end=end,
+            columns=cut(self.columns, begin, end),
+            side=cut_side(self.side, self.columns, begin, end),
+            tasks=tuple(self.tasks[at] for at in alive) if self.tasks else (),
+        )
 
     @cached_property
     def intervals_by_column(self) -> Intervals:
@@ -70,10 +134,12 @@ class Trace:
 
     @cached_property
     def states_by_column(self) -> States:
-        """The intervals in five states; as many states as there are GIL ones without the scheduler."""
+        """The intervals in all states that are known: by the scheduler, and by the waits for locks."""
         if self._merged is None or self.stretches is None:
-            return without_cpus(self.intervals_by_column)
-        return split(self.intervals_by_column, self.stretches, self._merged, self.columns.end)
+            states = without_cpus(self.intervals_by_column)
+        else:
+            states = split(self.intervals_by_column, self.stretches, self._merged, self.columns.end)
+        return with_lock_waits(states, self.lock_waits)
 
     @cached_property
     def stretches(self) -> Stretches | None:
@@ -82,9 +148,9 @@ class Trace:
 
     @cached_property
     def cpu_time(self) -> Int64s:
-        """How long each thread was UNSURE, OFF and ON a CPU (analysis.onto_cpu): shape (threads, 3), ns."""
+        """For how long each thread was what (`states.Cpu`): shape (threads, len(Cpu)), ns."""
         if self._merged is None or self.stretches is None:
-            times = np.zeros((len(self.threads), 3), np.int64)
+            times = np.zeros((len(self.threads), len(Cpu)), np.int64)
             times[:, UNSURE] = self.columns.end - self.columns.begin
             return times
         return cpu_time(self.stretches, self._merged, self.columns.end)
@@ -105,10 +171,10 @@ class Trace:
     def intervals(self) -> Table:
         """The INTERVAL table: shape (intervals,), sorted by (thread, start); a thread's tile its life.
 
-        With OS scheduling in five states: a hold then is as many intervals as it had stretches on a CPU and
-        off it. `gil_intervals` has it in one piece.
+        In all states that are known: with OS scheduling a hold is as many intervals as it had stretches on a
+        CPU and off it. `gil_intervals` has it in one piece.
         """
-        if self.scheduling is None:
+        if self.scheduling is None and not len(self.lock_waits):
             return self.gil_intervals
         return state_table(self.gil_intervals, self.states_by_column)
 
@@ -132,8 +198,8 @@ class Trace:
             end = start + self.waits["duration"][mine]
             acquired = self.waits["outcome"][mine] == Outcome.ACQUIRED
             taker = np.where(acquired, self.waits["thread"][mine], -1)
-            stalls = None if self.scheduling is None else self.stall_clock(gil)
-            for name, values in parts_of_waits(self.gil_clock(gil), stalls, start, end, taker).items():
+            off = {state: self.stall_clock(gil, state) for state in WITHOUT_CPU} if self.scheduling else {}
+            for name, values in parts_of_waits(self.gil_clock(gil), off, start, end, taker).items():
                 table[name][mine] = values
         return table
 
@@ -174,6 +240,36 @@ class Trace:
         if len(tables) == 1:
             return tables[0]
         return np.concatenate(tables) if tables else np.empty(0, HANDOFF)
+
+    @property
+    def locks(self) -> tuple[Lock, ...]:
+        """The locks of Python, other than GILs, that a thread waited for."""
+        return self.lock_names.locks
+
+    @property
+    def lock_waits(self) -> Table:
+        """The LOCK_WAIT table: shape (waits,), sorted by (thread, start)."""
+        return self._lock_tables.waits
+
+    @property
+    def lock_wakes(self) -> Table:
+        """The LOCK_WAKE table: shape (wakes,), sorted by time."""
+        return self._lock_tables.wakes
+
+    @cached_property
+    def lock_spins(self) -> Table:
+        """The LOCK_SPIN table: shape (spins,), sorted by (thread, start)."""
+        return spin_table(self.side)
+
+    @cached_property
+    def pauses(self) -> Table:
+        """The PAUSE table: shape (pauses,), sorted by start."""
+        return pause_table(self._lock_tables, self.lock_names, self.threads)
+
+    @cached_property
+    def _lock_tables(self) -> LockTables:
+        ends = self.columns.end
+        return lock_tables(self.side, ends, self.threads, self.processes, self.stacks, self.lock_names)
 
     @property
     def codes(self) -> tuple[Code, ...]:
@@ -273,10 +369,10 @@ class Trace:
         """Return which rows of the WAIT table are about a GIL."""
         return slice(None) if len(self.gils) == 1 else np.flatnonzero(self.waits["gil"] == gil.index)
 
-    def stall_clock(self, gil: Gil) -> StallClock:
-        """Return the clock of the stretches in which the holder of a GIL had no CPU."""
+    def stall_clock(self, gil: Gil, state: State = State.STALLED) -> StallClock:
+        """Return the clock of the stretches in which the holder of a GIL was STALLED, or HOLDING_ASLEEP."""
         states, intervals = self.states_by_column, self.intervals_by_column
-        at = np.flatnonzero(states.state == State.STALLED)
+        at = np.flatnonzero(states.state == state)
         if len(self.gils) > 1:
             of_gil = np.zeros(len(intervals.start), bool)
             of_gil[self.holding(gil)] = True

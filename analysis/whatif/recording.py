@@ -164,16 +164,10 @@ class Recording:
     @cached_property
     def _preempted(self) -> Int64s:
         """How long a thread without the GIL had lost its CPU to others of the trace."""
-        states, on_cpu = self.trace.states_by_column, self.trace.on_cpu
-        lost = on_cpu[on_cpu["preempted"] & (on_cpu["thread"] >= 0)]
-        ends = np.sort(self._key(lost["thread"], lost["start"] + lost["duration"]))
-        off = np.flatnonzero(states.state == State.BLOCKED)
-        begins = self._key(self.thread[states.of[off]], states.start[off])
+        states = self.trace.states_by_column
+        ready = np.flatnonzero(states.state == State.READY)
         sums = np.zeros(len(self.start), np.int64)
-        if len(ends):
-            at = np.minimum(np.searchsorted(ends, begins), len(ends) - 1)
-            off = off[ends[at] == begins]
-            np.add.at(sums, states.of[off], self._full(states.start[off], states.duration[off]))
+        np.add.at(sums, states.of[ready], self._full(states.start[ready], states.duration[ready]))
         return sums
 
     def _of_state(self, state: State) -> Int64s:

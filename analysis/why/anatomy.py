@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..tables.anatomy import PARTS, STALLED
-from ..tables.five_states import sums_of
+from ..tables.anatomy import ASLEEP, PARTS, STALLED
+from ..tables.cpu_states import sums_of
 from ..tables.trace import Trace
 
 
@@ -24,6 +24,9 @@ class Parts:
     stalled_politeness: int
     stalled_response: int
     stalled_overtaken: int
+    asleep_politeness: int
+    asleep_response: int
+    asleep_overtaken: int
 
     @property
     def total(self) -> int:
@@ -32,8 +35,13 @@ class Parts:
 
     @property
     def stalled(self) -> int:
-        """For how long of it the holder had no CPU."""
+        """For how long of it the holder could go on, and had no CPU."""
         return self.stalled_politeness + self.stalled_response + self.stalled_overtaken
+
+    @property
+    def asleep(self) -> int:
+        """For how long of it the holder slept with the GIL."""
+        return self.asleep_politeness + self.asleep_response + self.asleep_overtaken
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class WaitAnatomy:
     """The anatomy of all waits of a trace.
 
     `threads` and `processes` are in the order of the trace's. `scheduled`: the scheduler was recorded, so
-    that 0 stalled ns mean that the holders had CPUs.
+    that 0 stalled and 0 asleep ns mean that the holders ran.
     """
 
     whole: Parts
@@ -53,7 +61,7 @@ class WaitAnatomy:
 def wait_anatomy(trace: Trace) -> WaitAnatomy:
     """Return the totals of a trace's ANATOMY table: of each thread, of each process, and of all."""
     waits = np.searchsorted(trace.waits["thread"], np.arange(len(trace.threads) + 1))
-    sums = [np.diff(waits), *(sums_of(trace.anatomy[name], waits) for name in (*PARTS, *STALLED))]
+    sums = [np.diff(waits), *(sums_of(trace.anatomy[name], waits) for name in (*PARTS, *STALLED, *ASLEEP))]
     of_thread = np.stack(sums, axis=1)
     of_process = [of_thread[trace.threads_of(process)].sum(axis=0) for process in trace.processes]
     return WaitAnatomy(

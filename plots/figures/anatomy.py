@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 import analysis
+from analysis.states import STATES, State
 from analysis.why.anatomy import Parts
 
 from ..style import FAINT, INK, MUTED, WAIT, luminance, style
@@ -41,14 +42,17 @@ _PARTS: Final = (
 )
 """From light to dark and back: neighbours differ in greyscale too."""
 
-_STALLED: Final = 0.3
-"""Share of all waiting from which on the title is that holders had no CPU."""
+_WITHOUT_CPU: Final = 0.3
+"""Share of all waiting from which on the title is that holders did not run."""
 
 _SEEN: Final = 0.001
 """Share of all waiting from which on a part is in the legend."""
 
 _MOST: Final = 12
-_HATCH: Final = "////"
+_HOLDERS: Final = (
+    ("stalled", "the holder had no CPU", STATES[State.STALLED].look.hatch),
+    ("asleep", "the holder slept", STATES[State.HOLDING_ASLEEP].look.hatch),
+)
 
 
 def wait_anatomy(trace: Trace, *, ax: Axes | None = None, max_threads: int = _MOST) -> Axes:
@@ -56,8 +60,8 @@ def wait_anatomy(trace: Trace, *, ax: Axes | None = None, max_threads: int = _MO
 
     How to read it: a bar is the time that a thread waited for the GIL, all its waits together. Much
     politeness is ordinary sharing: a waiter waits a switch interval before it asks. Much response is code
-    that does not let go when asked. Where it is hatched, the holder had the GIL and no CPU. See
-    analysis.anatomy for what the parts are.
+    that does not let go when asked. Where it has diagonal lines, the holder wanted a CPU; where it has dots,
+    it slept with the GIL. See analysis.tables.anatomy for what the parts are.
 
     Parameters
     ----------
@@ -144,22 +148,24 @@ def _draw_bar(ax: Axes, y: int, bar: Parts) -> None:
             continue
         ax.barh(y, length, 0.7, left, color=part.colour, edgecolor="white", linewidth=0.8, label=part.name)
         left += length
-        stalled = getattr(bar, f"stalled_{part.name}", 0)
         dark = luminance(part.colour) < 0.3
-        if stalled:
-            ax.barh(
-                y,
-                stalled,
-                0.7,
-                left - stalled,
-                facecolor="none",
-                edgecolor="white" if dark else INK,
-                hatch=_HATCH,
-                linewidth=0,
-                label="stalled",
-            )
+        clear = length
+        for name, _, hatch in _HOLDERS:
+            time = getattr(bar, f"{name}_{part.name}", 0)
+            if time:
+                ax.barh(
+                    y,
+                    time,
+                    0.7,
+                    left - length + clear - time,
+                    facecolor="none",
+                    edgecolor="white" if dark else INK,
+                    hatch=hatch,
+                    linewidth=0,
+                    label=name,
+                )
+            clear -= time
         share = percent(length / bar.total)
-        clear = length - stalled
         if points * clear > width(share, 12) + 10:
             middle = left - length + clear / 2
             ax.text(middle, y, share, ha="center", va="center", size=12, color="white" if dark else INK)
@@ -171,8 +177,11 @@ def _legend(ax: Axes, whole: Parts) -> None:
         for part in _PARTS
         if getattr(whole, part.name) >= _SEEN * whole.total > 0
     ]
-    if whole.stalled >= _SEEN * whole.total > 0:
-        keys.append(Patch(facecolor="white", edgecolor=INK, hatch=_HATCH, label="the holder had no CPU"))
+    keys += [
+        Patch(facecolor="white", edgecolor=INK, hatch=hatch, label=label)
+        for name, label, hatch in _HOLDERS
+        if getattr(whole, name) >= _SEEN * whole.total > 0
+    ]
     if keys:
         ax.legend(
             handles=keys,
@@ -188,9 +197,10 @@ def _legend(ax: Axes, whole: Parts) -> None:
 def _title(whole: Parts) -> str:
     if not whole.total:
         return "Nobody waited for the GIL"
-    if whole.stalled >= _STALLED * whole.total:
-        part = percent(whole.stalled / whole.total)
-        return f"For {part} of {duration(whole.total)} of waiting, the holder had no CPU"
+    for name, label, _ in _HOLDERS:
+        if getattr(whole, name) >= _WITHOUT_CPU * whole.total:
+            part = percent(getattr(whole, name) / whole.total)
+            return f"For {part} of {duration(whole.total)} of waiting, {label}"
     worst = max(_PARTS, key=lambda part: getattr(whole, part.name))
     part = percent(getattr(whole, worst.name) / whole.total)
     return f"{part} of {duration(whole.total)} of waiting {worst.finding}"

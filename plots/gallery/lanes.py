@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from analysis.model import State, Thread
 
-from ..style import FAINT, FIVE_STATES, INK, MUTED, StateStyle, style
+from ..style import CPU_STATES, FAINT, INK, MUTED, StateStyle, style
 from ..text import printable
 from ..timeaxis import set_time_axis
 from ..timeline import lanes
@@ -77,7 +77,7 @@ def states_in(groups: Sequence[Group]) -> tuple[StateStyle, ...]:
             time = view.state_times[list(group.threads), each.state].sum()
             if time > _SEEN * (group.end - group.start):
                 found.setdefault(each.state, each)
-    order = [each.state for each in FIVE_STATES]
+    order = [each.state for each in CPU_STATES]
     return tuple(sorted(found.values(), key=lambda each: order.index(each.state)))
 
 

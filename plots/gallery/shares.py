@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.model import HELD, State
+from analysis.states import HELD, STATES, State
 
 if TYPE_CHECKING:
     from analysis.tables.trace import Trace
 
 
 def shares(trace: Trace, threads: Iterable[int]) -> dict[str, float]:
-    """Return the share of the lives of some threads, together, in each state: by its name in lower case."""
+    """Return the share of the lives of some threads, together, in each state: by its word in `STATES`."""
     rows = trace.intervals
     rows = rows[np.isin(rows["thread"], list(threads))]
     time = np.bincount(rows["state"], weights=rows["duration"], minlength=len(State))
-    return {state.name.lower(): float(time[state] / max(time.sum(), 1)) for state in State}
+    return {kind.word: float(time[kind.state] / max(time.sum(), 1)) for kind in STATES.values()}
 
 
 def held(of: dict[str, float]) -> float:
     """Return the share in which they had the GIL."""
-    return sum(of[state.name.lower()] for state in HELD)
+    return sum(of.get(STATES[state].word, 0.0) for state in HELD)
 
 
 def holder(trace: Trace, start: int, end: int) -> dict[int, float]:

@@ -82,7 +82,7 @@ class Visible:
     """
 
     def __init__(self, trace: Trace, start: int, end: int, *, cpus: bool = False) -> None:
-        """Find them; with `cpus` the intervals in five states, where a trace has them."""
+        """Find them; with `cpus` the intervals in all states, where a trace has them."""
         self.trace = trace
         self.start = start
         self.end = end

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from analysis.arrays import Table
-from analysis.model import State
+from analysis.states import ON_A_CPU, STATES, State
 
 from ..style import FAINT, INK, MUTED, OTHERS, OWNERS, owner_colours, style
 from ..text import elide, percent, printable
@@ -41,7 +41,7 @@ _BOTTOM: Final = 0.86
 _FEW: Final = 0.25
 """Intervals a pixel column up to which they are drawn one by one."""
 
-_HEIGHTS: Final = {State.RUNNING: 1.0, State.NATIVE: 0.72, State.WAITING: 0.5, State.UNKNOWN: 0.72}
+_HEIGHTS: Final = {state: STATES[state].look.height for state in (*ON_A_CPU, State.WAITING)}
 
 
 def cpus(
@@ -124,7 +124,7 @@ def _draw(
     columns: int,
 ) -> None:
     at = edges(view.start, view.end, columns)
-    heights = np.array([_HEIGHTS.get(State(state), 0.0) for state in State])
+    heights = np.array([_HEIGHTS.get(state, STATES[State.NATIVE].look.height) for state in State])
     if not trace.gils:
         heights[:] = 1.0
     draw_exactly = len(rows) <= columns * _FEW

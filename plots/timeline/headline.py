@@ -29,6 +29,9 @@ _USED: Final = 0.02
 
 _MOSTLY: Final = 0.4
 
+_WANTED: Final = 0.3
+"""CPUs that threads without the GIL wanted on average, from which on the title says so."""
+
 
 @dataclass(frozen=True)
 class Measures:
@@ -36,8 +39,9 @@ class Measures:
 
     `holding`, `waiting`: each thread's share of the window; `shares`: of its life in it. `held`: each GIL's
     share of its process's life. `waited`: the share of the window in which at least one thread waited, None
-    where that was not computed. `holds`: how many there are. With CPUs, `stalled`: the share of the window
-    that a GIL was held without one; `native`: each thread's share in which it computed without the GIL.
+    where that was not computed. `holds`: how many there are. With CPUs, `stalled` and `asleep`: the share of
+    the window in which a GIL's holder wanted one, and slept; `native`: each thread's share in which it
+    computed without the GIL; `ready`: how many wanted a CPU for that, on average.
     """
 
     holding: Floats
@@ -48,17 +52,21 @@ class Measures:
     holds: int
     stalled: float = 0.0
     native: Floats | None = None
+    asleep: float = 0.0
+    ready: float = 0.0
 
     @classmethod
     def of(cls, view: View, waited: float | None) -> Measures:
         """Return the measures of a view."""
         times = view.times / view.window.span
         shares = [view.share(thread) for thread in range(len(times))]
-        stalled, native = 0.0, None
-        if view.drawn.cpus:
-            stalled = float(view.state_times[:, State.STALLED].sum()) / view.window.span
-            native = view.state_times[:, State.NATIVE] / view.window.span
-        return cls(times[:, 0], times[:, 1], shares, view.gil_shares, waited, view.holds, stalled, native)
+        of_gil = (times[:, 0], times[:, 1], shares, view.gil_shares, waited, view.holds)
+        if not view.drawn.cpus:
+            return cls(*of_gil)
+        native = view.state_times[:, State.NATIVE] / view.window.span
+        together = view.state_times.sum(axis=0) / view.window.span
+        stalled, asleep, ready = together[[State.STALLED, State.HOLDING_ASLEEP, State.READY]].tolist()
+        return cls(*of_gil, stalled, native, asleep, ready)
 
 
 def headline(trace: Trace, window: Window, measures: Measures) -> str:
@@ -72,6 +80,9 @@ def headline(trace: Trace, window: Window, measures: Measures) -> str:
     if measures.stalled >= max(_RIVAL, _MOSTLY * total):
         part = percent(measures.stalled / total)
         return f"{part} of the time that the GIL is held, its holder has no CPU"
+    if measures.asleep >= max(_RIVAL, _MOSTLY * total):
+        part = percent(measures.asleep / total)
+        return f"{part} of the time that the GIL is held, its holder sleeps"
     if native >= _MOSTLY and native > total:
         return _without_gil(measures, native)
     used = [share for share in measures.held.values() if share >= _USED]
@@ -93,7 +104,8 @@ def _without_gil(measures: Measures, native: float) -> str:
     workers = int((measures.native >= _USED).sum())
     who = "One thread computes" if workers == 1 else f"{workers} threads compute"
     without = " without the GIL" if measures.held else ""
-    return f"{who}{without}: {_number(native)} CPUs busy on average"
+    more = f", {_number(measures.ready)} more wanted" if measures.ready >= _WANTED else ""
+    return f"{who}{without}: {_number(native)} CPUs busy{more or ' on average'}"
 
 
 def _contended(measures: Measures, used: list[float], waits: float) -> str:

@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from analysis.arrays import Table
 from analysis.model import HELD, State
 
-from ..style import HATCH, STATES, UNKNOWN, StateStyle
+from ..style import STATES, UNKNOWN, StateStyle
 from .coverage import Times
 from .rows import Row
 
@@ -174,10 +174,10 @@ def draw_shares(
 
 
 def _hatch(style: StateStyle) -> dict[str, Any]:
-    """Return what draws the diagonal lines of a style, if it has some; without an outline."""
-    if style.hatch is None:
+    """Return what draws the texture of a style, if it has one; without an outline."""
+    if not style.hatch:
         return {"linewidths": 0}
-    return {"linewidths": 0, "hatch": HATCH, "edgecolors": style.hatch}
+    return {"linewidths": 0, "hatch": style.hatch, "edgecolors": style.ink}
 
 
 def draw_crowd(

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon, Rectangle
 from matplotlib.transforms import Transform
 
-from ..style import ALARM, DROP_REQUEST, HATCH, HOLD, INK, MUTED, STATES, UNKNOWN, WAIT, StateStyle
+from ..style import ALARM, DROP_REQUEST, HOLD, INK, MUTED, STATES, UNKNOWN, WAIT, StateStyle
 
 _HANDLE: Final = 1.7
 """Width of a key in font sizes."""
@@ -109,6 +109,8 @@ def draw_legend(
 ) -> Legend:
     """Draw one legend, its upper left at `(x, y)` in figure coordinates: one line, or two if it must be.
 
+    Letters become smaller before there are two lines, and again if these don't fit.
+
     Parameters
     ----------
     parts : set of str
@@ -124,8 +126,8 @@ def draw_legend(
             continue
         patch = Patch(facecolor=style.colour, label=style.label, linewidth=0)
         if style.hatch:
-            patch.set_hatch(2 * HATCH)
-            patch.set_edgecolor(style.hatch)
+            patch.set_hatch(2 * style.hatch)
+            patch.set_edgecolor(style.ink)
         handles.append(patch)
         handlers[patch] = _Height(style.height)
     if "unknown" in parts:
@@ -173,10 +175,10 @@ def draw_legend(
             labelcolor=MUTED,
         )
         box = legend.get_window_extent()
-        if box.width * 72 / figure.dpi <= limit or lines == 2:
+        if box.width * 72 / figure.dpi <= limit or (lines == 2 and size <= 8):
             return legend
         legend.remove()
-        if size <= 11:
+        if size <= 11 and lines == 1:
             lines = 2
         else:
-            size -= 1
+            size -= 0.5 * lines

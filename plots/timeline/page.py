@@ -15,10 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis.measures.switch_interval import intervals_in
-from analysis.model import State
+from analysis.states import HELD, STATES, State
 
 from ..drawing import draw_lanes
-from ..style import ALARM, FAINT, HOLD, INK, MUTED, NATIVE, OTHERS, STALL_TEXT, WAIT, owner_colours
+from ..style import ALARM, FAINT, INK, MUTED, NATIVE, OTHERS, owner_colours
 from ..text import elide, fit, percent, printable, width
 from ..timeaxis import duration, set_time_axis
 from . import headline as title_texts
@@ -40,7 +40,7 @@ _LEFT: Final = 0.40
 _KEYS: Final = 1.27  # to the legend
 _TOP: Final = 1.68  # to the first row
 _SHARES: Final = 1.75  # the table at the right, with two columns
-_SHARE_WIDTHS: Final = {1: 0.76, 2: 0.76, 4: 0.83}  # one more, of so many
+_SHARE_WIDTHS: Final = {1: 0.76, 2: 0.76, 4: 0.83, 5: 0.81, 6: 0.79}  # one more, of so many
 _WAITERS: Final = 0.55
 _WAITERS_GAP: Final = 0.16
 _BOTTOM: Final = 0.86
@@ -76,15 +76,40 @@ class _Share:
     states: tuple[State, ...]
 
 
-_ShareColumns = tuple[tuple[str, str, tuple[State, ...]], ...]
-_SHARE_COLUMNS: Final[_ShareColumns] = (("holds", HOLD, (State.HOLDING,)), ("waits", WAIT, (State.WAITING,)))
-_SHARE_COLUMNS_WITH_CPUS: Final[_ShareColumns] = (
-    ("runs", HOLD, (State.RUNNING, State.HOLDING)),
-    ("stalls", STALL_TEXT, (State.STALLED,)),
-    ("waits", WAIT, (State.WAITING,)),
-    ("native", NATIVE, (State.NATIVE,)),
+_WORTH_A_COLUMN: Final = 0.005
+"""Share of its life that a thread must spend in a rare state for it to have a column."""
+
+_SHARE_COLUMNS: Final = (("holds", State.HOLDING, HELD), ("waits", State.WAITING, (State.WAITING,)))
+_SHARE_COLUMNS_WITH_CPUS: Final = (
+    ("runs", State.RUNNING, (State.RUNNING, State.HOLDING)),
+    ("stalls", State.STALLED, (State.STALLED,)),
+    ("asleep", State.HOLDING_ASLEEP, (State.HOLDING_ASLEEP,)),
+    ("waits", State.WAITING, (State.WAITING,)),
+    ("native", State.NATIVE, (State.NATIVE,)),
+    ("ready", State.READY, (State.READY,)),
 )
-_SHARE_COLUMNS_WITHOUT_GIL: Final[_ShareColumns] = (("CPU", NATIVE, (State.NATIVE,)),)
+_SHARE_COLUMNS_WITHOUT_GIL: Final = (
+    ("CPU", State.NATIVE, (State.NATIVE,)),
+    ("ready", State.READY, (State.READY,)),
+)
+
+
+def _share_columns(trace: Trace, view: View) -> list[tuple[str, str, tuple[State, ...]]]:
+    """Return title, colour and states of the table's columns: of rare states those that somebody was in."""
+    columns: Sequence[tuple[str, State, tuple[State, ...]]] = _SHARE_COLUMNS
+    if trace.scheduling is not None:
+        columns = _SHARE_COLUMNS_WITH_CPUS if trace.gils else _SHARE_COLUMNS_WITHOUT_GIL
+
+    def is_there(state: State) -> bool:
+        return not STATES[state].rare or any(
+            view.part(int(thread), state) >= _WORTH_A_COLUMN for thread in view.alive
+        )
+
+    return [
+        (title, STATES[state].look.text or STATES[state].look.colour, states)
+        for title, state, states in columns
+        if columns is _SHARE_COLUMNS or is_there(state)
+    ]
 
 
 class Page:
@@ -109,9 +134,7 @@ class Page:
         else:
             self.names = _names_width(_labels(trace, [int(t) for t in first.alive]))
         lanes_left = _snap(_LEFT + self.names + _SWATCH + 2 * _SWATCH_GAP)
-        shares = _SHARE_COLUMNS if trace.scheduling is None else _SHARE_COLUMNS_WITH_CPUS
-        if trace.scheduling is not None and not trace.gils:
-            shares = _SHARE_COLUMNS_WITHOUT_GIL
+        shares = _share_columns(trace, first)
         wide = _SHARE_WIDTHS[len(shares)]
         lanes_right = _snap(_WIDTH - _SHARES - 0.1 - wide * (len(shares) - 2))
         self.lanes_left = lanes_left
@@ -336,7 +359,7 @@ class Page:
         if self.view.drawn.cpus:
             return self.view.part(thread, *share.states)
         hold, wait = self.view.share(thread)
-        return hold if share.states == (State.HOLDING,) else wait
+        return hold if State.HOLDING in share.states else wait
 
     def _cell(self, axes: Axes, x: float, y: float, text: str, colour: str) -> None:
         axes.text(

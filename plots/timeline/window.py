@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.errors import GilscopeError
 from analysis.measures.switch_interval import interval_of_process, intervals_in
-from analysis.model import State
+from analysis.states import WITH_CPUS, State
 
 from ..timeaxis import duration, parse_time
 
@@ -23,7 +23,13 @@ _LONGEST: Final = {
         State.STALLED,
         "The longest stall",
         "had the GIL and no CPU for {}",
-        "hold of the GIL known to be without a CPU",
+        "hold of the GIL known to want a CPU",
+    ),
+    "largest-sleep": (
+        State.HOLDING_ASLEEP,
+        "The longest sleep with the GIL",
+        "slept for {}",
+        "hold of the GIL known to sleep",
     ),
 }
 
@@ -89,8 +95,7 @@ def window(trace: Trace, start: int | None, end: int | None, around: str | None 
 def _around(trace: Trace, around: str) -> Window:
     if around in AROUND:
         state, name, verb, missing = _LONGEST[around]
-        stalls = state == State.STALLED
-        intervals = trace.states_by_column if stalls else trace.intervals_by_column
+        intervals = trace.states_by_column if state in WITH_CPUS else trace.intervals_by_column
         found = np.flatnonzero(intervals.state == state)
         if not len(found):
             raise PlotError(f"no window {around}: there is no {missing} in this trace")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analysis.destinations import visible
-from analysis.report.terminal import HOLD, NATIVE
+from analysis.states import HOLD, NATIVE
 from analysis.units import count, duration, share
 from tracer.releases.judgement import Judgement
 from tracer.releases.sizes import Threshold, lets_go

@@ -13,7 +13,7 @@ class Pattern:
     Attributes
     ----------
     name : str
-        "convoy", "thrashing", "hog", "starvation", "stalled holder" or "no contention".
+        "convoy", "thrashing", "hog", "starvation", "stalled holder", "sleeping holder" or "no contention".
     score : float
         How much of it there is, 0 to 1; each detector defines its own.
     begin, end : int

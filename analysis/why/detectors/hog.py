@@ -1,10 +1,10 @@
 """Hog: code that keeps the GIL for longer than an interval after it was asked to let go.
 
 That is a call into C, mostly: Python looks at the request between its instructions. Time in which the holder
-had no CPU is not its fault and does not count; if the scheduler was not recorded nobody knows, and the
-sentence says so.
+did not run does not count: it wanted a CPU, which is not its fault (stalled holder), or it slept, which has
+another cure (sleeping holder). If the scheduler was not recorded nobody knows, and the sentence says so.
 
-    overdue of a hold = (release - first drop request) - time without a CPU since that request
+    overdue of a hold = (release - first drop request) - time in which it did not run since that request
     score = overdue of all holds of a thread that are overdue by more than an interval / time in which
             somebody waited
 """
@@ -18,7 +18,6 @@ import numpy as np
 
 from ...arrays import Int64s
 from ...units import count, duration
-from ..code_words import function, place
 from .finding import Pattern
 from .scene import Scene
 
@@ -50,7 +49,7 @@ def find(scene: Scene) -> Iterator[Pattern]:
             threads=(thread,),
             figures={"holds": len(mine), "overdue_ns": total, "longest_overdue_ns": longest},
             sentence=(
-                f"Hog: {_who(scene, thread, int(frames[worst]))} kept the GIL up to {duration(longest)}"
+                f"Hog: {scene.who(thread, int(frames[worst]))} kept the GIL up to {duration(longest)}"
                 f" after it was asked for it, {duration(total)} in {_holds(len(mine))}{_unless(scene)}."
             ),
         )
@@ -61,21 +60,13 @@ def _overdue(scene: Scene) -> Int64s:
     asked = np.minimum(scene.trace.first_requests(scene.gil), holds.released)
     overdue: Int64s = holds.released - asked
     if scene.trace.scheduling is not None:
-        overdue = overdue - (scene.stalls.asked_for(holds.released) - scene.stalls.asked_for(asked))
+        for clock in (scene.stalls, scene.sleeps):
+            overdue = overdue - (clock.asked_for(holds.released) - clock.asked_for(asked))
     return overdue
 
 
-def _who(scene: Scene, thread: int, frame: int) -> str:
-    name = scene.name(thread)
-    if frame < 0:
-        return name
-    row = scene.trace.frames[frame]
-    code = scene.trace.codes[row["code"]]
-    return f"{function(code)}, {place(code, int(row['line']))}, in {name}"
-
-
 def _unless(scene: Scene) -> str:
-    return "" if scene.trace.scheduling is not None else ", unless it had no CPU (not recorded)"
+    return "" if scene.trace.scheduling is not None else ", unless it had no CPU or slept (not recorded)"
 
 
 def _holds(number: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from ...tables.trace import Trace
-from . import convoy, hog, no_contention, stalled_holder, starvation, thrashing
+from . import convoy, hog, no_contention, sleeping_holder, stalled_holder, starvation, thrashing
 from .finding import Pattern
 from .scene import Scene
 
@@ -16,6 +16,7 @@ _DETECTORS: Final[tuple[Callable[[Scene], Iterator[Pattern]], ...]] = (
     hog.find,
     starvation.find,
     stalled_holder.find,
+    sleeping_holder.find,
 )
 
 

@@ -12,9 +12,11 @@ import numpy as np
 from ...arrays import Int64s, Table
 from ...measures.switch_interval import DEFAULT_INTERVAL
 from ...model import Gil
+from ...states import State
 from ...tables.anatomy_clock import StallClock
 from ...tables.handoffs import Holds
 from ...tables.trace import Trace
+from ..code_words import function, place
 
 WORTH_IT: Final = 0.05
 """Share of a GIL's time that threads must have waited, all together, for a pattern to matter."""
@@ -72,8 +74,13 @@ class Scene:
 
     @cached_property
     def stalls(self) -> StallClock:
-        """The clock of the stretches in which the holder had no CPU; none without scheduling."""
+        """The clock of the stretches in which the holder wanted a CPU; none without scheduling."""
         return self.trace.stall_clock(self.gil)
+
+    @cached_property
+    def sleeps(self) -> StallClock:
+        """The clock of the stretches in which the holder slept; none without scheduling."""
+        return self.trace.stall_clock(self.gil, State.HOLDING_ASLEEP)
 
     @cached_property
     def takers(self) -> Int64s:
@@ -100,6 +107,15 @@ class Scene:
     def life(self, thread: int) -> int:
         """How long a thread lived in the trace, ns."""
         return max(self.trace.threads[thread].end - self.trace.threads[thread].begin, 1)
+
+    def who(self, thread: int, frame: int) -> str:
+        """What to call a thread in a frame, -1: unknown."""
+        name = self.name(thread)
+        if frame < 0:
+            return name
+        row = self.trace.frames[frame]
+        code = self.trace.codes[row["code"]]
+        return f"{function(code)}, {place(code, int(row['line']))}, in {name}"
 
     def name(self, thread: int) -> str:
         """What to call a thread: with its process where others are called the same."""

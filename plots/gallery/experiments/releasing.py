@@ -6,9 +6,10 @@ import importlib.util
 from functools import partial
 from typing import Final
 
-from analysis.model import State
+from analysis import states
+from analysis.states import State
 
-from ...style import FIVE_STATES, INK, STATES
+from ...style import CPU_STATES, INK, STATES
 from ...text import percent
 from ..charts import ratio_of_medians
 from ..experiment import Shape, Values, shape_of
@@ -85,7 +86,7 @@ def title(values: Values) -> str:
 
 
 def _without(of: dict[str, float]) -> float:
-    return of["native"] + of["blocked"] + of["released"]
+    return sum(of.get(states.STATES[state].word, 0.0) for state in states.WITHOUT)
 
 
 def caption(values: Values) -> str:
@@ -123,28 +124,20 @@ def draw(slide: Slide, values: Values, lab: Lab) -> None:
         title(values),
         "Two threads on two CPUs: how they spend their time, and how much more than one they do",
     )
-    order = (
-        State.RUNNING,
-        State.STALLED,
-        State.HOLDING,
-        State.WAITING,
-        State.NATIVE,
-        State.BLOCKED,
-        State.RELEASED,
-    )
     known = any(entry["shares"]["running"] for entry in values["work"].values())
-    looks = {each.state: each for each in (*FIVE_STATES, *(() if known else STATES))}
+    looks = {each.state: each for each in (*CPU_STATES, *(() if known else STATES))}
     seen = [
         state
-        for state in order
-        if any(entry["shares"][state.name.lower()] > _LOCKED / 4 for entry in values["work"].values())
+        for state, kind in states.STATES.items()
+        if state != State.UNKNOWN
+        and any(entry["shares"].get(kind.word, 0.0) > _LOCKED / 4 for entry in values["work"].values())
     ]
     draw_keys(slide, [looks[state] for state in seen])
     axes = slide.axes(2.2, 0.95, slide.width - 4.2, slide.top - 0.6 - 0.95)
     for place, (kind, entry) in enumerate(values["work"].items()):
         left = 0.0
         for state in seen:
-            share = entry["shares"][state.name.lower()]
+            share = entry["shares"].get(states.STATES[state].word, 0.0)
             look = looks[state]
             axes.barh(
                 place,
@@ -152,8 +145,8 @@ def draw(slide: Slide, values: Values, lab: Lab) -> None:
                 left=left,
                 height=0.8 * look.height,  # as in lanes: so that it reads in greyscale
                 color=look.colour,
-                hatch=look.hatch and "////",
-                edgecolor=look.hatch or look.colour,
+                hatch=look.hatch or None,
+                edgecolor=look.ink or look.colour,
                 linewidth=0,
                 zorder=2,
             )

@@ -68,6 +68,7 @@ def test_every_schedule_on_cpus(schedule: Schedule, data: st.DataObject) -> None
     assert isinstance(stopper, int)
     stop = stopper - 100 not in schedule.gone
     on: dict[int, list[tuple[int, int]]] = {}
+    slept: dict[int, bool] = {}
     with tempfile.TemporaryDirectory() as directory:
         path = schedule.finish(Path(directory) / "t", stop=stop)
         with TraceWriter(path) as writer:
@@ -76,7 +77,9 @@ def test_every_schedule_on_cpus(schedule: Schedule, data: st.DataObject) -> None
                 pieces = st.lists(st.integers(0, schedule.now + 5), min_size=2, max_size=16, unique=True)
                 times = sorted(data.draw(pieces))
                 on[100 + thread] = list(zip(times[::2], times[1::2], strict=False))
-                events = [(time, what, 100 + thread) for time, what in zip(times, cycle(["in", "out"]))]
+                leaves = data.draw(st.sampled_from(["out", "preempted"]))
+                slept[100 + thread] = leaves == "out"
+                events = [(time, what, 100 + thread) for time, what in zip(times, cycle(["in", leaves]))]
                 if len(times) % 2:
                     on[100 + thread].append((times[-1], schedule.now + 10))
                 sched.events(thread, events).task(100 + thread, 0, 100, "python")
@@ -95,12 +98,15 @@ def test_every_schedule_on_cpus(schedule: Schedule, data: st.DataObject) -> None
             begin, end = int(row["start"]), int(row["start"] + row["duration"])
             with_cpu = sum(max(0, min(end, b) - max(begin, a)) for a, b in on[of.thread.tid])
             cpu += with_cpu
-            running, stalled = {
-                State.HOLDING: (State.RUNNING, State.STALLED),
-                State.RELEASED: (State.NATIVE, State.BLOCKED),
-            }.get(State(row["state"]), (State(row["state"]),) * 2)
+            running, stalled, asleep = {
+                State.HOLDING: (State.RUNNING, State.STALLED, State.HOLDING_ASLEEP),
+                State.RELEASED: (State.NATIVE, State.READY, State.BLOCKED),
+            }.get(State(row["state"]), (State(row["state"]),) * 3)
             expected[running] += with_cpu
-            expected[stalled] += end - begin - with_cpu
+            # Until its first CPU a thread is ready, as it was seen to begin.
+            born = max(0, min(end, on[of.thread.tid][0][0]) - begin)
+            expected[stalled] += born
+            expected[asleep if slept[of.thread.tid] else stalled] += end - begin - with_cpu - born
         assert of.time == expected
         assert of.cpu is not None
         assert of.cpu.time == cpu

@@ -12,7 +12,7 @@ import numpy as np
 
 from analysis import Gil, Outcome, State, Trace
 from analysis.reader.format import Event
-from analysis.tables.anatomy import PARTS, STALLED
+from analysis.tables.anatomy import ASLEEP, PARTS, STALLED, WITHOUT_CPU
 from analysis.tables.handoffs import Holds
 from analysis.tables.requests import NEVER
 
@@ -50,10 +50,12 @@ def slow(trace: Trace) -> tuple[list[dict[str, int]], dict[tuple[int, int], list
     anatomy: list[dict[str, int]] = []
     blame: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
     of_gil = {gil.index: (holds_of(trace, gil), trace.holds(gil)) for gil in trace.gils}
-    stalls = _stalls(trace)
+    off = {state: _off(trace, state) for state in WITHOUT_CPU}
     for wait in trace.waits:
         holds, seen = of_gil[int(wait["gil"])]
-        parts, charged = _wait(wait, holds, seen, stalls.get(int(wait["gil"]), []))
+        parts, charged = _wait(
+            wait, holds, seen, {WITHOUT_CPU[state]: of[int(wait["gil"])] for state, of in off.items()}
+        )
         anatomy.append(parts)
         for holder, time in charged.items():
             blame[int(wait["thread"]), holder][0] += time
@@ -61,15 +63,15 @@ def slow(trace: Trace) -> tuple[list[dict[str, int]], dict[tuple[int, int], list
     return anatomy, dict(blame)
 
 
-def _stalls(trace: Trace) -> dict[int, list[tuple[int, int]]]:
+def _off(trace: Trace, state: State) -> dict[int, list[tuple[int, int]]]:
     found: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for row in trace.intervals[trace.intervals["state"] == State.STALLED]:
+    for row in trace.intervals[trace.intervals["state"] == state]:
         found[int(row["gil"])].append((int(row["start"]), int(row["start"] + row["duration"])))
     return found
 
 
 def _wait(
-    wait: np.void, holds: list[Hold], seen: Holds, stalls: list[tuple[int, int]]
+    wait: np.void, holds: list[Hold], seen: Holds, off: dict[str, list[tuple[int, int]]]
 ) -> tuple[dict[str, int], Counter[int]]:
     start = int(wait["start"])
     end = start + int(wait["duration"])
@@ -80,10 +82,10 @@ def _wait(
     cuts = {start, end}
     for hold in holds:
         cuts |= {time for time in (hold[0], hold[1], hold[3]) if start < time < end}
-    for stall in stalls:
-        cuts |= {time for time in stall if start < time < end}
+    for stretch in (stretch for of_state in off.values() for stretch in of_state):
+        cuts |= {time for time in stretch if start < time < end}
     times = sorted(cuts)
-    parts = dict.fromkeys((*PARTS, *STALLED), 0)
+    parts = dict.fromkeys((*PARTS, *STALLED, *ASLEEP), 0)
     charged: Counter[int] = Counter()
     met = None  # the hold that the wait began in, or the next one if it began in none
     for begin, until in pairwise(times):
@@ -99,8 +101,9 @@ def _wait(
             asked = holds[at][3]
             part = "response" if asked <= begin else "politeness" if at == met else "overtaken"
             charged[holds[at][2]] += until - begin
-            if any(since <= begin and until <= to for since, to in stalls):
-                parts[f"stalled_{part}"] += until - begin
+            for word, stretches in off.items():
+                if any(since <= begin and until <= to for since, to in stretches):
+                    parts[f"{word}_{part}"] += until - begin
         parts[part] += until - begin
     return parts, charged
 

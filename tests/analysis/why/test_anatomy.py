@@ -172,7 +172,7 @@ def test_nobody_waits(tmp_path: Path) -> None:
 @settings(max_examples=60, deadline=None)
 @given(schedules(), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 700)), max_size=40))
 def test_every_schedule(schedule: Schedule, toggles: list[tuple[int, int]]) -> None:
-    """The parts add up, and are what the slow way finds; so is the blame, also with stalled holders."""
+    """The parts add up, and are what the slow way finds; so is the blame, also with holders without a CPU."""
     with tempfile.TemporaryDirectory() as directory:
         path = schedule.finish(Path(directory) / "t", stop=False)
         if toggles:
@@ -197,7 +197,8 @@ def _schedule_cpus(path: Path, toggles: list[tuple[int, int]], end: int) -> None
         sched = writer.scheduler(900)
         for thread in {thread for thread, _ in toggles}:
             times = sorted({900 + (end - 900) * at // 700 for who, at in toggles if who == thread})
-            events = [(time, ("in", "out")[turn % 2], 100 + thread) for turn, time in enumerate(times)]
+            turns = ("in", "out", "in", "preempted")
+            events = [(time, turns[turn % 4], 100 + thread) for turn, time in enumerate(times)]
             sched.events(thread, events)
             sched.task(100 + thread, 900, 100, "python")
         sched.stop(end)

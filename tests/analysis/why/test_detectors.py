@@ -138,7 +138,7 @@ def test_hog(tmp_path: Path, overdue: int, is_one: bool) -> None:
         assert pattern.score == pytest.approx(11 / 16, abs=1e-4)
         assert pattern.sentence == (
             "Hog: sort_it(), app.py:10, in cpu kept the GIL up to 11.0 ms after it was asked for it,"
-            " 11.0 ms in one hold, unless it had no CPU (not recorded)."
+            " 11.0 ms in one hold, unless it had no CPU or slept (not recorded)."
         )
 
 
@@ -181,8 +181,17 @@ def test_starvation(tmp_path: Path, wait: int, share: int, starves: bool) -> Non
 
 
 @pytest.mark.parametrize(("stalled", "is_one"), [(30, True), (10, False)])
-def test_stalled_holder(tmp_path: Path, stalled: int, is_one: bool) -> None:
-    """CPU holds for 100 ms, of which IO waits for 99; it has no CPU for some of them."""
+@pytest.mark.parametrize(
+    ("leaves", "name", "figures"),
+    [
+        ("preempted", "stalled holder", ("stalled_ns", "longest_stall_ns")),
+        ("out", "sleeping holder", ("asleep_ns", "longest_sleep_ns")),
+    ],
+)
+def test_holder_without_a_cpu(
+    tmp_path: Path, stalled: int, is_one: bool, leaves: str, name: str, figures: tuple[str, str]
+) -> None:
+    """CPU holds for 100 ms, of which IO waits for 99; it has no CPU for some of them, or sleeps."""
     with TraceWriter(tmp_path / "t") as writer:
         process = writer.process(100, begin=0)
         name_threads(process)
@@ -190,13 +199,14 @@ def test_stalled_holder(tmp_path: Path, stalled: int, is_one: bool) -> None:
         process.events([(CPU, 100 * MS, "gil_released"), (IO, 100 * MS + 5, "gil_acquired")])
         process.events([(IO, 100 * MS + 9, "gil_released")]).stop(100, 100 * MS + 10)
         sched = writer.scheduler(0)
-        sched.events(0, [(0, "in", CPU), (50 * MS, "preempted", CPU), ((50 + stalled) * MS, "in", CPU)])
+        sched.events(0, [(0, "in", CPU), (50 * MS, leaves, CPU), ((50 + stalled) * MS, "in", CPU)])
         sched.task(CPU, 0, 100, "python").task(IO, 0, 100, "python").stop(101 * MS)
     patterns = {pattern.name: pattern for pattern in analysis.patterns(analysis.load(tmp_path / "t"))}
-    assert ("stalled holder" in patterns) == is_one
+    assert {"stalled holder", "sleeping holder"} & set(patterns) == ({name} if is_one else set())
     if is_one:
-        pattern = patterns["stalled holder"]
-        assert pattern.figures["stalled_ns"] == pattern.figures["longest_stall_ns"] == 30 * MS
+        pattern = patterns[name]
+        assert [pattern.figures[figure] for figure in figures] == [30 * MS, 30 * MS]
+        assert "sort_it()" not in pattern.sentence  # where it was is not recorded
         assert pattern.score == pytest.approx(30 / 99, abs=1e-4)
         assert pattern.threads == (1,)
 

@@ -11,12 +11,15 @@ from tests.synthetic import TraceWriter
 
 
 def test_parts_in_words() -> None:
-    parts = Parts(9, 47_000_000, 33_000_000, 19_500_000, 500_000, 0, 30_000_000, 5_000_000, 0)
+    parts = Parts(
+        9, 47_000_000, 33_000_000, 19_500_000, 500_000, 0, 30_000_000, 5_000_000, 0, 0, 1_000_000, 1_000_000
+    )
     assert anatomy_sentence(parts) == (
         "Threads waited 100 ms: 47 % before anybody asked for the lock (politeness), 33 % until the holder"
-        " let go (response), 20 % overtaken by others; for 35 % of it the holder had no CPU."
+        " let go (response), 20 % overtaken by others; for 35 % of it the holder had no CPU and for 2 % of it"
+        " the holder slept."
     )
-    assert anatomy_sentence(Parts(1, 0, 0, 0, 2_000, 0, 0, 0, 0)) == (
+    assert anatomy_sentence(Parts(1, 0, 0, 0, 2_000, *[0] * 7)) == (
         "Threads waited 2.00 µs: 100 % to be woken up (handoff)."
     )
 

@@ -3,19 +3,20 @@
 #define GILSCOPE_STREAM_H
 
 #include "stream/packet.h"
+#include "stream/room.h"
 #include "base/thread.h"
 
-/* One cache line each: threads never share one. */
+/* Cache lines of its own: threads never share one. */
 struct gs_stream {
     _Alignas(64) struct gs_packet_header *packet; /* written to now */
     struct gs_packet_header *next;                /* prepared ahead, or NULL */
-    char *room;                                   /* address space of two packets, used in turn */
-    uint64_t size;                                /* of the file */
     uint32_t used;                                /* bytes of packet */
     uint32_t attention;                           /* from here on there is slow work to do */
     uint32_t recording;                           /* number of the one it belongs to */
     uint32_t tid;
     _Atomic uint32_t owned;
+    bool broken;                                  /* there is no further packet to be had */
+    struct gs_room room;
 };
 
 /* recording, packet and next are written by the owner alone, and looked at by whoever ends a recording. */
@@ -28,22 +29,41 @@ struct gs_stream {
 /* Go on in the packet prepared ahead. Under the GIL's mutex: stores only. */
 bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp);
 
+static inline bool gs_stream_has_room(const struct gs_stream *stream)
+{
+    return __builtin_expect(stream->used != GS_PACKET_SIZE, 1);
+}
+
+/* What an event is and of which GIL, as it stands in the packet. */
+struct gs_event_head {
+    uint16_t id, gil;
+};
+
+/* Where there is room. */
+static inline void gs_stream_put(struct gs_stream *stream, uint64_t timestamp, const struct gs_event_head *head,
+                                 uint32_t arg)
+{
+    struct gs_packet_header *packet = stream->packet;
+    uint64_t used = stream->used;
+    struct gs_event *event = (struct gs_event *)((char *)packet + used);
+    uint64_t last = packet->timestamp_end;
+    timestamp = timestamp > last ? timestamp : last;
+    event->timestamp = timestamp;
+    __builtin_memcpy(&event->id, head, sizeof *head);
+    __atomic_store_n(&event->arg, arg, __ATOMIC_RELAXED); /* a store of its own: gcc would pack the two in a vector */
+    used += GS_EVENT_SIZE;
+    stream->used = (uint32_t)used;
+    gs_packet_commit(packet, timestamp, used);
+}
+
 static inline void gs_stream_write(struct gs_stream *stream, uint64_t timestamp, uint16_t id, uint16_t gil,
                                    uint32_t arg)
 {
-    if (__builtin_expect(stream->used == GS_PACKET_SIZE, 0) && !gs_stream_advance(stream, timestamp)) {
+    struct gs_event_head head = {id, gil};
+    if (gs_stream_has_room(stream) || gs_stream_advance(stream, timestamp))
+        gs_stream_put(stream, timestamp, &head, arg);
+    else
         stream->packet->events_discarded++;
-        return;
-    }
-    uint64_t last = stream->packet->timestamp_end;
-    timestamp = timestamp > last ? timestamp : last;
-    struct gs_event *event = (struct gs_event *)((char *)stream->packet + stream->used);
-    event->timestamp = timestamp;
-    event->id = id;
-    event->gil = gil;
-    event->arg = arg;
-    stream->used += GS_EVENT_SIZE;
-    gs_packet_commit(stream->packet, timestamp, stream->used);
 }
 
 /* What has to be done now and then: map the next packet, write the thread's name. Never under the GIL's mutex. */
@@ -57,6 +77,7 @@ bool gs_streams_initialise(void); /* once; false: errno says why */
 void gs_streams_begin(void);      /* a new recording: forget the files of the last one */
 void gs_streams_make_ready(unsigned count);
 void gs_streams_end(uint64_t timestamp);
+void gs_streams_trim(void); /* after that */
 void gs_streams_forget(void); /* in a forked child: all of the parent's streams */
 uint64_t gs_streams_discarded(void);
 uint32_t gs_streams_count(void);

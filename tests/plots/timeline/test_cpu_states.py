@@ -1,4 +1,4 @@
-"""What is drawn of the scheduler: five states in the lanes, and lanes by CPU."""
+"""What is drawn of the scheduler: states in the lanes, and lanes by CPU."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import analysis
 import plots
 from analysis import State, Trace
 from analysis.model import WITHOUT
+from analysis.states import STALL_INK
 from plots.cli import main
-from plots.style import FIVE_STATES, HOLD, NATIVE, OWNERS, STALL, STALL_HATCH, luminance
+from plots.style import CPU_STATES, HOLD, NATIVE, OWNERS, STALL, luminance
 from plots.timeline.window import PlotError
 from tests.analysis.scenes import scheduled, two_threads
 from tests.synthetic import TraceWriter
 
 from .test_timeline import area, boxes, collections, colours, outlines, side_axes
 
-LABELS = {style.state: style.label for style in FIVE_STATES}
+LABELS = {style.state: style.label for style in CPU_STATES}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,10 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
 
 @pytest.fixture(scope="module")
 def dense(tmp_path_factory: pytest.TempPathFactory) -> Trace:
-    """100 holds and lets go all the time; 0.7 of the time it is on CPU 0, else 7 is, which has no GIL."""
+    """100 holds and lets go all the time; 0.7 of the time it is on CPU 0, else 7 is, which has no GIL.
+
+    They leave it asleep, or could go on.
+    """
     path = tmp_path_factory.mktemp("dense") / "t"
     count = 20_000
     with TraceWriter(path) as writer:
@@ -42,9 +46,9 @@ def dense(tmp_path_factory: pytest.TempPathFactory) -> Trace:
         sched = writer.scheduler(0)
         turn = np.arange(count // 2) * 1000
         time = np.stack([turn, turn + 700, turn + 700, turn + 1000], 1).ravel()
-        kind = np.tile([48, 49, 48, 49], len(turn))
+        kind = np.tile([48, 50, 48, 49, 48, 49, 48, 50], len(turn) // 2)
         sched.columns(0, time, kind, np.tile([100, 100, 7, 7], len(turn)))
-        sched.task(100, 0, 100, "python").task(7, 0, 7, "other").stop(count * 500)
+        sched.task(100, 0, 100, "python").task(7, 700, 7, "other").stop(count * 500)
     return analysis.load(path)
 
 
@@ -78,7 +82,7 @@ def test_stalled_is_seen_at_a_glance(trace: Trace) -> None:
     drawn = one(collections(plots.timeline(trace), LABELS[State.STALLED]))
     assert drawn.get_hatch()
     assert luminance(STALL) - luminance(HOLD) > 0.5
-    assert luminance(STALL) - luminance(STALL_HATCH) > 0.3
+    assert luminance(STALL) - luminance(STALL_INK) > 0.3
 
 
 def test_the_legend_has_what_there_is(trace: Trace) -> None:
@@ -116,7 +120,8 @@ def test_shares_of_life(trace: Trace) -> None:
 
 def test_shares_of_columns_have_the_area_of_the_intervals(dense: Trace) -> None:
     axes = plots.timeline(dense)
-    drawn = [style for style in FIVE_STATES if not style.rare]
+    there = set(dense.intervals["state"].tolist())
+    drawn = [style for style in CPU_STATES if style.state in there or not style.rare]
     areas = {
         style.state: [area(points) for points in outlines(one(collections(axes, style.label)))]
         for style in drawn
@@ -154,7 +159,11 @@ def test_a_program_without_a_gil(tmp_path: Path) -> None:
     axes = plots.timeline(trace)
     figure = axes.figure
     assert isinstance(figure, Figure)
-    assert [text.get_text() for text in figure.legends[0].texts] == ["on a CPU", "blocked"]
+    assert [text.get_text() for text in figure.legends[0].texts] == [
+        "on a CPU",
+        "ready: no CPU",
+        "blocked",
+    ]
     (title,) = [text.get_text() for text in figure.texts if text.get_gid() == "title"]
     assert title == "2 threads compute: 1.4 CPUs busy on average"
     assert "on a CPU" in [text.get_text() for text in side_axes(axes, "waiters").texts]
@@ -216,5 +225,5 @@ def test_around_the_largest_stall(trace: Trace, tmp_path: Path) -> None:
     assert title.replace("\N{NO-BREAK SPACE}", " ") == (
         "The longest stall: MainThread had the GIL and no CPU for 300 ns"
     )
-    with pytest.raises(PlotError, match="no hold of the GIL known to be without a CPU in this trace"):
+    with pytest.raises(PlotError, match="no hold of the GIL known to want a CPU in this trace"):
         plots.timeline(analysis.load(two_threads(tmp_path / "t")), around="largest-stall")

@@ -1,4 +1,4 @@
-"""What the scheduler adds: five states, exact."""
+"""What the scheduler adds: states that say what the CPU did, exact."""
 
 import io
 import json
@@ -15,11 +15,13 @@ from analysis.commands.dump import dump
 from analysis.model import WITHOUT
 from analysis.report.summary import to_json
 from analysis.report.terminal import print_summary
+from analysis.states import STATES
 from analysis.tables.trace import Trace
 from tests.analysis.scenes import one_thread, scheduled, two_threads
 from tests.synthetic import SchedWriter, TraceWriter
 
 R, S, W, N, B = State.RUNNING, State.STALLED, State.WAITING, State.NATIVE, State.BLOCKED
+A, Y = State.HOLDING_ASLEEP, State.READY
 
 
 def of(trace: Trace, thread: int) -> list[tuple[int, int, State, int]]:
@@ -45,7 +47,7 @@ def tiles(trace: Trace) -> bool:
     return True
 
 
-def test_five_states(tmp_path: Path) -> None:
+def test_states_on_cpus(tmp_path: Path) -> None:
     trace = analysis.load(scheduled(tmp_path / "t"))
     assert [(thread.name, thread.tid) for thread in trace.threads] == [
         ("MainThread", 100),
@@ -75,6 +77,62 @@ def test_five_states(tmp_path: Path) -> None:
     assert trace.intervals["unfinished"].tolist() == [False] * 7 + [True] + [False] * 10
     assert trace.intervals["gil"].tolist() == [0, 0, 0, -1, -1, -1, 0, 0] + [0] * 6 + [-1] * 4
     assert analysis.validate(trace) == []
+
+
+def test_preempted_is_not_asleep(tmp_path: Path) -> None:
+    """Who was preempted could go on all the time; who went to sleep could not."""
+    trace = lone(
+        tmp_path / "t",
+        [
+            (0, "in", 100),
+            (20, "out", 100),
+            (30, "in", 100),
+            (50, "preempted", 100),
+            (90, "in", 100),
+            (110, "preempted", 100),
+            (120, "in", 100),
+            (130, "out", 100),
+            (140, "in", 100),
+        ],
+    )
+    assert of(trace, 0)[:10] == [
+        (0, 20, R, 0),
+        (20, 30, A, -1),
+        (30, 50, R, 0),
+        (50, 90, S, -1),
+        (90, 100, R, 0),
+        (100, 110, N, 0),
+        (110, 120, Y, -1),
+        (120, 130, N, 0),
+        (130, 140, B, -1),
+        (140, 150, N, 0),
+    ]
+    figures = analysis.statistics(trace)
+    cpu = figures.cpu
+    assert cpu is not None
+    assert (cpu.asleep.total, cpu.stalled.total, cpu.ready.total, cpu.preempted) == (10, 40, 10, 2)
+    assert figures.parallelism == 300 / 450
+    assert figures.cores == 250 / 450
+    assert analysis.validate(trace) == []
+
+
+def test_ready_from_its_birth(tmp_path: Path) -> None:
+    one_thread(tmp_path / "t")
+    with TraceWriter(tmp_path / "t") as writer:
+        sched = writer.scheduler(0)
+        sched.events(0, [(60, "in", 7), (70, "out", 7)]).task(7, 40, 7, "cc").exit(7, 70).stop(450)
+    assert of(analysis.load(tmp_path / "t"), 1) == [(40, 60, Y, -1), (60, 70, N, 0)]
+
+
+def test_one_table_names_all_states() -> None:
+    """Each state is a part of one of the GIL's; those that a CPU makes are made by one thing only."""
+    assert set(STATES) == set(State)
+    assert len({kind.word for kind in STATES.values()}) == len(State)
+    gil = {State.UNKNOWN, State.RELEASED, State.WAITING, State.HOLDING}
+    assert {kind.of for kind in STATES.values()} == gil
+    assert all(STATES[state].of == state for state in gil)
+    made = [(kind.of, kind.cpu) for kind in STATES.values() if kind.cpu is not None]
+    assert len(made) == len(set(made)) == 6
 
 
 def test_the_other_tables_know_nothing_of_cpus(tmp_path: Path) -> None:
@@ -179,7 +237,7 @@ def test_lost_records_are_unknown(tmp_path: Path) -> None:
         (200, 250, R, 0),
         (250, 300, N, 0),
         (300, 320, R, 0),
-        (320, 400, S, -1),
+        (320, 400, A, -1),
         (400, 450, B, -1),
     ]
     assert trace.scheduling is not None
@@ -187,11 +245,11 @@ def test_lost_records_are_unknown(tmp_path: Path) -> None:
 
 
 def test_lost_between_out_and_in(tmp_path: Path) -> None:
-    """It may have been on the CPU meanwhile; it is not when the loss is over, as it comes back later."""
+    """It may have been on the CPU meanwhile; why it is not when the loss is over nobody saw."""
     trace = lone(
         tmp_path / "t", [(0, "in", 100), (20, "out", 100), (40, "in", 7), (60, "lost", 1), (80, "in", 100)]
     )
-    assert of(trace, 0)[:4] == [(0, 20, R, 0), (20, 40, S, -1), (40, 60, State.HOLDING, -1), (60, 80, S, -1)]
+    assert of(trace, 0)[:4] == [(0, 20, R, 0), (20, 40, A, -1), (40, 80, State.HOLDING, -1), (80, 100, R, 0)]
 
 
 def test_lost_elsewhere(tmp_path: Path) -> None:
@@ -227,7 +285,7 @@ def test_contradictions_are_unknown(tmp_path: Path) -> None:
         (0, 20, State.HOLDING, -1),
         (20, 40, R, 0),
         (40, 60, State.HOLDING, -1),
-        (60, 100, S, -1),
+        (60, 100, A, -1),
     ]
 
 
@@ -254,7 +312,7 @@ def test_tid_given_again(tmp_path: Path) -> None:
         ("false", 40, 95),
     ]
     assert of(trace, 1) == [(2, 30, N, 0)]
-    assert of(trace, 2) == [(40, 50, B, -1), (50, 70, N, 0), (70, 80, B, -1), (80, 95, N, 0)]
+    assert of(trace, 2) == [(40, 50, Y, -1), (50, 70, N, 0), (70, 80, Y, -1), (80, 95, N, 0)]
 
 
 def test_native_threads_of_a_python(tmp_path: Path) -> None:
@@ -341,8 +399,10 @@ def test_summary_for_machines(tmp_path: Path) -> None:
     assert worker["states_ns"] == {
         "running": 550,
         "stalled": 350,
+        "asleep": 0,
         "waiting": 1100,
         "native": 500,
+        "ready": 0,
         "blocked": 0,
         "holding": 0,
         "released": 0,

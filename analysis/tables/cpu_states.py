@@ -1,7 +1,8 @@
-"""GIL intervals × time on a CPU → five states: what each thread did, and whether it could.
+"""GIL intervals × time on a CPU → states: what each thread did, and whether it could.
 
-A hold is split where the thread gets a CPU and loses it, into RUNNING and STALLED; a stretch without the GIL
-into NATIVE and BLOCKED. A wait is left whole: what happens inside it is in `retries`.
+A hold is split where the thread gets a CPU and loses it, into RUNNING, STALLED and HOLDING_ASLEEP; a stretch
+without the GIL into NATIVE, READY and BLOCKED: `states.STATES`. A wait is left whole: what happens inside it
+is in `retries`.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ import numpy as np
 
 from ..arrays import Bools, Bytes, Int16s, Int32s, Int64s, Table
 from ..model import CPU_INTERVAL, State
+from ..states import ON_A_CPU, STATES, Cpu
 from .columns import Columns
 from .intervals import Intervals
-from .onto_cpu import OFF, ON, UNSURE, Stretches
+from .onto_cpu import ON, UNSURE, Stretches
 
-_SPLIT = np.zeros((len(State), 3), np.uint8)
+_SPLIT = np.zeros((len(State), len(Cpu)), np.uint8)
 _SPLIT[:] = np.arange(len(State))[:, None]
-_SPLIT[State.HOLDING, [OFF, ON]] = State.STALLED, State.RUNNING
-_SPLIT[State.RELEASED, [OFF, ON]] = State.BLOCKED, State.NATIVE
+for _kind in STATES.values():
+    if _kind.cpu is not None:
+        _SPLIT[_kind.of, _kind.cpu] = _kind.state
+_HAS_A_CPU = np.isin(np.arange(len(State)), ON_A_CPU)
 
 
 @dataclass(frozen=True)
 class States:
-    """Intervals in five states by column, sorted by (thread, start); they tile each thread's life.
+    """Intervals in all states by column, sorted by (thread, start); they tile each thread's life.
 
     Attributes
     ----------
@@ -156,7 +160,7 @@ def _order(thread: Int64s, time: Int64s) -> Int64s:
 
 
 def split(intervals: Intervals, stretches: Stretches, merged: Merged, ends: Int64s) -> States:
-    """Return the five states; `ends` are when the threads' lives end."""
+    """Return the states; `ends` are when the threads' lives end."""
     parent = intervals.state[np.maximum(merged.gil, 0)]
     known = merged.stretch >= 0
     at = np.maximum(merged.stretch, 0)
@@ -164,7 +168,7 @@ def split(intervals: Intervals, stretches: Stretches, merged: Merged, ends: Int6
     on_cpu = np.where(known, (stretches.state if len(stretches.state) else nowhere)[at], UNSURE)
     state = _SPLIT[parent, on_cpu]
     where = (stretches.cpu if len(stretches.cpu) else nowhere)[at]
-    cpu = np.where((state == State.RUNNING) | (state == State.NATIVE), where, -1).astype(np.int16)
+    cpu = np.where(_HAS_A_CPU[state], where, -1).astype(np.int16)
 
     until = np.append(merged.time[1:], 0)
     until[merged.thread_first[1:] - 1] = ends
@@ -187,7 +191,7 @@ def _same(keep: Bools, merged: Merged, state: Bytes, cpu: Int16s) -> Bools:
 
 
 def state_table(gil_intervals: Table, states: States) -> Table:
-    """Return the INTERVAL table in five states: parts of GIL intervals, with what is true of the whole."""
+    """Return the INTERVAL table in all states: parts of GIL intervals, with what is true of the whole."""
     table = gil_intervals[states.of]
     for name in ("start", "duration", "state", "cpu"):
         table[name] = getattr(states, name)
@@ -212,15 +216,15 @@ def cpu_interval_table(intervals: Intervals, stretches: Stretches, merged: Merge
 
 
 def cpu_time(stretches: Stretches, merged: Merged, ends: Int64s) -> Int64s:
-    """Return how long each thread was UNSURE, OFF and ON a CPU within its life: shape (threads, 3), ns."""
+    """Return how long each thread was each of `states.Cpu` in its life: shape (threads, len(Cpu)), ns."""
     item = np.flatnonzero(~merged.is_gil)
     first = np.searchsorted(item, merged.thread_first)
     time, stretch = merged.time[item], merged.stretch[item]
     until = np.append(time[1:], 0)
     until[first[1:] - 1] = ends
     state = np.where(stretch >= 0, np.append(stretches.state, 0)[stretch], UNSURE)
-    times = np.zeros((len(ends), 3), np.int64)
-    for each in (UNSURE, OFF, ON):
+    times = np.zeros((len(ends), len(Cpu)), np.int64)
+    for each in Cpu:
         times[:, each] = sums_of(np.where(state == each, until - time, 0), first)
     return times
 

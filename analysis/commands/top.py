@@ -1,0 +1,105 @@
+"""`python -m tracer top`: watch a recording that goes on, once a second."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import select
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from ..live.follow import recording_of, seconds
+from ..live.screen import SORTS, plain, screen
+from ..live.second import Second
+
+if TYPE_CHECKING:
+    from ..live.metrics import Metrics
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; returns the exit status.
+
+    Raises
+    ------
+    GilscopeError
+        There is no such recording, or the metrics can't be served.
+    """
+    parser = argparse.ArgumentParser(
+        prog="gilscope top", description="Watch a recording that goes on: the last second, once a second."
+    )
+    parser.add_argument("target", metavar="PID|DIR", help="a recorded process, or the directory of its trace")
+    parser.add_argument(
+        "--metrics", metavar="[HOST:]PORT", help="serve the figures for Prometheus too (loopback by default)"
+    )
+    options = parser.parse_args(arguments)
+    path = recording_of(options.target)
+    metrics = None
+    if options.metrics:
+        from ..live.metrics import Metrics, serve
+
+        metrics = Metrics()
+        print(f"gilscope: metrics at {serve(metrics, options.metrics)}", file=sys.stderr)
+    show = _on_screen if sys.stdout.isatty() and sys.stdin.isatty() else _as_lines
+    try:
+        show(_counted(path, metrics))
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _counted(path: Path, metrics: Metrics | None) -> Iterator[Second | None]:
+    for second in seconds(path):
+        if metrics is not None and second is not None:
+            metrics.add(second)
+        yield second
+
+
+def _as_lines(windows: Iterator[Second | None]) -> None:
+    for second in windows:
+        print("nothing recorded" if second is None else plain(second), flush=True)
+
+
+def _on_screen(windows: Iterator[Second | None]) -> None:
+    from rich.live import Live
+
+    console = Console()
+    sort, by_code, frozen = 0, False, False
+    shown: Second | None = None
+    with _keys() as keys, Live(console=console, screen=True, auto_refresh=False) as live:
+        for second in windows:
+            for key in keys():
+                if key == "q":
+                    return
+                sort = (sort + (key == "s")) % len(SORTS)
+                by_code ^= key in "ct"
+                frozen ^= key in "f "
+            if not frozen and second is not None:
+                shown = second
+            if shown is not None:
+                live.update(
+                    screen(shown, sort=SORTS[sort], by_code=by_code, height=console.height, frozen=frozen),
+                    refresh=True,
+                )
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[Callable[[], str]]:
+    """While it lasts keys come at once and are not echoed; calling what it gives returns those pressed."""
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
+
+    def pressed() -> str:
+        return os.read(fd, 64).decode("ascii", "ignore") if select.select([fd], [], [], 0)[0] else ""
+
+    tty.setcbreak(fd)
+    try:
+        yield pressed
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)

@@ -1,0 +1,106 @@
+"""The screen of `top`: bars of the last second, who waited for whom, and which code held the GIL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..destinations import terminal, visible
+from ..model import HELD, WITHOUT, State, total
+from ..units import duration, share
+from .second import Second, ThreadSecond
+
+HOLD: Final = "#0072B2"
+WAIT: Final = "#D55E00"
+SORTS: Final = ("waited", "held", "name")
+_BAR: Final = 30
+_LINES: Final = 6
+
+
+def headline(second: Second) -> str:
+    """Return what happened, in a line."""
+    span = second.end - second.begin
+    waiting = sum(1 for thread in second.threads if thread.time[State.WAITING])
+    parts = [f"GIL held {share(second.held / span)}"]
+    if second.processes > 1:
+        parts = [f"{second.processes} processes", f"GILs held {second.held / span:.2f}"]
+    parts.append(f"{waiting} of {len(second.threads)} threads waited, {duration(second.waited)} in all")
+    if second.longest is not None:
+        whom = f" for {second.longest.holder}" if second.longest.holder else ""
+        parts.append(f"longest wait {duration(second.longest.duration)} ({second.longest.thread}{whom})")
+    if second.lost:
+        parts.append(f"{second.lost:,} events lost")
+    return " · ".join(parts)
+
+
+def plain(second: Second) -> str:
+    """Return the line for an output that is no terminal."""
+    worst = second.lines[0] if second.lines else None
+    code = f" · {worst[0]} made others wait {duration(worst[1])}" if worst else ""
+    return visible(headline(second) + code)
+
+
+def screen(second: Second, *, sort: str, by_code: bool, height: int, frozen: bool) -> RenderableType:
+    """Return what a terminal of `height` lines shows."""
+    room = max(height - 6, 4)
+    body = _lines(second, room) if by_code else _threads(second, sort, max(room - _LINES - 1, 3))
+    parts: list[RenderableType] = [terminal(headline(second), style="bold"), Text(""), body]
+    if not by_code:
+        parts += [Text(""), _lines(second, _LINES)]
+    other, ice = "threads" if by_code else "code", "go on" if frozen else "freeze"
+    return Group(*parts, Text(f"s sort ({sort})   c {other}   f {ice}   q quit", style="dim"))
+
+
+def ordered(threads: Sequence[ThreadSecond], sort: str) -> list[ThreadSecond]:
+    """Return threads as a screen shows them: those with nothing to tell last."""
+    if sort == "name":
+        return sorted(threads, key=lambda thread: (thread.name, thread.tid))
+    if sort == "held":
+        return sorted(threads, key=lambda thread: (-thread.held, -thread.time[State.WAITING], thread.tid))
+    return sorted(threads, key=lambda thread: (-thread.time[State.WAITING], -thread.held, thread.tid))
+
+
+def _threads(second: Second, sort: str, room: int) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim", expand=False)
+    table.add_column("thread", no_wrap=True, overflow="ellipsis", max_width=22)
+    table.add_column("the last second", no_wrap=True, width=_BAR)
+    for name in ("held", "waited", "without", "longest wait"):
+        table.add_column(name, justify="right", no_wrap=True)
+    shown = ordered(second.threads, sort)
+    for thread in shown[:room]:
+        span = max(sum(thread.time.values()), 1)
+        table.add_row(
+            terminal(thread.name if second.processes == 1 else f"{thread.pid} {thread.name}"),
+            _bar(thread, span),
+            share(thread.held / span),
+            share(thread.time[State.WAITING] / span),
+            share(total(thread.time, WITHOUT) / span),
+            duration(thread.longest_wait) if thread.waits else "",
+        )
+    if len(shown) > room:
+        table.add_row(Text(f"{len(shown) - room} more threads", style="dim"))
+    return table
+
+
+def _bar(thread: ThreadSecond, span: int) -> Text:
+    held = round(_BAR * total(thread.time, HELD) / span)
+    waited = min(round(_BAR * thread.time[State.WAITING] / span), _BAR - held)
+    bar = Text("█" * held, style=HOLD)
+    bar.append("▄" * waited, style=WAIT)
+    return bar.append("·" * (_BAR - held - waited), style="dim")
+
+
+def _lines(second: Second, room: int) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("made others wait", justify="right", no_wrap=True)
+    table.add_column("code that held the GIL", no_wrap=True, overflow="ellipsis")
+    for line, time in second.lines[:room]:
+        table.add_row(duration(time), terminal(line))
+    if not second.lines:
+        for blocked, holder, time in second.pairs[:room]:
+            table.add_row(duration(time), terminal(f"{blocked} waited for {holder}"))
+    return table

@@ -1,0 +1,73 @@
+"""Waits in which the holder did not run: how long, and who held the GIL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ...states import State
+from ...tables.anatomy import ASLEEP, STALLED
+from .scene import WORTH_IT, Scene
+
+LEAST: Final = 0.2
+"""Share of all waiting from which on it is a pattern."""
+
+_COLUMNS: Final = {State.STALLED: STALLED, State.HOLDING_ASLEEP: ASLEEP}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What there is of a state of holders in waits; durations in ns.
+
+    Attributes
+    ----------
+    total : int
+        How much of all waits the holder was in it.
+    begin, end : int
+        The wait that has most of it.
+    holder : int
+        The thread that was in it longest.
+    longest : int
+        The longest stretch of that thread's, which began at `longest_at`.
+    """
+
+    total: int
+    begin: int
+    end: int
+    holder: int
+    longest: int
+    longest_at: int
+
+    def score(self, scene: Scene) -> float:
+        """Return its share of all waiting."""
+        return min(1.0, self.total / scene.waited)
+
+
+def find_evidence(scene: Scene, state: State) -> Evidence | None:
+    """Return the evidence for holders in a state, if that is much of all waiting."""
+    trace = scene.trace
+    if trace.scheduling is None or scene.waited < WORTH_IT * scene.span:
+        return None
+    of_wait = sum(scene.anatomy[name] for name in _COLUMNS[state])
+    total = int(np.sum(of_wait))
+    if total < LEAST * scene.waited:
+        return None
+    wait = scene.waits[int(np.argmax(of_wait))]
+    states = trace.states_by_column
+    at = np.flatnonzero(states.state == state)
+    thread = states.thread_of(at)
+    mine = np.isin(thread, scene.takers)
+    at, thread = at[mine], thread[mine]
+    holder = int(np.argmax(np.bincount(thread, states.duration[at], minlength=1)))
+    at = at[thread == holder]
+    longest = at[int(np.argmax(states.duration[at]))]
+    return Evidence(
+        total=total,
+        begin=int(wait["start"]),
+        end=int(wait["start"] + wait["duration"]),
+        holder=holder,
+        longest=int(states.duration[longest]),
+        longest_at=int(states.start[longest]),
+    )

@@ -1,0 +1,139 @@
+"""The last second of a recording: exact on synthetic traces, and as `top` shows it of a program that runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from analysis import State
+from analysis.errors import GilscopeError
+from analysis.live.follow import recording_of
+from analysis.live.metrics import MOST_PATTERNS, OTHERS, Metrics, pattern, serve
+from analysis.live.screen import ordered, plain
+from analysis.live.second import Second, ThreadSecond, look
+from tests.synthetic import TraceWriter
+
+MS = 1_000_000
+
+
+def growing(path: Path) -> None:
+    """100 holds until 30 ms, 101 waits from 10 ms on, and 102 from 35 ms on for 101: nobody has ended."""
+    with TraceWriter(path) as trace:
+        process = trace.process(pid=100)
+        process.events(
+            [
+                (100, 0, "recording_start"),
+                (100, 0, "gil_acquired"),
+                (101, 10 * MS, "gil_wait"),
+                (100, 30 * MS, "gil_released"),
+                (101, 30 * MS, "gil_acquired"),
+                (102, 35 * MS, "gil_wait"),
+            ]
+        )
+        process.name(101, 10 * MS, "worker-1")
+        process.name(102, 35 * MS, "worker-2")
+
+
+def test_states_go_on_until_now(tmp_path: Path) -> None:
+    growing(tmp_path / "t")
+    second = look(tmp_path / "t", 20 * MS, 60 * MS)
+    assert second is not None
+    main, first, other = second.threads
+    assert (main.time[State.HOLDING], main.time[State.RELEASED]) == (10 * MS, 30 * MS)
+    assert (first.time[State.WAITING], first.time[State.HOLDING]) == (10 * MS, 30 * MS)
+    assert other.time[State.WAITING] == 25 * MS
+    assert second.longest is not None
+    assert (second.longest.thread, second.longest.duration) == ("worker-2", 25 * MS)
+    assert second.longest.holder == "worker-1"
+    assert second.waits == (20 * MS,)  # from its true beginning
+    assert second.pairs == [("worker-2", "worker-1", 25 * MS), ("worker-1", "MainThread", 10 * MS)]
+    assert ordered(second.threads, "waited")[0].name == "worker-2"
+    assert plain(second).startswith("GIL held 100 % · 2 of 3 threads waited, 35.0 ms in all")
+
+
+def test_metrics_sum_up(tmp_path: Path) -> None:
+    growing(tmp_path / "t")
+    metrics = Metrics()
+    for begin in range(0, 60, 20):
+        second = look(tmp_path / "t", begin * MS, (begin + 20) * MS)
+        assert second is not None
+        metrics.add(second)
+    value = metrics.registry.get_sample_value
+    assert value("gilscope_waited_seconds_total", {"thread": "worker-*"}) == pytest.approx(0.045)
+    assert value("gilscope_held_seconds_total", {"thread": "worker-*"}) == pytest.approx(0.030)
+    assert value("gilscope_held_seconds_total", {"thread": "MainThread"}) == pytest.approx(0.030)
+    assert value("gilscope_wait_seconds_count") == 1
+    assert value("gilscope_wait_seconds_bucket", {"le": "0.02"}) == 1
+    assert value("gilscope_wait_seconds_bucket", {"le": "0.01"}) == 0
+
+
+def test_series_are_bounded() -> None:
+    metrics = Metrics()
+    time_ = dict.fromkeys(State, 0) | {State.HOLDING: MS}
+    letters = [chr(0x100 + at) for at in range(3 * MOST_PATTERNS)]
+    threads = [ThreadSecond(name, 1, at, time_, 0, 0) for at, name in enumerate(letters)]
+    metrics.add(Second(0, MS, threads, 1, (), (), None, (), 0, 0))
+    value = metrics.registry.get_sample_value
+    assert value("gilscope_held_seconds_total", {"thread": OTHERS}) == pytest.approx(0.1)
+    assert pattern("ThreadPoolExecutor-0_12") == pattern("ThreadPoolExecutor-3_4")
+
+
+def test_bad_targets_say_what_would_do(tmp_path: Path) -> None:
+    with pytest.raises(GilscopeError, match="there is no trace"):
+        recording_of(str(tmp_path / "no"))
+    with pytest.raises(GilscopeError, match="there is no process"):
+        recording_of("4194305")
+    with pytest.raises(GilscopeError, match="is not recorded: start it with"):
+        recording_of(str(os.getpid()))
+    with pytest.raises(GilscopeError, match="HOST"):
+        serve(Metrics(), "nine")
+
+
+PROGRAM = """
+import threading, time
+def compute():
+    end = time.perf_counter() + 12
+    while time.perf_counter() < end:
+        sum(range(500))
+for number in range(2):
+    threading.Thread(target=compute, name=f"worker-{number}", daemon=True).start()
+print(flush=True)
+input()
+"""
+
+
+def test_top_of_a_program_that_runs(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    tracer = [sys.executable, "-m", "tracer"]
+    target = subprocess.Popen(
+        [*tracer, "-q", "--no-png", "program.py"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert target.stdin is not None and target.stdout is not None
+    target.stdout.readline()
+    top = subprocess.Popen(
+        [*tracer, "top", "program.trace", "--metrics", "0"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert top.stdout is not None and top.stderr is not None
+    served = top.stderr.readline().split()[-1]
+    lines = [top.stdout.readline() for _ in range(3)]
+    page = urllib.request.urlopen(served).read().decode()
+    target.stdin.close()
+    assert target.wait(60) == 1  # input() meets the end
+    assert top.wait(60) == 0  # with the recording
+    top.stdout.close()
+    top.stderr.close()
+    target.stdout.close()
+    assert any("compute(), program.py:" in line and "threads waited" in line for line in lines), lines
+    assert 'gilscope_waited_seconds_total{thread="worker-*"}' in page

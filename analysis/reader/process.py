@@ -52,6 +52,7 @@ class RecordedProcess:
     ended: str
     failure: str | None
     discarded: int
+    signal: int | None = None
     frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
 
     def numbered(self, index: int) -> Process:
@@ -71,6 +72,7 @@ class RecordedProcess:
             ended=self.ended,
             failure=self.failure,
             discarded=self.discarded,
+            signal=self.signal,
             utc_offset=metadata.utc_offset,
             environment=metadata.environment,
         )
@@ -140,7 +142,7 @@ def _assemble(
         begin=begin,
         end=end,
         ended="failed" if failures else "stopped" if stopped else "killed",
-        failure=failures[0].text if failures else None,
+        failure=failures[0].reason if failures else None,
         discarded=sum(stream.discarded for stream in streams) + names.discarded,
         frames=frames,
     )

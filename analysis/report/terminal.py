@@ -20,6 +20,7 @@ from ..states import STATES
 from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
 from ..units import count, duration, share
+from . import reservations
 from .rows import Row, rows
 from .sentences import why
 from .verdict import verdict
@@ -240,16 +241,12 @@ def _time(line: Row, states: tuple[State, ...], colour: str) -> Text:
 
 def _remarks(trace: Trace) -> Iterator[str]:
     """Yield what a reader must know before believing the figures."""
-    killed = [process for process in trace.processes if process.ended == "killed"]
-    if killed:
-        which = "its" if len(killed) == 1 else "their"
-        yield (
-            f"{_plural(len(killed), 'process', 'processes')} ended without a stop (killed, os._exit or exec):"
-            f" {which} figures end with the last event."
-        )
+    yield from reservations.ends(trace)
+    if line := reservations.unrecorded_line(trace):
+        yield line
     for process in trace.processes:
-        if process.ended == "failed":
-            yield f"The recording of process {process.pid} ended early: {process.failure}."
+        if line := reservations.early_end(process):
+            yield line
         if process.discarded:
             yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
     scheduling = trace.scheduling

@@ -9,6 +9,7 @@ from ..measures.distribution import NONE, Distribution
 from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
 from ..model import HELD, State, total
 from ..units import count, duration, share
+from .reservations import early_end
 
 _ACTIVE = 0.01
 """A share of the time that is worth a word."""
@@ -28,7 +29,7 @@ def verdict(statistics: Statistics) -> str:
     sentences += _of_cpus(statistics)
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
-    return " ".join(sentences)
+    return " ".join([*filter(None, (early_end(each.process) for each in active)), *sentences])
 
 
 def _without_gil(statistics: Statistics) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 
 import analysis
 from analysis import State
+from analysis.report import reservations
 from analysis.report.summary import to_json
 from analysis.report.verdict import verdict
-from analysis.states import WITHOUT, total
+from analysis.states import HELD, WITHOUT, total
 from tests.launcher.support import Launcher
 from tests.sched.support import needs_perf
 
@@ -100,3 +104,84 @@ def test_cores_worth_of_python_are_of_cpus(launcher: Launcher) -> None:
     assert summary["python_cores"] <= 1.0
     assert summary["gil_held_share"] >= 1.4  # both hold one, and want the CPU in turns
     assert f"ran {summary['python_cores']:.1f} cores' worth of Python" in summary["verdict"]
+
+
+NOT_RECORDED = """
+import subprocess, sys
+work = "import hashlib; hashlib.sha256(b'x' * (8 << 20))"
+subprocess.run([sys.executable, "-I", "-c", work])
+subprocess.run([sys.executable, "-c", work], env={})
+subprocess.run(["true"])
+"""
+
+ENDS = """
+import os, signal, time
+became = os.fork()
+if not became:
+    os.execv("/bin/true", ["true"])
+killed = os.fork()
+if not killed:
+    os.kill(os.getpid(), signal.SIGKILL)
+os.waitpid(became, 0)
+os.waitpid(killed, 0)
+time.sleep(0.05)
+print(f'{{"program": {os.getpid()}, "became": {became}, "killed": {killed}}}', flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+IN_A_NAMESPACE = """
+import threading
+def work():
+    for _ in range(300_000): pass
+threads = [threading.Thread(target=work, name=f"worker{i}") for i in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_a_python_that_was_not_recorded_is_unknown(launcher: Launcher) -> None:
+    trace = launcher.record(NOT_RECORDED).load()
+    figures = {each.process.pid: each for each in analysis.statistics(trace).processes}
+    found = reservations.unrecorded(trace)
+    assert len(found) == 2
+    for process in found:
+        of = figures[process.pid]
+        assert total(of.time, WITHOUT) == total(of.time, HELD) == 0 < of.time[State.UNKNOWN]
+        assert of.cpu is not None and of.cpu.time > 0
+    assert "2 Pythons were not recorded" in reservations.unrecorded_line(trace)
+
+
+def test_how_processes_ended(launcher: Launcher) -> None:
+    run = launcher.record(ENDS, status=-15)
+    pids = json.loads(run.stdout)
+    ended = {(process.pid, process.ended, process.signal) for process in run.load().processes}
+    assert {
+        (pids["program"], "killed", 15),
+        (pids["became"], "exec", None),
+        (pids["became"], "stopped", None),
+        (pids["killed"], "exited", None),
+    } == ended
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="root makes pid namespaces")
+def test_a_pid_namespace(launcher: Launcher) -> None:
+    """In there it is process 1, and the scheduler knows it by another number."""
+    program = launcher.write(IN_A_NAMESPACE)
+    inside = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, program]
+    if subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "true"]).returncode:
+        pytest.skip("no pid namespaces here")
+    run = launcher.run("-q", "--no-png", "-o", "program.trace", "--exec", "--", *inside, status=0)
+    trace = run.load()
+    (process,) = (each for each in trace.processes if each.pid == 1)
+    assert trace.scheduling is not None
+    mine = trace.threads[trace.threads_of(process)]
+    tasks = [trace.tasks[thread.index] for thread in mine]
+    assert min(tasks) >= 0
+    assert {trace.scheduling.tasks[task].inner for task in tasks} >= {1}
+    # Whoever takes or drops a GIL has a CPU then.
+    figures = {each.thread.index: each for each in analysis.statistics(trace).threads}
+    for thread in mine:
+        assert figures[thread.index].time[State.RUNNING] > 0
+        assert figures[thread.index].time[State.HOLDING] == 0
+    assert {"worker0", "worker1"} <= {thread.name for thread in mine}
+    assert len(trace.processes) == 2  # and unshare

@@ -131,6 +131,15 @@ def decide_stacks(wanted, find, read, use):
     return "on" if wanted and not why else "off: " + why if why else "off"
 
 
+def pid_namespace():
+    # type: () -> int
+    """The namespace that this process's id is of: an inode, 0 where that is not to be had."""
+    try:
+        return int(os.readlink("/proc/self/ns/pid").partition("[")[2].rstrip("]"))
+    except (OSError, ValueError):
+        return 0
+
+
 def environment_text(stacks):
     # type: (str) -> str
     """What the metadata says of this process: assignments for the env block, in TSDL.
@@ -154,6 +163,7 @@ def environment_text(stacks):
         ("switch_interval_ns", "%.0f" % (interval * 1e9)),
         ("cpus", str(cpus)),
         ("kernel", tsdl_string(machine[2])),
+        ("pid_namespace", "%d" % pid_namespace()),
         ("stacks", tsdl_string(stacks)),
         ("gilscope_version", tsdl_string(VERSION)),
     ]

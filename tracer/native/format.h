@@ -5,6 +5,7 @@
  *   2  a directory sched/ may be there: sched streams (class 2), records task and task_exit among its names.
  *   3  Python frames: records code, code_lines and frame; gil_acquired and gil_released may name one.
  *      gil_timeout says since when.
+ *   4  records task_exec, task_python and task_inner among the names of sched/.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names. What the scheduler did with all of them is one more, sched/:
@@ -15,7 +16,7 @@
 
 #include <stdint.h>
 
-#define GS_FORMAT_VERSION 3
+#define GS_FORMAT_VERSION 4
 
 /* 32 KiB, so that the packet in use and the one prepared ahead of it stay within 64 KiB a thread. */
 #define GS_PACKET_SIZE 32768u
@@ -96,6 +97,9 @@ struct gs_name_record {
     X(38, code)             /* ref: number from 1; text: "<first line>\n<qualified name>\n<file>" */ \
     X(39, code_lines)       /* ref: code; text: a piece of its co_linetable, hexadecimal, in order; all before the \
                                first frame that needs them; what is beyond 64 KiB is missing */   \
+    X(64, task_exec)        /* ref: tid; of sched/: it became another program, as the only thread of its process */ \
+    X(65, task_python)      /* ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name */ \
+    X(68, task_inner)       /* ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>" */ \
     X(40, frame)            /* ref: number from 1; text: "<caller's frame or 0> <code> <offset in bytes>"; \
                                after the records of its caller and its code */
 

@@ -51,9 +51,9 @@ def test_layout_does_not_matter(tmp_path: Path) -> None:
         assert read_metadata(written(tmp_path, other)).environment == expected
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_reads_earlier_versions(tmp_path: Path, version: int) -> None:
-    older = text().replace("gilscope_format = 3", f"gilscope_format = {version}")
+    older = text().replace("gilscope_format = 4", f"gilscope_format = {version}")
     assert read_metadata(written(tmp_path, older)).environment["gilscope_format"] == version
 
 
@@ -61,8 +61,8 @@ def test_reads_earlier_versions(tmp_path: Path, version: int) -> None:
     ("before", "after", "expected"),
     [
         ("/* CTF 1.8 */", "/* CTF 2 */", "CTF 1.8"),
-        ("gilscope_format = 3", "gilscope_format = 4", "found gilscope_format 4, expected 1 or 2 or 3"),
-        ("gilscope_format = 3;", "", "no gilscope_format"),
+        ("gilscope_format = 4", "gilscope_format = 5", "found gilscope_format 5, expected 1 or 2 or 3 or 4"),
+        ("gilscope_format = 4;", "", "no gilscope_format"),
         ("byte_order = le", "byte_order = be", "byte_order = le"),
         ("freq = 1000000000", "freq = 1", "1000000000"),
         ("pid = 100", 'pid = "x"', "a number"),

@@ -34,6 +34,8 @@ check: $(VENV)/installed-dev $(VENV)/built
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
+	@if [ -d node_modules ]; then npm run --silent types && npm run --silent lint; else \
+	    echo "The page's code was not checked: npm ci makes node_modules, with tsc and eslint in it."; fi
 
 bench: $(VENV)/installed-test $(VENV)/built
 	@set -e; for file in $(filter-out %/__init__.py,$(wildcard benchmarks/*.py)); do \

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 import numpy as np
@@ -109,6 +109,102 @@ FRAME: Final = _table(
     ("line", "<i4"),  # 0: the instruction has none
 )
 """Python frames, each once: a place in a code object and how it was reached. Callers come first."""
+
+
+class LockOutcome(IntEnum):
+    """How a wait for a lock ended; numbers are those of `LOCK_WAIT`'s `outcome` column."""
+
+    UNFINISHED = 0  # its end was not seen
+    ACQUIRED = 1  # it has the lock, or was woken and tries again
+    TIMEOUT = 2
+    INTERRUPTED = 3  # by a signal, or the thread was cancelled
+
+
+LOCK_WAIT: Final = _table(
+    ("start", "<i8"),
+    ("duration", "<i8"),
+    ("thread", "<i4"),
+    ("lock", "<i4"),  # index in Trace.locks; -1: not known
+    ("outcome", "u1"),  # LockOutcome
+    ("frame", "<i4"),  # where it waits: index in Trace.frames; -1: not known
+    ("wake", "<i4"),  # the row of LOCK_WAKE that ended it; -1: none was seen
+    ("waker", "<i4"),  # whose that is: a thread; -1: not known
+    ("waker_frame", "<i4"),  # where that one was; -1: not known
+    ("stopped", "?"),  # the world was stopped: it waits at its own thread state
+    ("spin", "<i8"),  # ns that it tried before it slept
+)
+"""Waits for Python's other locks, each a sleep, sorted by (thread, start)."""
+
+LOCK_WAKE: Final = _table(
+    ("time", "<i8"),
+    ("thread", "<i4"),
+    ("lock", "<i4"),
+    ("waiter", "<i4"),  # the thread that it woke; -1: not known
+    ("frame", "<i4"),  # where the waker was; -1: not known
+    ("wait", "<i4"),  # the row of LOCK_WAIT that it ended; -1: none
+)
+"""Who let a waiting thread go, sorted by time."""
+
+LOCK_SPIN: Final = _table(
+    ("start", "<i8"),
+    ("duration", "<i8"),
+    ("thread", "<i4"),
+    ("parked", "?"),  # it slept in the end, else it got the lock by trying
+)
+"""When threads tried for a lock again and again (free-threaded builds), sorted by (thread, start)."""
+
+PAUSE: Final = _table(
+    ("start", "<i8"),  # the first thread stood
+    ("duration", "<i8"),  # until the first was let go
+    ("process", "<i4"),
+    ("thread", "<i4"),  # who stopped the world
+    ("frame", "<i4"),  # where that one let it go; -1: not known
+    ("asked", "<i8"),  # when it began to wait for the others; start: it did not have to
+    ("threads", "<i4"),  # how many stood
+    ("stood", "<i8"),  # ns, summed over these
+)
+"""When the world was stopped, sorted by start."""
+
+
+class LockKind(StrEnum):
+    """What the address is that threads wait for."""
+
+    OBJECT = "object"  # the first member of a Python object: of threading.Lock, RLock
+    MUTEX = "mutex"  # an object's own mutex, which guards its memory
+    SEMAPHORE = "semaphore"  # a lock, up to Python 3.13
+    CONDITION = "condition"  # a threading.Condition, for a notify
+    STATE = "state"  # a thread's own state: the world is stopped
+    RUNTIME = "runtime"  # of the interpreter's own
+    INTERPRETER = "interpreter"  # the same, of one interpreter
+    RAW = "raw"  # of those that guard the waiting itself
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The `self` of a frame that waited: its type, where it is, and the function."""
+
+    type: str
+    address: int
+    function: str
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock that somebody waited for. Its identity: kind, address and type."""
+
+    index: int
+    process: int
+    number: int
+    kind: LockKind
+    address: int
+    type: str
+    """Of the object; "": not known."""
+    offset: int
+    """Of the address: in the object, or in the interpreter's structure, of `size` bytes."""
+    size: int
+    owners: tuple[Owner, ...]
+    """The first ones that waited for it, the innermost frame's first."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ class State(IntEnum):
     """What a thread does; numbers are those of the `state` column.
 
     With OS scheduling, HOLDING is told apart as RUNNING, STALLED and HOLDING_ASLEEP, and RELEASED as NATIVE,
-    READY and BLOCKED. HOLDING and RELEASED then are left where that is not known.
+    READY and BLOCKED. HOLDING and RELEASED then are left where that is not known. Where locks are recorded,
+    what is RELEASED in a wait for one is LOCKED, or STOPPED.
     """
 
     UNKNOWN = 0
@@ -34,6 +35,8 @@ class State(IntEnum):
     BLOCKED = 7
     READY = 8
     HOLDING_ASLEEP = 9
+    LOCKED = 10
+    STOPPED = 11
 
 
 class Cpu(IntEnum):
@@ -109,6 +112,11 @@ READY: Final = "#BDE8D8"
 READY_INK: Final = "#1E9E78"
 READY_TEXT: Final = "#00805D"
 RELEASED: Final = "#C4C4C4"
+LOCK: Final = "#CC79A7"
+LOCK_TEXT: Final = "#A8507F"
+STOP: Final = "#F0E442"
+STOP_INK: Final = "#A89A00"
+STOP_TEXT: Final = "#7D7300"
 
 _DIAGONAL: Final = "////"
 _DOTS: Final = "...."
@@ -186,11 +194,31 @@ STATES: Final[Mapping[State, Kind]] = {
             State.BLOCKED,
             "blocked",
             "blocked",
-            "neither: I/O, sleep, a lock; and being woken up, until it has a CPU again",
+            "neither: I/O, sleep; and being woken up, until it has a CPU again",
             State.RELEASED,
             Look(0.1, RELEASED),
             Cpu.ASLEEP,
             without_gil="blocked",
+        ),
+        Kind(
+            State.LOCKED,
+            "locked",
+            "waits for a lock",
+            "waits for a lock of Python's, other than the GIL",
+            State.RELEASED,
+            Look(0.38, LOCK, sign="▖", text=LOCK_TEXT),
+            rare=True,
+            without_gil="waits for a lock",
+        ),
+        Kind(
+            State.STOPPED,
+            "stopped",
+            "the world is stopped",
+            "the world is stopped: another thread does what nobody may see half done",
+            State.RELEASED,
+            Look(0.38, STOP, _DIAGONAL, STOP_INK, "▗", STOP_TEXT),
+            rare=True,
+            without_gil="the world is stopped",
         ),
         Kind(
             State.RELEASED,
@@ -230,8 +258,11 @@ WITHOUT: Final = parts_of(State.RELEASED)
 ON_A_CPU: Final = tuple(kind.state for kind in STATES.values() if kind.cpu == Cpu.ON)
 """The states that say that it has a CPU; in a wait it may have one too."""
 
-WITH_CPUS: Final = tuple(kind.state for kind in STATES.values() if kind.state != kind.of)
+WITH_CPUS: Final = tuple(kind.state for kind in STATES.values() if kind.cpu is not None)
 """The states that only the scheduler's records tell apart."""
+
+LOCK_STATES: Final = (State.LOCKED, State.STOPPED)
+"""The states that only waits for locks tell apart."""
 
 
 def total(time: Mapping[State, int], states: Iterable[State]) -> int:

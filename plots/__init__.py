@@ -9,6 +9,7 @@ plots.handoff_graph(trace)                  # the same as a graph
 plots.wait_anatomy(trace)                   # what waits were spent on
 plots.blame(trace)                          # who made whom wait
 plots.flame(trace)                          # which code held it while others waited
+plots.save_page(trace, "threads.html")      # all of it in one HTML file, to zoom and search in
 
 Nothing is shown or registered with pyplot, and rcParams stay as they are.
 """
@@ -22,6 +23,7 @@ from .figures.handoffs import handoff_matrix
 from .timeline.cpus import cpus
 from .timeline.timeline import save_timeline, timeline
 from .timeline.window import PlotError
+from .web.page import save_page
 
 __all__ = [
     "PlotError",
@@ -31,6 +33,7 @@ __all__ = [
     "flame",
     "handoff_graph",
     "handoff_matrix",
+    "save_page",
     "save_timeline",
     "timeline",
     "wait_anatomy",

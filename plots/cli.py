@@ -21,6 +21,8 @@ from .timeaxis import parse_time
 from .timeline.cpus import cpus
 from .timeline.timeline import save, save_timeline, suffix_of
 from .timeline.window import AROUND, PlotError
+from .web.page import SUFFIXES as PAGE_SUFFIXES
+from .web.page import save_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _draw(options: argparse.Namespace) -> None:
     target: Path = options.output
-    suffix_of(target)
+    page = target.suffix.lower() in PAGE_SUFFIXES
+    if not page:
+        suffix_of(target)
     if target.exists() and not options.force:
         raise PlotError(f"{target} exists: choose another name, or replace it with --force")
     start, end = _time("--start", options.start), _time("--end", options.end)
@@ -67,7 +71,9 @@ def _draw(options: argparse.Namespace) -> None:
     trace = analysis.load(options.trace, salvage=options.salvage)
     for skipped in trace.skipped:
         say(f"skipped: {skipped}")
-    if figure in _OF_ALL:
+    if page:
+        save_page(trace, target, start=start, end=end, around=options.around)
+    elif figure in _OF_ALL:
         save(_OF_ALL[figure](trace), target)
     elif figure == _CPUS:
         save(cpus(trace, start=start, end=end, around=options.around), target)
@@ -85,6 +91,8 @@ def _draw(options: argparse.Namespace) -> None:
 
 def _figure(options: argparse.Namespace) -> str:
     """Return which figure to draw; PlotError if the other options don't go with it."""
+    if options.output.suffix.lower() in PAGE_SUFFIXES:
+        return _check_page(options)
     figure: str = options.figure or (_CPUS if options.lanes_by == "cpu" else _TIMELINE)
     if figure == _TIMELINE and options.lanes_by == "cpu":
         return _CPUS
@@ -100,6 +108,19 @@ def _figure(options: argparse.Namespace) -> str:
     if figure in _OF_ALL and wrong:
         raise PlotError(f"--figure {figure} shows all of a trace: leave out {wrong[0]}")
     return figure
+
+
+def _check_page(options: argparse.Namespace) -> str:
+    given = {
+        "--figure": options.figure,
+        "--lanes": options.lanes,
+        "--lanes-by": options.lanes_by,
+        "--patterns": options.patterns or None,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise PlotError(f"a page shows every lane and pattern: leave out {option}, or name a .png")
+    return _TIMELINE
 
 
 def _time(option: str, text: str | None) -> int | None:
@@ -127,7 +148,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("trace", type=Path, metavar="TRACE", help="a trace directory")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="the figure: .png, .svg or .pdf"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the figure: .png, .svg or .pdf; or .html: a page to zoom and search in",
     )
     parser.add_argument(
         "--figure",

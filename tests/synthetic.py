@@ -129,7 +129,9 @@ class ProcessWriter:
             event = Event(EVENT_IDS[str(name)])
             gil = int(rest[0]) if rest else 0
             arg = int(rest[1]) if len(rest) > 1 else tid if event in _OF_TID else 0
-            rows.setdefault(tid, []).append((int(time), event, gil if event < 16 else NO_GIL, arg))
+            rows.setdefault(tid, []).append(
+                (int(time), event, gil if event < Event.LOCK_WAIT else NO_GIL, arg)
+            )
         for thread, of_thread in rows.items():
             self._add(thread, np.array(of_thread, EVENT_RECORD))
         return self
@@ -140,8 +142,8 @@ class ProcessWriter:
         records["timestamp"] = time
         records["id"] = kind
         records["gil"] = gil
+        records["gil"][records["id"] >= Event.LOCK_WAIT] = NO_GIL
         bookkeeping = records["id"] >= Event.THREAD_START
-        records["gil"][bookkeeping] = NO_GIL
         records["arg"][bookkeeping] = tid
         self._add(tid, records)
         return self
@@ -161,6 +163,20 @@ class ProcessWriter:
     def frame(self, number: int, time: int, code: int, offset: int = 0, caller: int = 0) -> ProcessWriter:
         """Add a frame; an event names it by its arg."""
         self._names.append((time, Name.FRAME, number, f"{caller} {code} {offset}"))
+        return self
+
+    def lock(
+        self,
+        number: int,
+        time: int,
+        kind: str = "object",
+        address: int = 0x1000,
+        type: str = "_thread.lock",
+        *owners: str,
+    ) -> ProcessWriter:
+        """Add a lock; owners are "<type> <address> <function>"."""
+        text = "\n".join([kind, f"{address:x}", type, "16 0", *owners])
+        self._names.append((time, Name.LOCK, number, text))
         return self
 
     def stop(self, tid: int, time: int) -> ProcessWriter:

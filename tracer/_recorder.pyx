@@ -67,6 +67,9 @@ cdef enum:
 
 cdef struct Core:
     install_function install
+    message_function install_without_gil
+    message_function locks_find
+    plain_function locks_leave
     start_function start
     message_function stacks_find
     message_function stacks_text
@@ -96,6 +99,9 @@ cdef int open_core() except -1:
     if library == NULL:
         raise RecordingError(f"the native recorder can't be loaded: {dlerror().decode()}")
     core.install = <install_function>symbol(library, b"gs_install")
+    core.install_without_gil = <message_function>symbol(library, b"gs_install_without_gil")
+    core.locks_find = <message_function>symbol(library, b"gs_locks_find")
+    core.locks_leave = <plain_function>symbol(library, b"gs_locks_leave")
     core.start = <start_function>symbol(library, b"gs_start")
     core.stacks_find = <message_function>symbol(library, b"gs_stacks_find")
     core.stacks_text = <message_function>symbol(library, b"gs_stacks_text")
@@ -115,8 +121,13 @@ cdef int open_core() except -1:
 open_core()
 
 
-def install():
+def install(bint without_gil=False):
     """Find this interpreter's GIL and put the hooks in.
+
+    Parameters
+    ----------
+    without_gil : bool
+        This interpreter has none now: only put the hooks in.
 
     Raises
     ------
@@ -125,13 +136,30 @@ def install():
     """
     cdef char message[MESSAGE_SIZE]
     # The GIL stays held by Cython: the core releases and takes it once, to learn where it is.
-    if core.install(message, MESSAGE_SIZE) != GS_OK:
+    if (core.install_without_gil if without_gil else core.install)(message, MESSAGE_SIZE) != GS_OK:
         raise RecordingError(message.decode("utf-8", "replace"))
+
+
+def locks_find():
+    """Put in the hooks of all other locks; after `install`.
+
+    Returns
+    -------
+    str
+        Why they can't be seen; ``""``: they can.
+    """
+    cdef char message[MESSAGE_SIZE]
+    return message.decode("utf-8", "replace") if core.locks_find(message, MESSAGE_SIZE) != GS_OK else ""
 
 
 def uninstall():
     """Stop recording and take out every hook that is still ours."""
     core.uninstall()
+
+
+def locks_leave():
+    """Take those hooks out again."""
+    core.locks_leave()
 
 
 def start(directory, str environment, bint follow_forks=True):

@@ -25,6 +25,7 @@ def start(
     force: bool = False,
     sched: bool = True,
     stacks: bool = True,
+    locks: bool = True,
 ) -> Path:
     """Begin to record this process, and the processes that it forks.
 
@@ -41,6 +42,9 @@ def start(
     stacks : bool
         Record where in the program each wait was, and where the thread was that held the GIL meanwhile. Where
         that can't be (before Python 3.11), the trace says why: ``stacks`` in its metadata.
+    locks : bool
+        Record the waits for Python's other locks, too. Where that can't be, the trace says why: ``locks`` in
+        its metadata. Where there is no GIL, they are what is recorded.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def start(
     trace = Path(path).absolute()
     if _recorder.status()["recording"]:
         raise RecordingError("this process is recorded already: stop() that recording first")
-    _recorder.install()
+    _recorder.install(locks and gilscope_recording.runs_without_gil())
     _take_back()  # a recording that failed, or was inherited by a fork, leaves its hooks
     if switch_interval is not None:
         former = sys.getswitchinterval()
@@ -71,7 +75,8 @@ def start(
         said = gilscope_recording.decide_stacks(
             stacks, _recorder.stacks_find, _recorder.stacks_text, _recorder.stacks_use
         )
-        _recorder.start(trace, gilscope_recording.environment_text(said))
+        found = gilscope_recording.decide_locks(locks, _recorder.locks_find, _recorder.locks_leave)
+        _recorder.start(trace, gilscope_recording.environment_text(said, found))
     except RecordingError:
         _take_back()
         raise
@@ -122,7 +127,7 @@ class trace(ContextDecorator):
 
     Parameters
     ----------
-    path, switch_interval, force, sched, stacks
+    path, switch_interval, force, sched, stacks, locks
         As `start` takes them, and with its errors. Without `force` a decorated function runs only once: the
         second call finds the trace of the first.
     """
@@ -135,12 +140,14 @@ class trace(ContextDecorator):
         force: bool = False,
         sched: bool = True,
         stacks: bool = True,
+        locks: bool = True,
     ) -> None:
         self.path = Path(path)
         self.switch_interval = switch_interval
         self.force = force
         self.sched = sched
         self.stacks = stacks
+        self.locks = locks
 
     def __enter__(self) -> Path:
         return start(
@@ -149,6 +156,7 @@ class trace(ContextDecorator):
             force=self.force,
             sched=self.sched,
             stacks=self.stacks,
+            locks=self.locks,
         )
 
     def __exit__(

@@ -63,6 +63,7 @@ def _record(options: Options, scheduler: Scheduler) -> int:
         switch_interval=options.switch_interval,
         children=options.children,
         stacks=options.stacks,
+        locks=options.locks,
     )
     try:
         with Ahead(options.trace), scheduler:
@@ -121,8 +122,11 @@ def _report(options: Options, scheduler: Scheduler) -> bool:
         _write_json(trace, options.json)
     if options.picture is not None:
         _draw(trace, options.picture)
+    if options.page is not None:
+        _write_page(trace, options.page)
     if not options.quiet:
-        say(f"trace {options.trace}" + (f", timeline {options.picture}" if options.picture else ""))
+        made = (("timeline", options.picture), ("page", options.page))
+        say(", ".join([f"trace {options.trace}", *(f"{what} {path}" for what, path in made if path)]))
         if alive := directory.running(options.trace):
             say(f"still running and recorded on: process {', '.join(map(str, alive))}")
     return _fails(trace, options.fail_if)
@@ -166,5 +170,14 @@ def _draw(trace: Trace, path: Path) -> None:
 
     try:
         plots.save_timeline(trace, path)
+    except OSError as error:
+        say(f"{path} can't be written: {error.strerror}")
+
+
+def _write_page(trace: Trace, path: Path) -> None:
+    import plots
+
+    try:
+        plots.save_page(trace, path)
     except OSError as error:
         say(f"{path} can't be written: {error.strerror}")

@@ -45,7 +45,7 @@ class Target:
 
 
 def target_environment(
-    trace: Path, *, switch_interval: float | None, children: bool, stacks: bool
+    trace: Path, *, switch_interval: float | None, children: bool, stacks: bool, locks: bool
 ) -> dict[str, str]:
     """The environment that makes a Python, and each Python that it starts, record itself into `trace`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GILSCOPE_")}
@@ -56,6 +56,7 @@ def target_environment(
     environment["GILSCOPE_CORE"] = str(CORE)
     environment["GILSCOPE_CHILDREN"] = "1" if children else "0"
     environment["GILSCOPE_STACKS"] = "1" if stacks else "0"
+    environment["GILSCOPE_LOCKS"] = "1" if locks else "0"
     if switch_interval is not None:
         environment["GILSCOPE_SWITCH_INTERVAL"] = repr(switch_interval)
     return environment

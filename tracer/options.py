@@ -17,7 +17,8 @@ from tracer.errors import UsageError
 from tracer.launcher import Target
 
 PICTURES = (".png", ".svg", ".pdf")
-_WITH_VALUE = ("-o", "--output", "--png", "--switch-interval", "--python", "--fail-if")
+PAGES = (".html", ".htm")
+_WITH_VALUE = ("-o", "--output", "--png", "--html", "--switch-interval", "--python", "--fail-if")
 
 _DESCRIPTION = """\
 Run a Python program and record, exactly and for every thread, when it holds the GIL, waits for it and runs
@@ -40,6 +41,7 @@ class Options:
     target: Target
     trace: Path
     picture: Path | None
+    page: Path | None
     json: str | None
     fail_if: tuple[str, ...]
     force: bool
@@ -48,6 +50,7 @@ class Options:
     children: bool
     sched: bool
     stacks: bool
+    locks: bool
 
 
 _HABITS = {
@@ -82,6 +85,7 @@ def _parser() -> _Parser:
     add("-o", "--output", metavar="DIR", help="the trace's directory (default: NAME.trace)")
     add("--png", metavar="FILE", help="the timeline, .png, .svg or .pdf (default: NAME.png beside the trace)")
     add("--no-png", action="store_true", help="draw no timeline")
+    add("--html", metavar="FILE", help="write a page too, to zoom and search in: one file, opened from disk")
     add(
         "--json",
         metavar="FILE",
@@ -104,6 +108,7 @@ def _parser() -> _Parser:
     add("--exec", action="store_true", help="the program is a command of any kind")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
+    add("--no-locks", action="store_true", help="leave out the waits for locks other than the GIL")
     add("--version", action="version", version=f"gilscope {VERSION}")
     return parser
 
@@ -152,12 +157,18 @@ def parse(arguments: list[str]) -> Options:
         _check_file(picture, "--png", values.force)
         if picture.suffix.lower() not in PICTURES:
             raise UsageError(f"{picture}: a timeline is a .png, .svg or .pdf file")
+    page = None if values.html is None else Path(values.html)
+    if page is not None:
+        _check_file(page, "--html", values.force)
+        if page.suffix.lower() not in PAGES:
+            raise UsageError(f"{page}: a page is an .html file")
     if json not in (None, "-"):
         _check_file(Path(json), "--json", values.force)
     return Options(
         target=_command(program) if values.exec else _target(values.python, program),
         trace=trace,
         picture=picture,
+        page=page,
         json=json,
         fail_if=tuple(values.fail_if),
         force=values.force,
@@ -166,6 +177,7 @@ def parse(arguments: list[str]) -> Options:
         children=not values.no_children,
         sched=not values.no_sched,
         stacks=not values.no_stacks,
+        locks=not values.no_locks,
     )
 
 

@@ -62,6 +62,12 @@ def dump(trace: Trace, file: TextIO) -> None:
     mine = np.flatnonzero(real)
     time, who, kind = columns.time[mine], columns.thread_of(mine), columns.kind[mine].astype(np.int64)
     gil, arg = columns.gil[mine], columns.arg[mine].astype(np.int64)
+    side = trace.side
+    time = np.concatenate([time, side.time])
+    who = np.concatenate([who, side.thread_of(np.arange(len(side.time)))])
+    kind = np.concatenate([kind, side.kind.astype(np.int64)])
+    gil = np.concatenate([gil, np.full(len(side.time), NO_GIL, np.uint16)])
+    arg = np.concatenate([arg, side.arg.astype(np.int64)])
     if scheduling is not None:
         task = np.repeat(np.arange(len(scheduling.tasks)), np.diff(scheduling.first))
         lives += list(_tasks(trace, scheduling))

@@ -19,7 +19,8 @@ from ..reader.format import Event
 from ..tables.flow import handoff_matrix
 from ..tables.trace import Trace
 from .cpu_time import CpuFigures, CpuStatistics, times_in_states
-from .distribution import Distribution, distribution, distributions
+from .distribution import NONE, Distribution, distribution, distributions
+from .locks import LockFigures, lock_figures
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class ThreadStatistics:
     wait: Distribution
     hold: Distribution
     cpu: CpuStatistics | None = None
+    lock: Distribution = NONE
+    """Of its waits for other locks."""
+    stop: Distribution = NONE
+    """Of the times that it stood because the world was stopped."""
 
     @property
     def held(self) -> int:
@@ -125,6 +130,7 @@ class Statistics:
     hold: Distribution
     flow: Table = field(repr=False)
     cpu: CpuStatistics | None = None
+    locks: LockFigures = field(default_factory=LockFigures, repr=False)
 
     @property
     def threads(self) -> tuple[ThreadStatistics, ...]:
@@ -182,10 +188,12 @@ def statistics(trace: Trace) -> Statistics:
         waiting, holding = (_durations(trace, of_state) for of_state in positions)
     times = _times(trace, waiting, holding)
     cpus = None
-    if trace.scheduling is not None:
+    if trace.scheduling is not None or len(trace.lock_waits):
         times = times_in_states(trace)
+    if trace.scheduling is not None:
         cpus = CpuFigures(trace, times)
     counts = _counts(trace, waiting, holding)
+    locks = lock_figures(trace)
     threads = [
         ThreadStatistics(
             thread,
@@ -194,6 +202,8 @@ def statistics(trace: Trace) -> Statistics:
             wait,
             hold,
             cpus.of_thread(thread.index) if cpus else None,
+            locks.of_threads[thread.index],
+            locks.stops_of_threads[thread.index],
         )
         for thread, time, count, wait, hold in zip(
             trace.threads, times.tolist(), counts.tolist(), waiting.threads, holding.threads, strict=True
@@ -223,6 +233,7 @@ def statistics(trace: Trace) -> Statistics:
         counts=Counts(*counts.sum(axis=0).tolist()),
         wait=waiting.whole,
         hold=holding.whole,
+        locks=locks,
         flow=handoff_matrix(trace),
         cpu=cpus.of(slice(0, len(threads))) if cpus else None,
     )

@@ -59,11 +59,26 @@ class Event(IntEnum):
     GIL_RELEASED = 4  # arg: frame, if somebody waited for it; 0: not recorded
     GIL_DROP_REQUESTED = 5  # after its release this thread found a drop request pending
     GIL_ABANDONED = 6  # gave up waiting: the thread exits
+    LOCK_WAIT = 8  # sleeps until it has a lock of Python's; stamp before; arg: lock, or 0
+    LOCK_ACQUIRED = 9  # a LOCK_WAIT ended: it has it, or was woken and tries again; arg: lock
+    LOCK_TIMEOUT = 10  # a LOCK_WAIT ended without; arg: lock
+    LOCK_INTERRUPTED = 11  # the same, by a signal or because the thread was cancelled; arg: lock
+    LOCK_WAKE = 12  # lets somebody go who waits; stamp before; arg: lock
+    LOCK_FRAME = 13  # after a LOCK_WAIT or a LOCK_WAKE: where it is; arg: frame
+    LOCK_SPIN = (
+        14  # tried for a lock again and again from here on; arg: ns; then it had it, or a LOCK_WAIT follows
+    )
+    LOCK_WAITER = 15  # after a LOCK_WAKE: whom alone it wakes; arg: tid
     THREAD_START = 16  # arg: tid; the first event of a thread in its stream
     THREAD_EXIT = 17  # arg: tid
     PROCESS_FORK = 18  # arg: the parent's pid; in the child's first stream
     RECORDING_START = 19  # arg: tid of the thread that started it; it holds its GIL
     RECORDING_STOP = 20  # arg: tid
+    GIL_ENABLED = 25  # this process ran without a GIL until now; arg: frame, or 0
+
+
+SIDE: Final = (*range(Event.LOCK_WAIT, Event.LOCK_WAITER + 1), Event.GIL_ENABLED)
+"""Events of a gil stream that are not about a GIL, nor bookkeeping: see `reader.side`."""
 
 
 class Name(IntEnum):
@@ -81,6 +96,7 @@ class Name(IntEnum):
     TASK_PYTHON = 65  # ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name
     TASK_INNER = 68  # ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>"
     FRAME = 40  # ref: number of a frame; text: "<caller's frame or 0> <code> <instruction offset in bytes>"
+    LOCK = 45  # ref: number of a lock; text: see `reader.locks`
 
 
 class Sched(IntEnum):

@@ -21,6 +21,9 @@ from .names import NameRecord, Names
 from .problems import Problems
 
 _FRAME = re.compile(r"([0-9]{1,10}) ([0-9]{1,10}) ([0-9]{1,10})")
+_GAPS = 1 << 16
+"""How far numbers of frames may be ahead of their count: some may have been lost, but not most."""
+
 _CODE = re.compile(r"([0-9]{1,10})\n([^\n]*)\n(.*)", re.DOTALL)
 
 
@@ -106,9 +109,12 @@ class _Reader:
             raise _Wrong(f"frame {record.ref} of {record.text!r}", "a caller and a code that came before")
         if record.ref in self.found.frames:
             raise _Wrong(f"frame {record.ref} twice", "each once")
+        if record.ref > _GAPS + 2 * len(self.found.rows):
+            raise _Wrong(f"frame {record.ref} after {len(self.found.rows)} others", "the next number")
         of_caller = self.found.frames[caller] if caller else -1
+        row = (of_caller, self._codes[code], self._line(code, offset))  # or it is none
         self.found.frames[record.ref] = len(self.found.rows)
-        self.found.rows.append((of_caller, self._codes[code], self._line(code, offset)))
+        self.found.rows.append(row)
 
     def _line(self, code: int, offset: int) -> int:
         if code not in self._tables:

@@ -28,7 +28,9 @@ def join(processes: Sequence[RecordedProcess], scheduling: Scheduling) -> dict[i
             found = _longest(run, by_id.get((namespace, run.tid), []), scheduling)
             if found is not None:
                 task_of[id(run)] = found
-        if namespace != OURS:
+    for process in processes:
+        if _namespace(process, scheduling) != OURS:
+            _add_main_alone(process, scheduling, task_of)
             _add_alone(process, scheduling, task_of)
     return task_of
 
@@ -48,6 +50,26 @@ def _longest(run: Run, candidates: Sequence[int], scheduling: Scheduling) -> int
         if common > most:
             best, most = index, common
     return best
+
+
+def _add_main_alone(process: RecordedProcess, scheduling: Scheduling, task_of: dict[int, int]) -> None:
+    """Join a process that was gone before its id could be asked for, where one task alone can be its main."""
+    main = next((run for run in process.runs if run.main), None)
+    if main is None or any(id(run) in task_of for run in process.runs):
+        return
+    taken = set(task_of.values())
+    fits = [
+        index
+        for index, task in enumerate(scheduling.tasks)
+        if task.main
+        and not task.inner
+        and index not in taken
+        and any(when <= process.metadata.recording_start for when in task.python)
+        and task.begin <= main.begin
+        and process.end <= task.end
+    ]
+    if len(fits) == 1:
+        task_of[id(main)] = fits[0]
 
 
 def _add_alone(process: RecordedProcess, scheduling: Scheduling, task_of: dict[int, int]) -> None:

@@ -13,6 +13,9 @@ from typing import Final
 _UNIT: Final = 2
 """Bytes of a code unit, which lengths are counted in."""
 
+_LAST_LINE: Final = (1 << 31) - 1
+"""Of a file that CPython reads."""
+
 _ONE_LINE, _NO_COLUMNS, _LONG, _NO_LOCATION = 10, 13, 14, 15
 _COLUMN_BYTES = (1,) * 10 + (2,) * 3 + (0,) * 3
 
@@ -52,7 +55,7 @@ def decode(table: bytes, first_line: int) -> LineTable:
         position += _COLUMN_BYTES[kind]
         if position > len(table):
             break
-        found = 0 if kind == _NO_LOCATION else line
+        found = line if kind != _NO_LOCATION and 0 <= line <= _LAST_LINE else 0
         if not lines or lines[-1] != found:
             offsets.append(offset)
             lines.append(found)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import TraceFormatError
+from .files import LARGEST_METADATA, open_file
 from .format import READABLE_VERSIONS
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
@@ -62,9 +63,8 @@ def read_metadata(path: Path, of: str = "gil") -> Metadata:
         It is not there, is not TSDL, or is of another version or kind of the format.
     """
     try:
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
-        raise TraceFormatError(path, "no such file", "the metadata of a process") from None
+        with open_file(path, LARGEST_METADATA) as file:
+            text = file.read(LARGEST_METADATA).decode()
     except UnicodeDecodeError as error:
         raise TraceFormatError(path, f"bytes that are not UTF-8 at {error.start}", "TSDL text") from None
     except OSError as error:

@@ -14,7 +14,7 @@ from .packets import read_packets
 from .problems import Problems
 
 _HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
-_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME)
+_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK)
 _OF_THREADS = (Name.THREAD_NAME, Name.THREAD_ALIVE, Name.THREAD_COMM)
 
 

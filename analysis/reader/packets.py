@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from ..arrays import Bools, Bytes, Int64s, Table
 from ..errors import TraceFormatError
+from .files import open_file
 from .format import CTF_MAGIC, HEADER_SIZE, PACKET_HEADER, PACKET_SIZE, UNUSED_TIMESTAMP
 from .problems import Problems
 
@@ -83,8 +85,12 @@ def read_packets(
 
 def _whole_packets(path: Path, problems: Problems) -> Bytes:
     try:
-        size = path.stat().st_size
-        mapped = np.memmap(path, np.uint8, "r") if size else np.empty(0, np.uint8)
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            mapped = np.memmap(file, np.uint8, "r", shape=(size,)) if size else np.empty(0, np.uint8)
+    except TraceFormatError as wrong:
+        problems.report(wrong, "the file")
+        return np.empty((0, PACKET_SIZE), np.uint8)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         problems.report(TraceFormatError(path, reason, "a readable stream file"), "the file")

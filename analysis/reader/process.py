@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from ..errors import TraceFormatError
 from ..model import Process
 from .format import Event, Name
 from .frames import ProcessFrames, read_frames
+from .locks import LockRecord, read_locks
 from .metadata import Metadata, read_metadata
 from .names import Names, display_names, read_names
 from .packets import EVER
 from .problems import Problems
+from .side import NO_SIDE, Side
 from .store import Store
 from .streams import Stream, read_stream
 
@@ -37,6 +40,7 @@ class Run:
     path: Path | None
     first: int = 0
     last: int = 0
+    side: Side = field(default=NO_SIDE, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class RecordedProcess:
     discarded: int
     signal: int | None = None
     frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
+    locks: tuple[LockRecord, ...] = field(default=(), repr=False)
 
     def numbered(self, index: int) -> Process:
         """Return what the model says of a process."""
@@ -94,7 +99,7 @@ def read_process(
         unreadable = TraceFormatError(directory, error.strerror or str(error), "the directory of a process")
         problems.report(unreadable, f"process {directory.name}")
         return None
-    if not files and not (directory / "metadata").exists():
+    if not files and not os.path.lexists(directory / "metadata"):
         return None
     try:
         metadata = read_metadata(directory / "metadata")
@@ -110,12 +115,13 @@ def read_process(
     streams = [
         read_stream(file, pid=metadata.pid, store=store, problems=problems, within=within) for file in files
     ]
-    if files or (directory / "names").exists():  # a process killed at its very start has neither
+    if files or os.path.lexists(directory / "names"):  # a process killed at its very start has neither
         names = read_names(directory / "names", pid=metadata.pid, problems=problems)
     else:
         names = Names(directory / "names", (), 0)
     streams = [stream for stream in streams if stream.first < stream.last]
     recorded = _assemble(directory, metadata, streams, names, store, read_frames(names, problems))
+    recorded = replace(recorded, locks=read_locks(names, problems))
     _check_complete(recorded, names, problems)
     return recorded
 
@@ -130,7 +136,8 @@ def _assemble(
 ) -> RecordedProcess:
     failures = list(names.of(Name.RECORDING_FAILED))
     begin = min((int(store.time[stream.first]) for stream in streams), default=metadata.recording_start)
-    last_events = (int(store.time[stream.last - 1]) for stream in streams)
+    last_events = [int(store.time[stream.last - 1]) for stream in streams]
+    last_events += [int(stream.side.time[-1]) for stream in streams if len(stream.side.time)]
     end = max([begin, *last_events, *(record.time for record in names.records)])
     events = slice(streams[0].first, streams[-1].last) if streams else slice(0, 0)
     stopped = bool((store.kind[events] == Event.RECORDING_STOP).any())
@@ -150,7 +157,7 @@ def _assemble(
 
 def _runs(pid: int, streams: list[Stream], names: Names, store: Store, begin: int, end: int) -> list[Run]:
     """Return the threads of a process: main first, then as they began."""
-    found: list[tuple[int, int, int, bool, Path, int, int]] = []
+    found: list[tuple[int, int, int, bool, Stream, int, int]] = []
     for stream in streams:
         starts = stream.starts
         last = np.append(starts[1:], stream.last)
@@ -158,17 +165,18 @@ def _runs(pid: int, streams: list[Stream], names: Names, store: Store, begin: in
         ends = np.where(exited, store.time[last - 1], np.append(store.time[starts[1:]], end))
         columns = (store.arg[starts], store.time[starts], ends, exited, starts, last)
         for tid, since, until, gone, at, to in zip(*(column.tolist() for column in columns), strict=True):
-            found.append((since, tid, until, gone, stream.path, at, to))
+            found.append((since, tid, until, gone, stream, at, to))
     found.sort(key=lambda run: run[:2])
 
     alive = {record.ref for record in names.of(Name.THREAD_ALIVE)}
     named = {record.ref for record in names.of(Name.THREAD_NAME)}
     lives: list[Run] = []
-    for since, tid, until, gone, path, at, to in found:
+    for since, tid, until, gone, stream, at, to in found:
         seen_alive = tid in alive
         alive.discard(tid)  # a later thread with this tid is another
         since = begin if seen_alive else since
-        lives.append(Run(tid, since, until, "", tid == pid, seen_alive, gone, path, at, to))
+        side = stream.side.of_run(at, to)
+        lives.append(Run(tid, since, until, "", tid == pid, seen_alive, gone, stream.path, at, to, side))
     lives += [Run(tid, begin, end, "", tid == pid, True, False, None) for tid in sorted(alive & named)]
     lives.sort(key=lambda run: (not run.main, run.begin))
     called = display_names(names, pid=pid, threads=[(run.tid, run.begin, run.end) for run in lives])

@@ -6,6 +6,7 @@ thread: one life of a tid, from its first record to its exit.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..arrays import Bytes, Int16s, Int64s, UInt32s
 from ..errors import TraceFormatError
+from .files import check_directory
 from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, STREAM_SCHED, Name, Sched
 from .metadata import Metadata, read_metadata
 from .names import Names, read_names
@@ -99,14 +101,15 @@ def read_scheduling(directory: Path, problems: Problems, within: tuple[int, int]
     TraceFormatError
         It is not what it says it is; not when salvaging.
     """
-    if not directory.is_dir():
+    if not os.path.lexists(directory):
         return None
     try:
+        check_directory(directory)
         files = sorted(
             (file for file in directory.iterdir() if _STREAM_FILE.fullmatch(file.name)),
             key=lambda file: int(file.name.removeprefix("sched_")),
         )
-        if not files and not (directory / "metadata").exists():
+        if not files and not os.path.lexists(directory / "metadata"):
             return None  # ended before there was anything to read
         metadata = read_metadata(directory / "metadata", "sched")
     except TraceFormatError as wrong:
@@ -127,7 +130,7 @@ def read_scheduling(directory: Path, problems: Problems, within: tuple[int, int]
     streams = [_read_stream(file, pid, metadata.recording_start, problems, within) for file in files]
     path = directory / "names"
     names = Names(path, (), 0)
-    if path.exists() or any(len(stream.time) for stream in streams):
+    if os.path.lexists(path) or any(len(stream.time) for stream in streams):
         names = _real(read_names(path, pid=pid, problems=problems), problems)
     failed = next(names.of(Name.RECORDING_FAILED), None)
     if failed is not None:  # some of what comes later may be there, but who knows what is not

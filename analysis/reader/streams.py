@@ -18,6 +18,7 @@ from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, NO_GIL, PACKET_H
 from .grammar import LOST, first_impossible, first_misplaced_gil, gil_numbers, unknown
 from .packets import EVER, Packets, read_packets
 from .problems import Problems
+from .side import IS_SIDE, NO_SIDE, Side
 from .store import Store
 
 _UNCOMMITTED = 4
@@ -42,6 +43,8 @@ class Stream:
         Numbers of the GILs that the events are about.
     discarded : int
         Events that the recorder lost.
+    side : Side
+        Its events that are not in the store.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class Stream:
     starts: Int64s
     gils: tuple[int, ...]
     discarded: int
+    side: Side = NO_SIDE
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class _Decoded:
     kind: Bytes
     gil: UInt16s
     arg: UInt32s
+    has_side: bool
 
     @cached_property
     def bookkeeping(self) -> Int64s:
@@ -115,22 +120,65 @@ def read_stream(
     decoded = _mark_gaps(decoded, counts)
     if packets.begun and len(decoded.time):
         decoded = _begin_inside(decoded)
-    total = len(decoded.time)
-    wrong = next(_wrong(decoded, bad_id), None)
-    while wrong is not None:  # each check believes what the ones before it have passed
-        at, found, expected = wrong
-        packet = int(np.searchsorted(decoded.first, at, "right")) - 1
-        problems.report(
-            TraceFormatError(path, found, expected, f"packet {packet}"), f"{total - at} events from there on"
-        )
-        decoded = decoded.cut(at)
-        wrong = next(_wrong(decoded, bad_id), None)
+    believed, all_known = _believe(decoded, bad_id, [_time], problems)
+    decoded, side = _take_out_side(believed)
+    decoded, all_possible = _believe(decoded, None, [_gil, _order, _tid], problems)
     end = len(decoded.time)
-    cut = packets.cut or not whole or end < total
+    cut = packets.cut or not whole or not all_known or not all_possible
     if cut and end and decoded.kind[-1] != Event.THREAD_EXIT:
         decoded = decoded.insert(np.array([end]), LOST, 0, decoded.time[-1])
     first = store.keep(decoded.time, decoded.kind, decoded.gil, decoded.arg)
-    return Stream(path, first, store.used, decoded.starts + first, gil_numbers(decoded.gil), discarded)
+    return Stream(
+        path,
+        first,
+        store.used,
+        decoded.starts + first,
+        gil_numbers(decoded.gil),
+        discarded,
+        side.moved(first) if len(side.at) else side,
+    )
+
+
+def _believe(
+    decoded: _Decoded, bad_id: tuple[int, int] | None, checks: list[_Check], problems: Problems
+) -> tuple[_Decoded, bool]:
+    """Return the events before the first that is wrong, and whether that is all of them.
+
+    Each check believes what the ones before it have passed.
+    """
+    total = len(decoded.time)
+    wrong = next(_wrong(decoded, bad_id, checks), None)
+    while wrong is not None:
+        at, found, expected = wrong
+        packet = int(np.searchsorted(decoded.first, at, "right")) - 1
+        problems.report(
+            TraceFormatError(decoded.packets.path, found, expected, f"packet {packet}"),
+            f"{total - at} events from there on",
+        )
+        decoded = decoded.cut(at)
+        wrong = next(_wrong(decoded, bad_id, checks), None)
+    return decoded, len(decoded.time) == total
+
+
+def _take_out_side(decoded: _Decoded) -> tuple[_Decoded, Side]:
+    """Return a stream without the events that are not about a GIL, and these."""
+    if not decoded.has_side:
+        return decoded, NO_SIDE
+    aside = IS_SIDE[decoded.kind]
+    taken = np.flatnonzero(aside)
+    before = np.concatenate([[0], np.cumsum(aside)])
+    side = Side(taken - before[taken], decoded.time[taken], decoded.kind[taken], decoded.arg[taken])
+    rest = ~aside
+    kept = replace(
+        decoded,
+        first=decoded.first - before[decoded.first],
+        time=decoded.time[rest],
+        kind=decoded.kind[rest],
+        gil=decoded.gil[rest],
+        arg=decoded.arg[rest],
+        has_side=False,
+    )
+    return kept, side
 
 
 def _counts(packets: Packets, problems: Problems) -> tuple[Int64s, bool]:
@@ -185,9 +233,10 @@ def _decode(packets: Packets, counts: Int64s, store: Store) -> tuple[_Decoded, t
     middle = len(counts) // 2
     halves = [range(middle), range(middle, len(counts))]
     highest = max(together([partial(decode, half) for half in halves], events=total))
-    decoded = _Decoded(packets, np.arange(len(counts)) * EVENTS_PER_PACKET, time, kind, gil, arg)
-    if highest <= max(Event) and not unknown(kind).any():
+    decoded = _Decoded(packets, np.arange(len(counts)) * EVENTS_PER_PACKET, time, kind, gil, arg, False)
+    if highest <= Event.RECORDING_STOP and not unknown(kind).any():
         return decoded, None
+    decoded = replace(decoded, has_side=True)
     known = _KNOWN[ids].reshape(-1)[:total]
     at = int(np.argmin(known)) if total else 0
     return decoded, None if not total or known[at] else (at, int(ids.flat[at]))
@@ -232,11 +281,13 @@ def _begin_inside(decoded: _Decoded) -> _Decoded:
 _Wrong = tuple[int, str, str]
 
 
-def _wrong(decoded: _Decoded, bad_id: tuple[int, int] | None) -> Iterator[_Wrong]:
+_Check = Callable[[_Decoded], _Wrong | None]
+
+
+def _wrong(decoded: _Decoded, bad_id: tuple[int, int] | None, checks: list[_Check]) -> Iterator[_Wrong]:
     """Yield what is wrong: position, what was found, what was expected. Order matters: see each check."""
     if bad_id is not None and bad_id[0] < len(decoded.time):
         yield bad_id[0], f"event id {bad_id[1]}", "a known one"
-    checks: list[Callable[[_Decoded], _Wrong | None]] = [_time, _gil, _order, _tid]
     for check in checks:
         found = check(decoded)
         if found is not None:

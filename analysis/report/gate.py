@@ -75,6 +75,25 @@ def _of_cpu(name: str) -> Callable[[Subject], Distribution | None]:
     return lambda of: getattr(of.cpu, name) if of.cpu is not None else None
 
 
+def _of_locks(name: str) -> Callable[[Subject], Distribution | None]:
+    def get(of: Subject) -> Distribution | None:
+        if isinstance(of, ThreadStatistics):
+            found: Distribution = getattr(of, "lock" if name == "wait" else "stop")
+            return found
+        if isinstance(of, Statistics):
+            of_all: Distribution = getattr(of.locks, name)
+            return of_all
+        raise LimitError(f"lock.{name} and pause are of the whole trace, or of one thread")
+
+    return get
+
+
+def _pause(of: Subject) -> Distribution | None:
+    if isinstance(of, Statistics):
+        return of.locks.pause
+    raise LimitError("a pause is of the whole trace: name no thread or process")
+
+
 def _gils(of: Subject) -> tuple[GilStatistics, ...]:
     assert not isinstance(of, ThreadStatistics)
     return of.gils
@@ -119,6 +138,9 @@ _FIGURES: Final = (
     *_of_distribution("stalled", "stretches in holds that want a CPU", _of_cpu("stalled")),
     *_of_distribution("asleep", "stretches in holds that sleep", _of_cpu("asleep")),
     *_of_distribution("ready", "stretches without the GIL that want a CPU", _of_cpu("ready")),
+    *_of_distribution("lock.wait", "waits for a lock other than a GIL", _of_locks("wait")),
+    *_of_distribution("lock.stop", "times that a thread stood: stop-the-world", _of_locks("stop")),
+    *_of_distribution("pause", "stop-the-world pauses", _pause),
     Figure("wait.share", "share", "waits, of `wall`", lambda of: _of_life(of, of.wait.total)),
     Figure("hold.share", "share", "holds, of `wall`", lambda of: _of_life(of, of.hold.total)),
     Figure("contention", "share", "time with somebody waiting; of the worst GIL", _contention, False),

@@ -54,6 +54,13 @@ figures are null when count is 0.
                       "longest_at_ns", "slowest_ns": from a drop request to the release, "threads"}],
                       "waiting": the 50 that waited longest, [{"function", "file", "line", "waited_ns",
                       "waits", "longest_ns", "longest_at_ns"}]}; see analysis.charges
+    lock_wait_ns, stop_ns   distributions: of waits for locks other than GILs, and of the times that a thread
+                      stood because the world was stopped; of the whole and of each thread
+    locks             {"pause_ns": distribution of the world's stops, "pauses": the 50 longest, [{"begin_ns",
+                      "duration_ns", "asked_ns", "pid", "tid" (who stopped it), "where", "threads",
+                      "stood_ns"}], "spins": {"count", "parked", "time_ns"}, "waited_for": the 50 most waited
+                      for, [{"name", "kind", "type", "pid", "address", "wait_ns", "timeouts", "interrupted",
+                      "threads", "where", "let_go_by" (a tid or null), "let_go_where"}]}
 
 `anatomy` of the whole, of a process and of a thread: {"politeness_ns", "response_ns", "overtaken_ns",
 "handoff_ns", "unknown_ns"}, which sum to wait_ns.total, and of each of the first three "stalled_*_ns" and
@@ -65,8 +72,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from ..measures.cpu_time import CpuStatistics
 from ..measures.distribution import Distribution
+from ..measures.lock_names import place_of
+from ..measures.locks import LockFigures
 from ..measures.statistics import GilStatistics, ProcessStatistics, Statistics, ThreadStatistics, statistics
 from ..model import HELD, WITHOUT, State, total
 from ..states import STATES
@@ -80,7 +91,7 @@ from ..why.detectors.finding import Pattern
 from ..why.detectors.pattern import patterns
 from .verdict import verdict
 
-SUMMARY_VERSION = 2
+SUMMARY_VERSION = 3
 _LINES = 50
 
 
@@ -110,6 +121,7 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
         "blame": _blame(trace),
         "patterns": [_pattern(trace, pattern) for pattern in patterns(trace)],
         "code": code_words.to_json(trace, code_blame(trace), _LINES),
+        "locks": _locks(trace, figures.locks),
     }
 
 
@@ -126,6 +138,51 @@ def _amounts(of: Statistics | ProcessStatistics | ThreadStatistics) -> dict[str,
         "counts": asdict(of.counts),
         "wait_ns": _distribution(of.wait),
         "hold_ns": _distribution(of.hold),
+        **_lock_waits(of),
+    }
+
+
+def _lock_waits(of: Statistics | ProcessStatistics | ThreadStatistics) -> dict[str, Any]:
+    if isinstance(of, ProcessStatistics):
+        return {}
+    waits, stops = (of.lock, of.stop) if isinstance(of, ThreadStatistics) else (of.locks.wait, of.locks.stop)
+    return {"lock_wait_ns": _distribution(waits), "stop_ns": _distribution(stops)}
+
+
+def _locks(trace: Trace, figures: LockFigures) -> dict[str, Any]:
+    return {
+        "pause_ns": _distribution(figures.pause),
+        "pauses": [
+            {
+                "begin_ns": int(pause["start"]),
+                "duration_ns": int(pause["duration"]),
+                "asked_ns": int(pause["asked"]),
+                "pid": trace.processes[pause["process"]].pid,
+                "tid": trace.threads[pause["thread"]].tid,
+                "where": place_of(trace, int(pause["frame"])),
+                "threads": int(pause["threads"]),
+                "stood_ns": int(pause["stood"]),
+            }
+            for pause in trace.pauses[np.argsort(-trace.pauses["duration"], kind="stable")][:_LINES]
+        ],
+        "spins": {"count": figures.spun, "parked": figures.parked, "time_ns": figures.spin},
+        "waited_for": [
+            {
+                "name": of.name,
+                "kind": of.lock.kind.value,
+                "type": of.lock.type,
+                "pid": trace.processes[of.lock.process].pid,
+                "address": f"{of.lock.address:#x}",
+                "wait_ns": _distribution(of.wait),
+                "timeouts": of.timeouts,
+                "interrupted": of.interrupted,
+                "threads": of.threads,
+                "where": of.where,
+                "let_go_by": trace.threads[of.waker].tid if of.waker >= 0 else None,
+                "let_go_where": of.let_go,
+            }
+            for of in figures.locks[:_LINES]
+        ],
     }
 
 

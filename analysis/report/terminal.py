@@ -21,6 +21,7 @@ from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
 from ..units import count, duration, share
 from . import reservations
+from .lock_table import lock_tables
 from .rows import Row, rows
 from .sentences import why
 from .verdict import verdict
@@ -36,9 +37,11 @@ _GROUPS: Final[Groups] = (
     ("acquires", "contended", "timeouts", "requested", "voluntary"),
     ("wait p50", "wait p99", "wait max", "longest hold"),
 )
-_WITHOUT_GIL: Final[Groups] = (("native", "ready", "blocked", "CPU", "preempted", "migrations"),)
+_WITHOUT_GIL: Final[Groups] = (
+    ("native", "ready", "locked", "stopped", "blocked", "CPU", "preempted", "migrations"),
+)
 _WITH_CPUS: Final[Groups] = (
-    ("running", "stalled", "asleep", "waiting", "native", "ready", "blocked"),
+    ("running", "stalled", "asleep", "waiting", "native", "ready", "locked", "stopped", "blocked"),
     ("CPU", "stalls", "longest stall", "preempted"),
     *_GROUPS[1:],
 )
@@ -68,6 +71,9 @@ def print_summary(trace: Trace, console: Console | None = None, figures: Statist
         console.print()
         for table in _tables(console, list(rows(figures))):
             console.print(table, highlight=False)
+        for table in lock_tables(trace, figures.locks):
+            console.print()
+            console.print(table, highlight=False)
         for number, answer in enumerate(why(trace)):
             if not number:
                 console.print()
@@ -87,6 +93,7 @@ def _headline(trace: Trace, figures: Statistics) -> Text:
         parts.append(f"GIL held {share(gil.utilisation)}, contended {share(gil.contention)}")
         parts.append(f"{_plural(gil.handoffs, 'handoff')}, {count(gil.switches)} to another thread")
     elif not figures.gils and figures.cpu is not None:
+        parts += ["no GIL"] * any(process.environment.get("without_gil") for process in trace.processes)
         parts.append(f"{figures.cpus_busy:.2f} CPUs busy")
     else:
         parts.append(f"{figures.parallelism:.2f} of {_plural(len(figures.gils), 'GIL')} held")

@@ -19,14 +19,17 @@ _LONG_STALL = 5_000_000
 
 _MANY_RETRIES = 100
 
+_QUEUED = 0.05
+"""Waits for one lock, all threads' together, as a share of the time, that are worth a word."""
+
 
 def verdict(statistics: Statistics) -> str:
     """Return one or two sentences about the whole trace."""
     active = [process for process in statistics.processes if process.counts.acquires]
     if not active:
-        return " ".join([_without_gil(statistics), *_of_cpus(statistics)])
+        return " ".join([_without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
-    sentences += _of_cpus(statistics)
+    sentences += _of_locks(statistics) + _of_cpus(statistics)
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
     return " ".join([*filter(None, (early_end(each.process) for each in active)), *sentences])
@@ -37,7 +40,30 @@ def _without_gil(statistics: Statistics) -> str:
         return "Nobody took the GIL while it was recorded."
     threads = len(statistics.threads)
     who = "one thread" if threads == 1 else f"{threads} threads"
-    return f"No GIL was seen: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+    free = any(process.process.environment.get("without_gil") for process in statistics.processes)
+    none = "No GIL" if free else "No GIL was seen"
+    return f"{none}: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+
+
+def _of_locks(statistics: Statistics) -> list[str]:
+    """Return what is to be said of other locks: the one that threads queue for, and the world's stops."""
+    said = []
+    span = max(statistics.duration, 1)
+    queued = [of for of in statistics.locks.locks if of.contended and of.threads > 1]
+    if queued and queued[0].wait.total >= _QUEUED * span:
+        worst = queued[0]
+        where = f", {worst.where}" if worst.where else ""
+        said.append(
+            f"{worst.threads} threads queue for {worst.name}{where}:"
+            f" {count(worst.wait.count)} waits, {duration(worst.wait.total)} in all."
+        )
+    pause = statistics.locks.pause
+    if pause.total >= _ACTIVE * span:
+        said.append(
+            f"The world was stopped {count(pause.count)} times, {share(pause.total / span)} of the time,"
+            f" once for {duration(pause.max)}."
+        )
+    return said
 
 
 def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:

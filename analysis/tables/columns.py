@@ -71,6 +71,31 @@ def make_columns(runs: Sequence[Run], store: Store) -> Columns:
     )
 
 
+@dataclass(frozen=True)
+class SideColumns:
+    """Events that are about no GIL, grouped by thread, in time order within a thread; as `Columns`."""
+
+    time: Int64s
+    kind: Bytes
+    arg: UInt32s
+    first: Int64s
+
+    def thread_of(self, position: Int64s) -> Int64s:
+        """Return the threads of events at these positions."""
+        return np.searchsorted(self.first, position, "right") - 1
+
+
+def make_side(runs: Sequence[Run]) -> SideColumns:
+    """Put those of threads behind each other."""
+    sides = [run.side for run in runs]
+    return SideColumns(
+        time=np.concatenate([np.zeros(0, np.int64), *(side.time for side in sides)]),
+        kind=np.concatenate([np.zeros(0, np.uint8), *(side.kind for side in sides)]),
+        arg=np.concatenate([np.zeros(0, np.uint32), *(side.arg for side in sides)]),
+        first=np.cumsum([0, *(len(side.time) for side in sides)], dtype=np.int64),
+    )
+
+
 def _stretches(runs: Sequence[Run]) -> list[slice | None]:
     """Return where the runs are in the store, neighbours there too as one. None: a thread never seen."""
     stretches: list[slice | None] = []

@@ -7,8 +7,10 @@
 5. No wait is negative; each one ends in an acquire, an abandon, or the end of the trace.
 6. Where a drop request was found, a waiter had timed out.
 7. Nothing was lost without a word.
-8. On one CPU, one thread runs at a time; the five states tile a thread's life, and each is a part of what it
+8. On one CPU, one thread runs at a time; the states tile a thread's life, and each is a part of what it
    did about the GIL.
+9. A thread waits for one lock at a time; a wake that ended a wait comes within it, and is for the same lock.
+10. On one lock that a thread got by waiting and lets go, holds never overlap.
 """
 
 from __future__ import annotations
@@ -208,8 +210,6 @@ def _shared_cpus(trace: Trace) -> Iterator[Violation]:
 
 def _states_do_not_tile(trace: Trace) -> Iterator[Violation]:
     """Each GIL interval is as long as its parts, and they follow each other."""
-    if trace.scheduling is None:
-        return
     states, intervals = trace.states_by_column, trace.intervals_by_column
     end = states.start + states.duration
     broken = np.flatnonzero(end[:-1] != states.start[1:])

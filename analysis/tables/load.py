@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from ..errors import TraceFormatError
 from ..model import Gil, Thread
+from ..reader.files import check_all, check_directory, check_file
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
+from ..reader.locks import join_locks
 from ..reader.packets import EVER
 from ..reader.placement import place
 from ..reader.problems import Problems
 from ..reader.process import read_process, stream_files
 from ..reader.scheduling import read_scheduling
 from ..reader.store import Store
-from .columns import make_columns
+from .columns import make_columns, make_side
 from .trace import Trace
 
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
@@ -42,7 +46,10 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
     """
     path = Path(path)
     problems = Problems(salvage)
-    directories = _process_directories(path)
+    directories = _process_directories(path, problems)
+    if not salvage:  # at once; else whoever reads a file that is none says what is skipped
+        for directory in (*directories, path / "sched"):
+            check_all(directory)
     store = Store(_capacity(directories) if within == EVER else 0)
     found = [read_process(directory, store, problems, within) for directory in directories]
     processes = [process for process in found if process is not None]
@@ -71,6 +78,8 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
         scheduling=scheduling,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
         stacks=join_frames([process.frames for process in processes]),
+        side=make_side(runs),
+        lock_names=join_locks([process.locks for process in processes]),
     )
 
 
@@ -79,17 +88,29 @@ def _capacity(directories: list[Path]) -> int:
     size = 0
     for directory in directories:
         try:
-            size += sum(file.stat().st_size for file in stream_files(directory))
+            files = stream_files(directory)
         except OSError:
             continue  # whoever reads it next says why it can't be read
+        for file in files:
+            with suppress(TraceFormatError):
+                size += check_file(file)
     return size // EVENT_SIZE + 1
 
 
-def _process_directories(path: Path) -> list[Path]:
-    if (path / "metadata").is_file():
+def _process_directories(path: Path, problems: Problems) -> list[Path]:
+    if os.path.lexists(path / "metadata"):
         return [path]
     try:
         entries = sorted(path.iterdir())
     except OSError as error:
         raise TraceFormatError(path, error.strerror or str(error), "a trace directory") from None
-    return [entry for entry in entries if _PROCESS_DIRECTORY.fullmatch(entry.name) and entry.is_dir()]
+    found = []
+    for entry in entries:
+        if _PROCESS_DIRECTORY.fullmatch(entry.name):
+            try:
+                check_directory(entry)
+            except TraceFormatError as wrong:
+                problems.report(wrong, f"process {entry.name}")
+            else:
+                found.append(entry)
+    return found

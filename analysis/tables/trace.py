@@ -9,24 +9,40 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Bools, Int32s, Int64s, Table
-from ..model import CPU_INTERVAL, EVENT, HANDOFF, ON_CPU, RETRY, Code, Gil, Outcome, Process, State, Thread
+from ..model import (
+    CPU_INTERVAL,
+    EVENT,
+    HANDOFF,
+    ON_CPU,
+    RETRY,
+    Code,
+    Gil,
+    Lock,
+    Outcome,
+    Process,
+    State,
+    Thread,
+)
 from ..reader.format import NO_GIL, Event
 from ..reader.frames import Frames, join_frames
 from ..reader.grammar import LOST
+from ..reader.locks import Locks, join_locks
 from ..reader.scheduling import Scheduling
 from ..states import Cpu
 from . import requests
 from .anatomy import ANATOMY, WITHOUT_CPU, parts_of_waits
 from .anatomy_clock import GilClock, StallClock
-from .columns import Columns
+from .columns import Columns, SideColumns, make_side
 from .cpu_states import Merged, States, cpu_interval_table, cpu_time, merge, split, state_table, without_cpus
 from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_of
 from .intervals import Intervals, interval_table, make_intervals
+from .lock_states import with_lock_waits
+from .locks import LockTables, lock_tables, pause_table, spin_table
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .retries import retry_table
 from .switch_interval import seen_interval
 from .waits import someone_waits, wait_table
-from .window import cut, threads_within
+from .window import cut, cut_side, threads_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +67,10 @@ class Trace:
         For each thread the index of its task in `scheduling`, -1: none.
     stacks : Frames
         Python frames, where they were recorded: `codes` and `frames` are what they consist of.
+    side : SideColumns
+        The events that are about no GIL.
+    lock_names : Locks
+        Python's other locks; `locks` are they.
     """
 
     path: Path
@@ -64,6 +84,8 @@ class Trace:
     scheduling: Scheduling | None = field(default=None, repr=False)
     tasks: tuple[int, ...] = field(default=(), repr=False)
     stacks: Frames = field(default_factory=lambda: join_frames(()), repr=False)
+    side: SideColumns = field(default_factory=lambda: make_side(()), repr=False)
+    lock_names: Locks = field(default_factory=lambda: join_locks(()), repr=False)
 
     def between(self, begin: int, end: int) -> Trace:
         """Return the part of the trace in [begin, end): a trace in itself, for every table and figure.
@@ -101,6 +123,7 @@ class Trace:
             begin=begin,
             end=end,
             columns=cut(self.columns, begin, end),
+            side=cut_side(self.side, self.columns, begin, end),
             tasks=tuple(self.tasks[at] for at in alive) if self.tasks else (),
         )
 
@@ -111,10 +134,12 @@ class Trace:
 
     @cached_property
     def states_by_column(self) -> States:
-        """The intervals in all states; in those of the GIL alone without the scheduler."""
+        """The intervals in all states that are known: by the scheduler, and by the waits for locks."""
         if self._merged is None or self.stretches is None:
-            return without_cpus(self.intervals_by_column)
-        return split(self.intervals_by_column, self.stretches, self._merged, self.columns.end)
+            states = without_cpus(self.intervals_by_column)
+        else:
+            states = split(self.intervals_by_column, self.stretches, self._merged, self.columns.end)
+        return with_lock_waits(states, self.lock_waits)
 
     @cached_property
     def stretches(self) -> Stretches | None:
@@ -146,10 +171,10 @@ class Trace:
     def intervals(self) -> Table:
         """The INTERVAL table: shape (intervals,), sorted by (thread, start); a thread's tile its life.
 
-        With OS scheduling in all states: a hold then is as many intervals as it had stretches on a CPU and
-        off it. `gil_intervals` has it in one piece.
+        In all states that are known: with OS scheduling a hold is as many intervals as it had stretches on a
+        CPU and off it. `gil_intervals` has it in one piece.
         """
-        if self.scheduling is None:
+        if self.scheduling is None and not len(self.lock_waits):
             return self.gil_intervals
         return state_table(self.gil_intervals, self.states_by_column)
 
@@ -215,6 +240,36 @@ class Trace:
         if len(tables) == 1:
             return tables[0]
         return np.concatenate(tables) if tables else np.empty(0, HANDOFF)
+
+    @property
+    def locks(self) -> tuple[Lock, ...]:
+        """The locks of Python, other than GILs, that a thread waited for."""
+        return self.lock_names.locks
+
+    @property
+    def lock_waits(self) -> Table:
+        """The LOCK_WAIT table: shape (waits,), sorted by (thread, start)."""
+        return self._lock_tables.waits
+
+    @property
+    def lock_wakes(self) -> Table:
+        """The LOCK_WAKE table: shape (wakes,), sorted by time."""
+        return self._lock_tables.wakes
+
+    @cached_property
+    def lock_spins(self) -> Table:
+        """The LOCK_SPIN table: shape (spins,), sorted by (thread, start)."""
+        return spin_table(self.side)
+
+    @cached_property
+    def pauses(self) -> Table:
+        """The PAUSE table: shape (pauses,), sorted by start."""
+        return pause_table(self._lock_tables, self.lock_names, self.threads)
+
+    @cached_property
+    def _lock_tables(self) -> LockTables:
+        ends = self.columns.end
+        return lock_tables(self.side, ends, self.threads, self.processes, self.stacks, self.lock_names)
 
     @property
     def codes(self) -> tuple[Code, ...]:

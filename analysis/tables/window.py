@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..arrays import Bools, Int64s
 from ..reader.format import NO_GIL, Event
 from ..reader.grammar import LOST
-from .columns import Columns
+from .columns import Columns, SideColumns
 
 _STATE_EVENTS: Final = np.zeros(256, bool)
 _STATE_EVENTS[
@@ -19,6 +19,9 @@ _STATE_EVENTS[
 ] = True
 _GOES_ON: Final = (Event.GIL_WAIT, Event.GIL_ACQUIRED)
 """What began a state that has a GIL: it is said again at the window's begin."""
+
+_ABOUT_WAITS: Final = np.zeros(256, bool)
+_ABOUT_WAITS[[Event.LOCK_WAIT, Event.LOCK_ACQUIRED, Event.LOCK_TIMEOUT, Event.LOCK_INTERRUPTED]] = True
 
 
 class _Event(NamedTuple):
@@ -69,6 +72,31 @@ def cut(columns: Columns, begin: int, end: int) -> Columns:
         exited=columns.exited[threads] & (columns.end[threads] < end),
         paths=tuple(columns.paths[thread] for thread in threads),
     )
+
+
+def cut_side(side: SideColumns, columns: Columns, begin: int, end: int) -> SideColumns:
+    """Return the events about no GIL in [begin, end), as `cut` does: a wait for a lock is begun again."""
+    threads = np.flatnonzero(threads_within(columns, begin, end))
+    parts = [_side_piece(side, int(thread), begin, end) for thread in threads]
+    return SideColumns(
+        time=np.concatenate([side.time[:0], *(time for time, _ in parts)]),
+        kind=np.concatenate([side.kind[:0], *(side.kind[at] for _, at in parts)]),
+        arg=np.concatenate([side.arg[:0], *(side.arg[at] for _, at in parts)]),
+        first=np.cumsum([0, *(len(at) for _, at in parts)], dtype=np.int64),
+    )
+
+
+def _side_piece(side: SideColumns, thread: int, begin: int, end: int) -> tuple[Int64s, Int64s]:
+    """Return the times of a thread's events within, and where they are."""
+    first, last = int(side.first[thread]), int(side.first[thread + 1])
+    start, stop = first + np.searchsorted(side.time[first:last], [begin, end], "left")
+    at = np.arange(start, stop)
+    before = np.flatnonzero(_ABOUT_WAITS[side.kind[first:start]])
+    if len(before) and side.kind[first + before[-1]] == Event.LOCK_WAIT:
+        wait = first + int(before[-1])
+        told = wait + 1 < start and side.kind[wait + 1] == Event.LOCK_FRAME
+        at = np.concatenate([np.arange(wait, wait + 1 + told), at])
+    return np.maximum(side.time[at], begin), at
 
 
 def _piece(columns: Columns, thread: int, begin: int, end: int) -> tuple[Sequence[_Event], int, int, bool]:

@@ -141,7 +141,9 @@ def suffix_of(path: Path) -> str:
     """Return the file's suffix; PlotError if it is not one of `SUFFIXES`."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise PlotError(f"{path}: a figure's name ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+        raise PlotError(
+            f"{path}: a figure's name ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, a page's in .html"
+        )
     return suffix
 
 

@@ -1,11 +1,27 @@
-/* N uncontended takes and drops, for an instruction counter. Usage: pairs MODE N TRACE; MODE: plain, off
- * (hooks in), recording, or stacks (and recording). */
+/* N uncontended takes and drops, for an instruction counter: in measured(), after the clock has found its line.
+ * Usage: pairs MODE N TRACE; MODE: plain, off (hooks in), recording, or stacks (and recording). */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "gilscope.h"
 #include "fake_frames.h"
 #include "fake_python.h"
+
+__attribute__((noinline)) void measured(struct fake_thread *thread, long count)
+{
+    for (; count > 0; count--) {
+        fake_drop(thread, 0);
+        fake_take(thread);
+    }
+}
+
+static long long now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
 
 int main(int argc, char **argv)
 {
@@ -26,9 +42,10 @@ int main(int argc, char **argv)
     gs_stacks_use(stacks);
     if ((stacks || strcmp(argv[1], "recording") == 0) && gs_start(argv[3], "", 0, message, sizeof message) != GS_OK)
         return 1;
-    for (long i = atol(argv[2]); i > 0; i--) {
+    for (long long end = now() + 6000000; now() < end;) {
         fake_drop(&thread, 0);
         fake_take(&thread);
     }
+    measured(&thread, atol(argv[2]));
     return 0;
 }

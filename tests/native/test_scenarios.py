@@ -111,6 +111,15 @@ def test_the_hooks_stay_as_cheap_as_they_are(tmp_path: Path) -> None:
     plain, off, recording, stacks = (
         instructions_a_pair(programs, mode, tmp_path) for mode in ("plain", "off", "recording", "stacks")
     )
-    assert off - plain <= 60  # eight calls pass through; 48 with gcc 12
-    assert recording - plain <= 520  # 455 with gcc 12
-    assert stacks - recording <= 1  # a release that nobody waits for
+    assert off - plain <= 40  # eight calls pass through; 32 with gcc 12
+    assert recording - plain <= 270  # 248 with gcc 12
+    assert stacks == recording  # a release that nobody waits for
+
+
+def test_the_clock_follows_the_kernels_for_two_hours(programs: tuple[str, Path]) -> None:
+    """Simulated: it is bent each second, stands still while the counter goes on, and nobody asks for seconds."""
+    done = subprocess.run([programs[1] / "drift"], capture_output=True, text=True, check=True)
+    worst, stamps, asked = done.stdout.split()
+    assert float(worst) <= 1000  # ns
+    assert int(stamps) > 1_000_000
+    assert float(asked) < 0.5  # else it was not the line that was tested

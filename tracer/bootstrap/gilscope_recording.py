@@ -140,11 +140,30 @@ def pid_namespace():
         return 0
 
 
-def environment_text(stacks):
-    # type: (str) -> str
+def decide_locks(wanted, find, leave):
+    # type: (bool, Callable[[], str], Callable[[], object]) -> str
+    """Whether locks other than the GIL are recorded; what the metadata says of it.
+
+    `find`: the core's gs_locks_find (returns what went wrong, or nothing); `leave`: its gs_locks_leave.
+    """
+    why = find() if wanted else ""
+    if not wanted:
+        leave()
+    return "on" if wanted and not why else "off: " + why if why else "off"
+
+
+def runs_without_gil():
+    # type: () -> bool
+    """Whether this is a free-threaded build that runs without a GIL now."""
+    enabled = getattr(sys, "_is_gil_enabled", None)
+    return enabled is not None and not enabled()
+
+
+def environment_text(stacks, locks="off"):
+    # type: (str, str) -> str
     """What the metadata says of this process: assignments for the env block, in TSDL.
 
-    `stacks`: as `decide_stacks` says.
+    `stacks`, `locks`: as `decide_stacks` and `decide_locks` say.
     """
     machine = os.uname()
     try:
@@ -165,6 +184,8 @@ def environment_text(stacks):
         ("kernel", tsdl_string(machine[2])),
         ("pid_namespace", "%d" % pid_namespace()),
         ("stacks", tsdl_string(stacks)),
+        ("locks", tsdl_string(locks)),
+        ("without_gil", str(int(runs_without_gil()))),
         ("gilscope_version", tsdl_string(VERSION)),
     ]
     if implementation is not None and implementation.name not in ("cpython", "pypy"):

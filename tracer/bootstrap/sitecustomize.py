@@ -64,8 +64,8 @@ def record():
     try:
         if "SWITCH_INTERVAL" in settings and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(float(settings["SWITCH_INTERVAL"]))
-        stacks = settings.get("STACKS", "1") != "0"
-        failure = begin(settings["TRACE"], settings["CORE"], children, stacks, subinterpreter)
+        wanted = {name: settings.get(name, "1") != "0" for name in ("STACKS", "LOCKS")}
+        failure = begin(settings["TRACE"], settings["CORE"], children, wanted, subinterpreter)
     except Exception:
         error = sys.exc_info()[1]
         failure = "" if subinterpreter else "%s: %s" % (type(error).__name__, error)
@@ -75,9 +75,9 @@ def record():
             os.environ["GILSCOPE_SILENT"] = "1"  # its children would say the same
 
 
-def begin(directory, core_path, children, stacks, subinterpreter):
-    # type: (str, str, bool, bool, bool) -> str
-    """Start recording; returns what prevented it, in one line, or nothing."""
+def begin(directory, core_path, children, wanted, subinterpreter):
+    # type: (str, str, bool, dict[str, bool], bool) -> str
+    """Start recording; returns what prevented it, in one line, or nothing. wanted: STACKS and LOCKS."""
     if hasattr(sys, "pypy_version_info"):
         return "PyPy's lock is not CPython's GIL, only when its threads have a CPU can be seen"
     import ctypes
@@ -101,7 +101,8 @@ def begin(directory, core_path, children, stacks, subinterpreter):
     stop.argtypes = []
     stop.restype = None
     message = ctypes.create_string_buffer(8192)
-    core.gs_install.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+    for function in (core.gs_install, core.gs_install_without_gil, core.gs_locks_find):
+        function.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
     core.gs_start.argtypes = [
         ctypes.c_char_p,
         ctypes.c_char_p,
@@ -110,10 +111,22 @@ def begin(directory, core_path, children, stacks, subinterpreter):
         ctypes.c_size_t,
     ]
     path = directory if isinstance(directory, bytes) else os.fsencode(directory)
-    if core.gs_install(message, len(message)) != 0:
+    install = core.gs_install
+    if recording.runs_without_gil() and wanted["LOCKS"]:
+        install = core.gs_install_without_gil
+    if install(message, len(message)) != 0:
         name_threads_in_os(recording)
         return said(message)
-    environment = recording.environment_text(decide_stacks(core, stacks, recording))
+
+    def find_locks():
+        # type: () -> str
+        return said(message) if core.gs_locks_find(message, len(message)) != 0 else ""
+
+    stacks = decide_stacks(core, wanted["STACKS"], recording)
+    locks = recording.decide_locks(wanted["LOCKS"], find_locks, lambda: None)
+    if locks.startswith("off: ") and sys.version_info >= (3, 11):
+        say("process %d is recorded without its locks: %s" % (os.getpid(), locks[len("off: ") :]))
+    environment = recording.environment_text(stacks, locks)
     text = environment if isinstance(environment, bytes) else environment.encode("utf-8", "replace")
     if core.gs_start(path, text, children, message, len(message)) != 0:
         return said(message)

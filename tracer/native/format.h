@@ -5,7 +5,8 @@
  *   2  a directory sched/ may be there: sched streams (class 2), records task and task_exit among its names.
  *   3  Python frames: records code, code_lines and frame; gil_acquired and gil_released may name one.
  *      gil_timeout says since when.
- *   4  records task_exec, task_python and task_inner among the names of sched/.
+ *   4  Python's other locks: lock_* among the events of a gil stream, records lock among its names.
+ *      Records task_exec, task_python and task_inner among the names of sched/.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names. What the scheduler did with all of them is one more, sched/:
@@ -80,11 +81,21 @@ struct gs_name_record {
     X(5, gil_drop_requested) /* after its release this thread found a drop request pending; up to 3.12 \
                                 that may be one to the next holder, and it may come too late to find it */ \
     X(6, gil_abandoned)      /* gave up waiting: the thread exits */                               \
+    X(8, lock_wait)        /* sleeps until it has a lock of Python's; stamp before; arg: lock, or 0; no GIL, as all of these */ \
+    X(9, lock_acquired)    /* a lock_wait ended: it has it, or was woken and tries again; arg: lock */ \
+    X(10, lock_timeout)    /* a lock_wait ended without; arg: lock */                              \
+    X(11, lock_interrupted) /* the same, by a signal or because the thread was cancelled */         \
+    X(12, lock_wake)       /* lets somebody go who waits; stamp before; arg: lock */               \
+    X(13, lock_frame)      /* after a lock_wait or a lock_wake, of the same stamp: where it is; arg: frame */ \
+    X(14, lock_spin)       /* tried for a lock again and again from this stamp on; arg: ns that it did; then it had it, or \
+                              a lock_wait follows */                                                \
+    X(15, lock_waiter)     /* after a lock_wake: whom alone it wakes; arg: tid */                  \
     X(16, thread_start)      /* arg: tid; first event of a thread in this stream */                \
     X(17, thread_exit)       /* arg: tid */                                                        \
     X(18, process_fork)      /* arg: the parent's pid; in the child's first stream */              \
     X(19, recording_start)   /* arg: tid of the thread that started it; it holds its GIL */        \
-    X(20, recording_stop)    /* arg: tid */
+    X(20, recording_stop)    /* arg: tid */                                                        \
+    X(25, gil_enabled)       /* this process ran without a GIL until now; arg: frame, or 0 */
 
 /* X(id, name): the records of the names stream. */
 #define GS_NAMES(X)                                                                                \
@@ -97,11 +108,14 @@ struct gs_name_record {
     X(38, code)             /* ref: number from 1; text: "<first line>\n<qualified name>\n<file>" */ \
     X(39, code_lines)       /* ref: code; text: a piece of its co_linetable, hexadecimal, in order; all before the \
                                first frame that needs them; what is beyond 64 KiB is missing */   \
+    X(40, frame)            /* ref: number from 1; text: "<caller's frame or 0> <code> <offset in bytes>"; \
+                               after the records of its caller and its code */                   \
+    X(45, lock)             /* ref: number from 1; text: "<kind>\n<address>\n<type>\n<offset> <size>" and, for the self of each of \
+                               the innermost frames of who waited first, "\n<type> <address> <function>"; addresses are \
+                               hexadecimal; see locks/identity.c */ \
     X(64, task_exec)        /* ref: tid; of sched/: it became another program, as the only thread of its process */ \
     X(65, task_python)      /* ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name */ \
-    X(68, task_inner)       /* ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>" */ \
-    X(40, frame)            /* ref: number from 1; text: "<caller's frame or 0> <code> <offset in bytes>"; \
-                               after the records of its caller and its code */
+    X(68, task_inner)       /* ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>" */
 
 /* X(id, name): the events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss
  * ends an in otherwise. */

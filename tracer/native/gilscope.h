@@ -19,6 +19,7 @@ enum gs_result {
     GS_ALREADY = 4,        /* recording already */
     GS_OS_ERROR = 5,       /* the trace could not be made */
     GS_NO_STACKS = 6,      /* this build's frames can't be read */
+    GS_NO_LOCKS = 7,       /* this build's other locks can't be seen */
 };
 
 struct gs_status {
@@ -32,6 +33,16 @@ struct gs_status {
 /* Find the GIL of this process and put the hooks in. Idempotent. message gets one line when the result is
  * not GS_OK. */
 GS_API int gs_install(char *message, size_t size);
+
+/* The same for a build without a GIL: it may be switched on later. After a gs_install that found none. */
+GS_API int gs_install_without_gil(char *message, size_t size);
+
+/* Put in the hooks of all other locks too, and learn how this build waits for them. After gs_install. message gets
+ * one line when the result is not GS_OK. */
+GS_API int gs_locks_find(char *message, size_t size);
+
+/* Take those out again. */
+GS_API void gs_locks_leave(void);
 
 /* Take out every hook that is still ours. */
 GS_API void gs_uninstall(void);

@@ -7,8 +7,10 @@
 #include "gilscope.h"
 #include "elf/got.h"
 #include "gil/hooks.h"
+#include "locks/locks.h"
 #include "stream/session.h"
 #include "elf/symbols.h"
+#include "stacks/stacks.h"
 
 /* Before 3.2: another kind of GIL, which is not even made before the first thread is. */
 static bool has_old_gil(void)
@@ -37,10 +39,9 @@ static bool learn(void *save, void *restore)
     return gs_gil_count() > 0;
 }
 
-int gs_install(char *message, size_t size)
+/* The hooks in, nothing learned. */
+static int put_in(char *message, size_t size)
 {
-    if (gs_state() != GS_OFF)
-        return GS_OK;
     if (!gs_session_initialise()) {
         snprintf(message, size, "no memory for the recorder (%m)");
         return GS_OS_ERROR;
@@ -49,15 +50,52 @@ int gs_install(char *message, size_t size)
         snprintf(message, size, "there is no CPython in this process, so there is no GIL to trace");
         return GS_NO_INTERPRETER;
     }
-    void *save = gs_symbol("PyEval_SaveThread"), *restore = gs_symbol("PyEval_RestoreThread");
-    if (!gs_got_patch(save, has_old_gil() ? gs_old_hooks : gs_hooks, message, size))
-        return GS_NO_CALLS;
-    if (!learn(save, restore)) {
+    bool done = gs_got_patch(gs_symbol("PyEval_SaveThread"), has_old_gil() ? gs_old_hooks : gs_hooks, message, size);
+    return done ? GS_OK : GS_NO_CALLS;
+}
+
+int gs_install(char *message, size_t size)
+{
+    if (gs_state() != GS_OFF)
+        return GS_OK;
+    int result = put_in(message, size);
+    if (result != GS_OK)
+        return result;
+    if (!learn(gs_symbol("PyEval_SaveThread"), gs_symbol("PyEval_RestoreThread"))) {
         gs_got_restore();
         snprintf(message, size, "the GIL of this interpreter is off, so there is no GIL to trace");
         return GS_NO_GIL_FOUND;
     }
     return GS_OK;
+}
+
+int gs_install_without_gil(char *message, size_t size)
+{
+    int result = gs_state() == GS_OFF ? put_in(message, size) : GS_OK;
+    if (result == GS_OK && gs_gil_count() == 0 && (result = gs_stacks_find(message, size)) == GS_OK) {
+        gs_gil_area = gs_stack_gil();
+        gs_gil_area_end = gs_gil_area + GS_GIL_SIZE;
+        gs_run.without_gil = true;
+    }
+    return result;
+}
+
+int gs_locks_find(char *message, size_t size)
+{
+    if (gs_state() != GS_OFF)
+        return GS_OK;
+    bool done = gs_locks_put_in(message, size);
+    gs_set_state(GS_LEARNING);
+    done = done && gs_locks_learn(message, size);
+    gs_set_state(GS_OFF);
+    if (!done)
+        gs_locks_take_out();
+    return done ? GS_OK : GS_NO_LOCKS;
+}
+
+void gs_locks_leave(void)
+{
+    gs_locks_take_out();
 }
 
 void gs_uninstall(void)

@@ -78,9 +78,11 @@ static void begin_events(void)
     /* Who holds the others is not known: what an earlier recording left may be long ended. */
     for (uint32_t i = 0; i < atomic_load(&gs_gil_slots); i++)
         atomic_store(&gs_gils[i].holder, NULL);
+    if (gs_gil_count() == 0)
+        return;
     /* This thread holds its GIL: the one it took last. */
     struct gs_gil *gil = gs_self.last;
-    if (gil == NULL || atomic_load(&gil->mutex) == NULL)
+    if (atomic_load(&gil->mutex) == NULL)
         gil = &gs_gils[0];
     atomic_store(&gil->holder, &gs_self);
     gs_stream_write(stream, now, gs_gil_acquired, gil->number, 0);
@@ -92,7 +94,7 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
         snprintf(message, size, "this process is recorded already, into %s", gs_run.directory);
         return GS_ALREADY;
     }
-    if (gs_gil_count() == 0) {
+    if (gs_gil_count() == 0 && !gs_run.without_gil) {
         snprintf(message, size, "the hooks are not in");
         return GS_NO_GIL_FOUND;
     }

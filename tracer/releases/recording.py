@@ -113,7 +113,9 @@ def record(job: Job, target: launcher.Target, *, quiet: bool = True) -> Recorded
                 f"the native core is not built: pip install . (or make build) makes {launcher.CORE}"
             )
         directory.make(trace, force=False)
-        environment = launcher.target_environment(trace, switch_interval=None, children=False, stacks=True)
+        environment = launcher.target_environment(
+            trace, switch_interval=None, children=False, stacks=True, locks=False
+        )
         environment["GILSCOPE_SILENT"] = "1"  # why there is nothing to see is said below, by what is known
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         scheduler = Scheduler(trace, program_of.command, children=False)

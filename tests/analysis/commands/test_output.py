@@ -170,7 +170,7 @@ def test_json(tmp_path: Path) -> None:
     assert {
         key: summary[key] for key in ("summary_version", "begin_ns", "end_ns", "wall_ns", "discarded")
     } == {
-        "summary_version": 2,
+        "summary_version": 3,
         "begin_ns": 1000,
         "end_ns": 5000,
         "wall_ns": 4000,
@@ -184,6 +184,7 @@ def test_json(tmp_path: Path) -> None:
     assert process["ended"] == "stopped"
     assert process["failure"] is None
     main_thread, worker = process["threads"]
+    none = {"count": 0, "total": 0, **dict.fromkeys(("min", "mean", "p50", "p90", "p99", "max"))}
     assert worker == {
         "tid": 101,
         "name": "worker",
@@ -203,6 +204,8 @@ def test_json(tmp_path: Path) -> None:
         },
         "wait_ns": dict.fromkeys(("total", "min", "mean", "p50", "p90", "p99", "max"), 1100) | {"count": 1},
         "hold_ns": dict.fromkeys(("total", "min", "mean", "p50", "p90", "p99", "max"), 900) | {"count": 1},
+        "lock_wait_ns": none,
+        "stop_ns": none,
         "anatomy": {
             "politeness_ns": 500,
             "response_ns": 500,

@@ -109,8 +109,9 @@ def test_code_numbers_are_no_tids(tmp_path: Path) -> None:
         (lambda p: p.name(1, 0, "1 2", "frame"), "frame 1 as '1 2'"),
         (lambda p: p.name(1, 0, "f", "code"), "code 1 as 'f'"),
         (lambda p: p.name(1, 0, "80", "code_lines"), "lines of code 1"),
-        (lambda p: p.code(1, 0, "f").name(1, 0, "8x", "code_lines").frame(1, 0, 1), "lines of code 1"),
+        (lambda p: p.code(1, 0, "f").name(1, 0, "8x", "code_lines").frame(2, 0, 1), "lines of code 1"),
         (lambda p: p.name(0, 0, "0 1 0", "frame"), "frame of number 0"),
+        (lambda p: p.code(1, 0, "f").frame(1 << 31, 0, 1), "frame 2147483648 after 0 others"),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -122,7 +123,9 @@ def test_what_is_wrong_is_said(
         analysis.load(tmp_path / "t.trace")
     trace = analysis.load(tmp_path / "t.trace", salvage=True)
     assert len(trace.skipped) == 1
-    assert np.all(trace.release_frames(trace.gils[0]) < 2)
+    assert np.all(trace.release_frames(trace.gils[0]) < len(trace.frames))
+    assert np.all(trace.wait_frames < len(trace.frames))
+    analysis.code_blame(trace)
 
 
 def test_names_of_any_text(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def test_any_bytes_are_read_without_an_error(table: bytes, first_line: int) -> N
     decoded = decode(table, first_line)
     assert len(decoded.offsets) == len(decoded.lines)
     assert list(decoded.offsets) == sorted(decoded.offsets)
+    assert all(0 <= line < 1 << 31 for line in decoded.lines)
 
 
 def test_a_cut_table_has_the_lines_before_the_cut() -> None:

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import hypothesis.strategies as st
 import numpy as np
@@ -15,6 +16,7 @@ import analysis
 from analysis import TraceFormatError
 from analysis.reader.format import EVENT_SIZE, HEADER_SIZE, PACKET_SIZE, Event
 from analysis.report.summary import to_json
+from tests.analysis.everything import FIGURES, figures, tables
 from tests.analysis.scenes import two_threads
 from tests.synthetic import TraceWriter
 
@@ -35,6 +37,19 @@ def family(path: Path) -> Path:
         )
         for tid in (100, 101):
             first.name(tid, 41_000, f"name of {tid}").name(tid, 41_000, "comm", "thread_comm")
+        for number, line in ((1, 3), (2, 7)):
+            first.code(number, 37_000, f"f{number}", line=line)
+            first.frame(number, 37_000, number, offset=2, caller=number - 1)
+        first.events(
+            [
+                (102, 38_000, "gil_wait"),
+                (100, 38_005, "gil_acquired", 0, 1),
+                (100, 38_100, "gil_released", 0, 2),
+                (102, 38_110, "gil_acquired", 0, 1),
+                (102, 38_200, "gil_released", 0, 2),
+            ]
+        )
+        first.name(102, 42_000, "comm", "thread_comm")
         first.stop(100, 50_000)
         second = writer.process(200, ppid=100)
         second.events(
@@ -135,6 +150,42 @@ def test_junk_anywhere(template: Path, data: st.DataObject, name: str, junk: byt
         (path / name).write_bytes(content)
 
     spoilt(template, change)
+
+
+def digit(content: bytearray, draw: Random, at: int) -> None:
+    content[at] = draw.choice(b"0123456789abcdef -")
+
+
+def bit(content: bytearray, draw: Random, at: int) -> None:
+    content[at] ^= 1 << draw.randrange(8)
+
+
+def cut(content: bytearray, draw: Random, at: int) -> None:
+    del content[at:]
+
+
+def moved(content: bytearray, draw: Random, at: int) -> None:
+    """All that follows is somewhere else: a record is missing."""
+    size = 8 * draw.randrange(1, 4)
+    content[at:] = content[at + size :] + bytes(size)
+
+
+@pytest.mark.parametrize("change", [digit, bit, cut, moved])
+@pytest.mark.parametrize("name", NAMES)
+def test_everything_after_salvage(
+    template: Path, tmp_path: Path, name: str, change: Callable[[bytearray, Random, int], None]
+) -> None:
+    """Whatever one change leaves of a file, all tables, sentences and figures can be made of the rest."""
+    draw = Random(f"{name} {change.__name__}")
+    path = tmp_path / "t"
+    shutil.copytree(template, path)
+    content = bytearray((path / name).read_bytes())
+    change(content, draw, draw.randrange(len(content.rstrip(b"\0"))))
+    (path / name).write_bytes(content)
+    trace = analysis.load(path, salvage=True)
+    is_sound(trace)
+    tables(trace)
+    figures(trace, draw.sample(FIGURES, 3))
 
 
 @pytest.mark.parametrize("one", NAMES)

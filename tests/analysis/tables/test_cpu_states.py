@@ -404,6 +404,8 @@ def test_summary_for_machines(tmp_path: Path) -> None:
         "waiting": 1100,
         "native": 500,
         "ready": 0,
+        "locked": 0,
+        "stopped": 0,
         "blocked": 0,
         "holding": 0,
         "released": 0,

@@ -1,8 +1,9 @@
 /* The line from the processor's counter to CLOCK_MONOTONIC, drawn anew while it is used: the kernel bends its
  * clock all the time (NTP), so no line serves for long. Each is drawn through two readings of both clocks and
  * used for no longer than the time between them, which keeps its error at that of a reading, some ten
- * nanoseconds. Runs in hooks: whoever finds the line at its end draws the next, all others ask the kernel
- * meanwhile; nobody waits. */
+ * nanoseconds; and for so short a time that the steepest bend, 500 in a million, makes no more than a microsecond.
+ * Runs in hooks: whoever finds the line at its end draws the next, all others ask the kernel meanwhile; nobody
+ * waits. Threads copy it: one line's end is every copy's. */
 #define _GNU_SOURCE
 #include "base/clock.h"
 
@@ -15,17 +16,22 @@ void gs_clock_initialise(void)
 #else
 
 #include <fcntl.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
-#define FIRST_SPAN_NS UINT64_C(5000000)
-#define LONGEST_SPAN_NS UINT64_C(500000000)
-#define FAR_OFF_NS 1000 /* more than NTP bends in a span: the machine slept or was moved */
+#define SPAN_NS UINT64_C(2000000)
+#define STEEPEST 2000  /* NTP bends by one part of this many */
+#define READING_NS 200 /* what two readings may be off */
 
-struct gs_clock_line gs_clock_line;
+__thread struct gs_clock_line gs_clock_line __attribute__((tls_model("initial-exec")));
+
+static struct {
+    _Alignas(64) _Atomic uint32_t version; /* odd while it is being changed */
+    _Atomic uint64_t tick, ns, rate, span;
+} shared;
 
 struct reading {
     uint64_t tick, ns;
@@ -33,7 +39,7 @@ struct reading {
 
 static struct {
     _Atomic uint64_t tick, ns;
-} last; /* reading; changed while gs_clock_line.version is odd */
+} last; /* reading; changed while shared.version is odd */
 static bool trusted;
 
 /* Only where the kernel found the counters of all processors in step and steady. */
@@ -57,10 +63,10 @@ static struct reading read_both(void)
     uint64_t least = UINT64_MAX;
     for (int i = 0; i < 3; i++) {
         _mm_lfence();
-        uint64_t before = __rdtsc();
+        uint64_t before = GS_COUNTER();
         uint64_t ns = gs_clock_read(CLOCK_MONOTONIC);
         _mm_lfence();
-        uint64_t after = __rdtsc();
+        uint64_t after = GS_COUNTER();
         if (after - before < least) {
             least = after - before;
             best = (struct reading){before + (after - before) / 2, ns};
@@ -69,45 +75,56 @@ static struct reading read_both(void)
     return best;
 }
 
-static uint64_t on_line(uint64_t tick)
+/* Of the whole line: none of it changed meanwhile. */
+static bool copy_line(struct gs_clock_line *copy)
 {
-    const struct gs_clock_line *line = &gs_clock_line;
-    return line->ns + (uint64_t)(((unsigned __int128)(tick - line->tick) * line->rate) >> 32);
+    uint32_t version = atomic_load_explicit(&shared.version, memory_order_acquire);
+    copy->tick = atomic_load_explicit(&shared.tick, memory_order_acquire);
+    copy->ns = atomic_load_explicit(&shared.ns, memory_order_acquire);
+    copy->rate = atomic_load_explicit(&shared.rate, memory_order_acquire);
+    copy->span = atomic_load_explicit(&shared.span, memory_order_acquire);
+    return (version & 1) == 0 && atomic_load_explicit(&shared.version, memory_order_relaxed) == version;
 }
 
-static void draw(struct reading now)
+/* The next line, through this reading and the last one. Only if it goes on as the interval before did (then this one
+ * bounds its error) has it a span: else the machine slept meanwhile, or was moved to another. */
+static struct gs_clock_line line_through(struct reading now)
 {
-    struct gs_clock_line *line = &gs_clock_line;
+    struct gs_clock_line next = {now.tick, now.ns, 0, 0};
     uint64_t ns = now.ns - last.ns, ticks = now.tick - last.tick;
-    bool usable = now.tick > last.tick && now.ns > last.ns && ns <= 4 * LONGEST_SPAN_NS;
-    if (usable && line->span != 0) {
-        int64_t off = (int64_t)(now.ns - on_line(now.tick));
-        usable = off < FAR_OFF_NS && off > -FAR_OFF_NS;
-    }
-    if (usable) {
-        uint64_t span_ns = ns < LONGEST_SPAN_NS ? ns : LONGEST_SPAN_NS;
-        line->rate = (uint64_t)(((unsigned __int128)ns << 32) / ticks);
-        line->tick = now.tick;
-        line->ns = now.ns;
-        line->span = (uint64_t)((unsigned __int128)ticks * span_ns / ns);
-    } else {
-        line->span = 0;
-    }
-    last.tick = now.tick;
-    last.ns = now.ns;
+    if (now.tick <= last.tick || now.ns <= last.ns)
+        return next;
+    next.rate = (uint64_t)(((unsigned __int128)ns << 32) / ticks);
+    uint64_t expected = (uint64_t)(((unsigned __int128)ticks * shared.rate) >> 32);
+    uint64_t off = expected > ns ? expected - ns : ns - expected;
+    if (off <= READING_NS + ns / STEEPEST)
+        next.span = (uint64_t)((unsigned __int128)ticks * SPAN_NS / ns);
+    return next;
 }
 
-uint64_t gs_now_from_kernel(void)
+uint64_t gs_now_slowly(void)
 {
-    struct gs_clock_line *line = &gs_clock_line;
+    struct gs_clock_line line;
+    uint64_t ticks = GS_COUNTER();
+    uint32_t version = atomic_load_explicit(&shared.version, memory_order_acquire);
+    if (copy_line(&line) && ticks - line.tick < line.span) {
+        gs_clock_line = line;
+        return gs_on_line(&line, ticks - line.tick);
+    }
     uint64_t now = gs_clock_read(CLOCK_MONOTONIC);
-    uint32_t version = atomic_load_explicit(&line->version, memory_order_relaxed);
-    if (!trusted || (version & 1) != 0 ||
-        (line->span == 0 && now - last.ns < FIRST_SPAN_NS) ||
-        !atomic_compare_exchange_strong(&line->version, &version, version + 1))
+    if (!trusted || (version & 1) != 0 || now - last.ns < SPAN_NS ||
+        !atomic_compare_exchange_strong(&shared.version, &version, version + 1))
         return now;
-    draw(read_both());
-    atomic_store_explicit(&line->version, version + 2, memory_order_release);
+    struct reading reading = read_both();
+    line = line_through(reading);
+    gs_clock_line = line;
+    shared.tick = line.tick;
+    shared.ns = line.ns;
+    shared.rate = line.rate;
+    shared.span = line.span;
+    last.tick = reading.tick;
+    last.ns = reading.ns;
+    atomic_store_explicit(&shared.version, version + 2, memory_order_release);
     return now;
 }
 
@@ -115,10 +132,12 @@ void gs_clock_initialise(void)
 {
     trusted = kernel_trusts_counter();
     gs_clock_line.span = 0;
+    shared.span = 0;
+    shared.rate = 0;
     struct reading now = read_both();
     last.tick = now.tick;
     last.ns = now.ns;
-    atomic_store(&gs_clock_line.version, 0); /* in a forked child: whoever was drawing is not here */
+    atomic_store(&shared.version, 0); /* in a forked child: whoever was drawing is not here */
 }
 
 #endif

@@ -7,9 +7,11 @@
 #ifndef GILSCOPE_CLOCK_H
 #define GILSCOPE_CLOCK_H
 
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
+
+#include "base/hidden.h"
 
 static inline uint64_t gs_clock_read(clockid_t id)
 {
@@ -22,32 +24,40 @@ void gs_clock_initialise(void); /* also in a forked child */
 
 #if defined(__x86_64__)
 
-/* ns + (counter - tick) * rate / 2^32, for counter within [tick, tick + span). */
+#ifndef GS_COUNTER /* a test has a machine of its own */
+#define GS_COUNTER() __builtin_ia32_rdtsc()
+#endif
+
+/* ns + (counter - tick) * rate / 2^32, for counter within [tick, tick + span): the calling thread's copy of the line
+ * that all use. A copy ends where the line does, so it need not be told of the next one. */
 struct gs_clock_line {
-    _Alignas(64) _Atomic uint32_t version; /* odd while it is being changed */
-    _Atomic uint64_t tick, ns, rate;
-    _Atomic uint64_t span; /* 0: there is no line, ask the kernel */
+    uint64_t tick, ns, rate;
+    uint64_t span; /* 0: there is no line, ask the kernel */
 };
 
-extern struct gs_clock_line gs_clock_line;
+extern GS_HIDDEN __thread struct gs_clock_line gs_clock_line __attribute__((tls_model("initial-exec")));
 
-/* The line has run out, or there is none yet: the kernel's time, and perhaps a new line. */
-uint64_t gs_now_from_kernel(void);
+/* The line has run out, or there is none yet: another thread's line, or the kernel's time, and perhaps a new line. */
+uint64_t gs_now_slowly(void);
+
+static inline uint64_t gs_on_line(const struct gs_clock_line *line, uint64_t ticks)
+{
+    return line->ns + (ticks * line->rate >> 32); /* span is short enough for 64 bits */
+}
+
+/* False: gs_now may tell, this takes longer. */
+static inline bool gs_now_quickly(uint64_t *now)
+{
+    const struct gs_clock_line *line = &gs_clock_line;
+    uint64_t ticks = GS_COUNTER() - line->tick;
+    *now = gs_on_line(line, ticks);
+    return __builtin_expect(ticks < line->span, 1);
+}
 
 static inline uint64_t gs_now(void)
 {
-    struct gs_clock_line *line = &gs_clock_line;
-    uint32_t version = atomic_load_explicit(&line->version, memory_order_acquire);
-    uint64_t span = atomic_load_explicit(&line->span, memory_order_acquire);
-    if (__builtin_expect(span == 0, 0))
-        return gs_now_from_kernel();
-    uint64_t ticks = __builtin_ia32_rdtsc() - atomic_load_explicit(&line->tick, memory_order_acquire);
-    uint64_t rate = atomic_load_explicit(&line->rate, memory_order_acquire);
-    uint64_t ns = atomic_load_explicit(&line->ns, memory_order_acquire);
-    uint32_t again = atomic_load_explicit(&line->version, memory_order_relaxed);
-    if (__builtin_expect(ticks >= span || version != again || (version & 1) != 0, 0))
-        return gs_now_from_kernel();
-    return ns + (uint64_t)(((unsigned __int128)ticks * rate) >> 32);
+    uint64_t now;
+    return gs_now_quickly(&now) ? now : gs_now_slowly();
 }
 
 #else
@@ -55,6 +65,12 @@ static inline uint64_t gs_now(void)
 static inline uint64_t gs_now(void)
 {
     return gs_clock_read(CLOCK_MONOTONIC);
+}
+
+static inline bool gs_now_quickly(uint64_t *now)
+{
+    *now = gs_now();
+    return true;
 }
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hidden.h"
+
 struct gs_stream;
 struct gs_gil;
 
@@ -18,19 +20,19 @@ struct gs_candidate {
 };
 
 struct gs_thread {
-    struct gs_stream *stream;
+    _Alignas(64) struct gs_stream *stream;
     uint32_t epoch;         /* of the recording that stream belongs to; 0: there is none */
-    uint32_t waiting_since; /* epoch in which the wait began that is not over, or 0 */
-    struct gs_gil *last;     /* GIL of this thread's last call: the look-up's first guess */
+    struct gs_gil *last;     /* GIL of this thread's last call, or gs_no_gil: the look-up's first guess */
     struct gs_gil *section;  /* GIL whose mutex M this thread holds */
+    struct gs_gil *open;     /* the same until it has acquired or released, then NULL */
     struct gs_gil *released; /* GIL this thread has just dropped */
     uint64_t asked;          /* stamp of the ask, 0: not taken */
     uint32_t frame;          /* its number, at the release in this section; 0: not looked for */
-    bool settled;            /* this section has acquired or released */
+    uint32_t waiting_since;  /* epoch in which the wait began that is not over, or 0; 0 outside of sections */
     struct gs_candidate candidate;
 };
 
 /* initial-exec: no call, no allocation to reach it, also in a thread's first hook and its last destructor. */
-extern __thread struct gs_thread gs_self __attribute__((tls_model("initial-exec")));
+extern GS_HIDDEN __thread struct gs_thread gs_self __attribute__((tls_model("initial-exec")));
 
 #endif

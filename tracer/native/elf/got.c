@@ -54,9 +54,16 @@ struct slot {
 };
 
 #define SLOTS_EACH 4
-static const struct gs_hook *hooks; /* the table that slots are about */
-static struct slot slots[GS_MOST_HOOKS][SLOTS_EACH];
-static int slot_count[GS_MOST_HOOKS];
+#define MOST_TABLES 2 /* the GIL's hooks, and those of other locks */
+
+struct patched {
+    const struct gs_hook *hooks; /* NULL: none yet */
+    const void *found;           /* the code whose object the slots are of */
+    struct slot slots[GS_MOST_HOOKS][SLOTS_EACH];
+    int slot_count[GS_MOST_HOOKS];
+};
+
+static struct patched tables[MOST_TABLES];
 
 static int find_object(struct dl_phdr_info *info, size_t size, void *data)
 {
@@ -136,45 +143,46 @@ static void *resolved(const struct object *object, size_t symbol, const char *na
     return version ? dlvsym(RTLD_DEFAULT, name, version) : dlsym(RTLD_DEFAULT, name);
 }
 
-static void consider(const struct object *object, size_t type, size_t symbol, uintptr_t offset)
+static void consider(struct patched *table, const struct object *object, size_t type, size_t symbol, uintptr_t offset)
 {
     if ((type != JUMP_SLOT && type != GLOB_DAT) || symbol == 0)
         return;
     const char *name = object->strings + object->symbols[symbol].st_name;
-    for (int i = 0; hooks[i].name != NULL; i++) {
-        if (strcmp(name, hooks[i].name) != 0 || slot_count[i] == SLOTS_EACH)
+    for (int i = 0; table->hooks[i].name != NULL; i++) {
+        if (strcmp(name, table->hooks[i].name) != 0 || table->slot_count[i] == SLOTS_EACH)
             continue;
         void **address = (void **)(object->base + offset);
         void *value = resolved(object, symbol, name, *address);
         if (value != NULL)
-            slots[i][slot_count[i]++] = (struct slot){.address = address, .value = value};
+            table->slots[i][table->slot_count[i]++] = (struct slot){.address = address, .value = value};
     }
 }
 
-static void consider_table(const struct object *object, const void *table, size_t size, bool addends)
+static void consider_relocations(struct patched *table, const struct object *object, const void *from, size_t size,
+                                 bool addends)
 {
-    if (table == NULL)
+    if (from == NULL)
         return;
     if (addends)
-        for (const ElfW(Rela) *r = table; (const char *)r < (const char *)table + size; r++)
-            consider(object, R_TYPE(r->r_info), R_SYM(r->r_info), r->r_offset);
+        for (const ElfW(Rela) *r = from; (const char *)r < (const char *)from + size; r++)
+            consider(table, object, R_TYPE(r->r_info), R_SYM(r->r_info), r->r_offset);
     else
-        for (const ElfW(Rel) *r = table; (const char *)r < (const char *)table + size; r++)
-            consider(object, R_TYPE(r->r_info), R_SYM(r->r_info), r->r_offset);
+        for (const ElfW(Rel) *r = from; (const char *)r < (const char *)from + size; r++)
+            consider(table, object, R_TYPE(r->r_info), R_SYM(r->r_info), r->r_offset);
 }
 
-static void find_slots(struct object *object)
+static void find_slots(struct patched *table, struct object *object)
 {
-    memset(slots, 0, sizeof slots);
-    memset(slot_count, 0, sizeof slot_count);
+    memset(table->slots, 0, sizeof table->slots);
+    memset(table->slot_count, 0, sizeof table->slot_count);
     object->strings = dynamic_address(object, DT_STRTAB);
     object->symbols = dynamic_address(object, DT_SYMTAB);
     object->versions = dynamic_address(object, DT_VERSYM);
     object->needed_versions = dynamic_address(object, DT_VERNEED);
-    consider_table(object, dynamic_address(object, DT_JMPREL), dynamic_value(object, DT_PLTRELSZ),
-                   dynamic_value(object, DT_PLTREL) == DT_RELA);
-    consider_table(object, dynamic_address(object, DT_RELA), dynamic_value(object, DT_RELASZ), true);
-    consider_table(object, dynamic_address(object, DT_REL), dynamic_value(object, DT_RELSZ), false);
+    consider_relocations(table, object, dynamic_address(object, DT_JMPREL), dynamic_value(object, DT_PLTRELSZ),
+                         dynamic_value(object, DT_PLTREL) == DT_RELA);
+    consider_relocations(table, object, dynamic_address(object, DT_RELA), dynamic_value(object, DT_RELASZ), true);
+    consider_relocations(table, object, dynamic_address(object, DT_REL), dynamic_value(object, DT_RELSZ), false);
 }
 
 /* Full RELRO makes the table read-only after start-up; what a page allows is put back as it was. */
@@ -222,19 +230,19 @@ static bool patch_slot(struct slot *slot, const struct gs_hook *hook)
 }
 
 /* After a restore: another interposer may have come into a slot that is not ours any more. */
-static void refresh(void)
+static void refresh(struct patched *table)
 {
-    for (int i = 0; hooks[i].name != NULL; i++)
-        for (int k = 0; k < slot_count[i]; k++)
-            if (!slots[i][k].patched)
-                slots[i][k].value = *slots[i][k].address;
+    for (int i = 0; table->hooks[i].name != NULL; i++)
+        for (int k = 0; k < table->slot_count[i]; k++)
+            if (!table->slots[i][k].patched)
+                table->slots[i][k].value = *table->slots[i][k].address;
 }
 
-static bool find_once(const void *code, char *message, size_t size)
+static bool find_once(struct patched *table, const void *code, char *message, size_t size)
 {
-    static const void *found;
-    if (found == code) {
-        refresh();
+    const struct gs_hook *hooks = table->hooks;
+    if (table->found == code) {
+        refresh(table);
         return true;
     }
     struct object object = {.code = (uintptr_t)code};
@@ -243,46 +251,69 @@ static bool find_once(const void *code, char *message, size_t size)
                                 "so its GIL can't be traced");
         return false;
     }
-    find_slots(&object);
+    find_slots(table, &object);
     for (int i = 0; hooks[i].name != NULL; i++)
-        if (slot_count[i] == 0 && hooks[i].needed) {
+        if (table->slot_count[i] == 0 && hooks[i].needed) {
             snprintf(message, size,
-                     "the interpreter's calls to %s can't be seen (a build with a static libc?), so its GIL can't "
+                     "the interpreter's calls to %s can't be seen (a build with a static libc?), so its locks can't "
                      "be traced",
                      hooks[i].name);
             return false;
         }
-    found = code;
+    table->found = code;
     return true;
 }
 
-bool gs_got_patch(const void *code, const struct gs_hook *table, char *message, size_t size)
+/* The place that a table of hooks has been given, or is now. */
+static struct patched *table_of(const struct gs_hook *hooks)
 {
-    hooks = table;
-    if (!find_once(code, message, size))
+    for (int i = 0; i < MOST_TABLES; i++)
+        if (tables[i].hooks == hooks || tables[i].hooks == NULL) {
+            tables[i].hooks = hooks;
+            return &tables[i];
+        }
+    return NULL;
+}
+
+static void restore(struct patched *table)
+{
+    const struct gs_hook *hooks = table->hooks;
+    for (int i = 0; hooks[i].name != NULL; i++)
+        for (int k = 0; k < table->slot_count[i]; k++) {
+            struct slot *slot = &table->slots[i][k];
+            if (slot->patched && *slot->address == hooks[i].hook && write_slot(slot->address, slot->value))
+                slot->patched = false;
+        }
+}
+
+bool gs_got_patch(const void *code, const struct gs_hook *hooks, char *message, size_t size)
+{
+    struct patched *table = table_of(hooks);
+    if (table == NULL || !find_once(table, code, message, size))
         return false;
     /* All originals before the first hook can run. */
     for (int i = 0; hooks[i].name != NULL; i++)
-        if (slot_count[i] > 0 && !slots[i][0].patched)
-            __atomic_store_n(hooks[i].original, slots[i][0].value, __ATOMIC_RELAXED);
+        if (table->slot_count[i] > 0 && !table->slots[i][0].patched)
+            __atomic_store_n(hooks[i].original, table->slots[i][0].value, __ATOMIC_RELAXED);
     for (int i = 0; hooks[i].name != NULL; i++)
-        for (int k = 0; k < slot_count[i]; k++)
-            if (!patch_slot(&slots[i][k], &hooks[i])) {
+        for (int k = 0; k < table->slot_count[i]; k++)
+            if (!patch_slot(&table->slots[i][k], &hooks[i])) {
                 snprintf(message, size, "the interpreter's global offset table can't be written (%m)");
-                gs_got_restore();
+                restore(table);
                 return false;
             }
     return true;
 }
 
+void gs_got_restore_table(const struct gs_hook *hooks)
+{
+    for (int i = 0; i < MOST_TABLES; i++)
+        if (tables[i].hooks == hooks)
+            restore(&tables[i]);
+}
+
 void gs_got_restore(void)
 {
-    if (hooks == NULL)
-        return;
-    for (int i = 0; hooks[i].name != NULL; i++)
-        for (int k = 0; k < slot_count[i]; k++) {
-            struct slot *slot = &slots[i][k];
-            if (slot->patched && *slot->address == hooks[i].hook && write_slot(slot->address, slot->value))
-                slot->patched = false;
-        }
+    for (int i = 0; i < MOST_TABLES && tables[i].hooks != NULL; i++)
+        restore(&tables[i]);
 }

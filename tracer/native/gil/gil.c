@@ -4,9 +4,10 @@
 
 #include "base/clock.h"
 
-struct gs_gil gs_gils[GS_GILS];
+struct gs_gil gs_gils[GS_GILS], gs_no_gil;
 _Atomic uint32_t gs_gil_slots;
 static _Atomic uint32_t learned;
+uintptr_t gs_gil_area, gs_gil_area_end;
 
 struct gs_gil *gs_gil_of_switch_cond(void *cond)
 {
@@ -23,6 +24,9 @@ struct gs_gil *gs_gil_of_switch_cond(void *cond)
 static struct gs_gil *learn(const struct gs_candidate *take)
 {
     uint32_t number = atomic_load(&learned);
+    uintptr_t mutex = (uintptr_t)take->mutex;
+    if (gs_gil_area != 0 && (mutex < gs_gil_area || mutex >= gs_gil_area_end))
+        return NULL;
     do {
         if (number >= UINT16_MAX)
             return NULL;
@@ -33,6 +37,8 @@ static struct gs_gil *learn(const struct gs_candidate *take)
         if (!atomic_compare_exchange_strong(&gil->switch_cond, &nothing, take->switch_cond))
             continue;
         gil->number = (uint16_t)number;
+        gil->acquired = (struct gs_event_head){gs_gil_acquired, gil->number};
+        gil->released = (struct gs_event_head){gs_gil_released, gil->number};
         atomic_store(&gil->switch_mutex, take->switch_mutex);
         atomic_store(&gil->holder, NULL);
         uint32_t slots = atomic_load(&gs_gil_slots);

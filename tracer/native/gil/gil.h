@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hidden.h"
 #include "base/thread.h"
+#include "stream/stream.h"
 
 struct gs_gil {
     _Alignas(64) _Atomic(void *) mutex; /* M; NULL: the slot is free */
@@ -17,12 +19,18 @@ struct gs_gil {
     _Atomic uint64_t last;              /* stamp of the last take or drop; changed with M held */
     _Atomic uint64_t waiting; /* recording's number << 32 | threads that wait; changed with M held */
     uint16_t number;
+    struct gs_event_head acquired, released; /* its events' */
 };
 
 #define GS_GILS 256u /* GILs alive at once */
 
-extern struct gs_gil gs_gils[GS_GILS];
-extern _Atomic uint32_t gs_gil_slots; /* slots ever used */
+/* Where the mutex of the interpreter's GIL lies, where that is known beforehand: while there is no GIL, nothing shows
+ * which of the interpreter's other mutexes are none. 0: anywhere. */
+extern GS_HIDDEN uintptr_t gs_gil_area, gs_gil_area_end;
+
+extern GS_HIDDEN struct gs_gil gs_gils[GS_GILS];
+extern GS_HIDDEN struct gs_gil gs_no_gil; /* no mutex is its */
+extern GS_HIDDEN _Atomic uint32_t gs_gil_slots; /* slots ever used */
 
 /* A stamp for a take or a drop. M, held, orders these, whatever the clocks of two processors say. */
 static inline uint64_t gs_gil_stamp(struct gs_gil *gil, uint64_t now)
@@ -37,7 +45,7 @@ static inline uint64_t gs_gil_stamp(struct gs_gil *gil, uint64_t now)
 static inline struct gs_gil *gs_gil_of_mutex(struct gs_thread *self, void *m)
 {
     struct gs_gil *last = self->last;
-    if (last != NULL && atomic_load_explicit(&last->mutex, memory_order_acquire) == m)
+    if (atomic_load_explicit(&last->mutex, memory_order_acquire) == m)
         return last;
     uint32_t slots = atomic_load_explicit(&gs_gil_slots, memory_order_acquire);
     for (uint32_t i = 0; i < slots; i++)

@@ -20,7 +20,8 @@
 GS_HOOKED(GS_DECLARE)
 
 /* Each hook is two functions: one that passes straight on while nothing is recorded, which must cost next to
- * nothing, and, out of its way, the one that looks. */
+ * nothing, and, out of its way, the one that looks. What nearly every take and drop of a thread that is recorded already
+ * does is in the first one too: it calls nothing but what it ends with, so it saves and restores no register. */
 #define LOOKS static __attribute__((noinline))
 
 /* S of a GIL that was just dropped: its thread has found a drop request pending. */
@@ -59,7 +60,22 @@ LOOKS int look_at_lock(pthread_mutex_t *mutex)
 
 static int hook_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-    return gs_state() == GS_OFF ? real_pthread_mutex_lock(mutex) : look_at_lock(mutex);
+    uint32_t word = gs_control_word();
+    if (likely(word == GS_OFF))
+        return real_pthread_mutex_lock(mutex);
+    struct gs_thread *self = &gs_self;
+    if (likely(word == self->epoch)) {
+        struct gs_gil *gil = self->section;
+        if (gil != NULL) {
+            if (is(&gil->switch_mutex, mutex))
+                return real_pthread_mutex_lock(mutex);
+        } else if (gil = self->last, is(&gil->mutex, mutex) && gs_enters_quietly(self, gil)) {
+            gs_begin_section(self, gil);
+            self->section = gil; /* a moment early: nobody else looks */
+            return real_pthread_mutex_lock(mutex);
+        }
+    }
+    return look_at_lock(mutex);
 }
 
 LOOKS int look_at_signal(pthread_cond_t *cond)
@@ -69,7 +85,7 @@ LOOKS int look_at_signal(pthread_cond_t *cond)
     if (likely(gil != NULL)) {
         if (is(&gil->switch_cond, cond))
             gs_acquired(self, gil);
-        else if (!self->settled)
+        else if (self->open != NULL)
             gs_released(self, gil);
     } else if ((gil = gs_gil_of_switch_cond(cond)) != NULL) {
         gs_acquired(self, gil); /* the recording began in the middle of this take: only takes signal SC */
@@ -81,7 +97,24 @@ LOOKS int look_at_signal(pthread_cond_t *cond)
 
 static int hook_pthread_cond_signal(pthread_cond_t *cond)
 {
-    return gs_state() == GS_OFF ? real_pthread_cond_signal(cond) : look_at_signal(cond);
+    uint32_t word = gs_control_word();
+    if (likely(word == GS_OFF))
+        return real_pthread_cond_signal(cond);
+    struct gs_thread *self = &gs_self;
+    struct gs_gil *gil = self->open;
+    struct gs_stream *stream = self->stream;
+    uint64_t now;
+    if (likely(word == self->epoch) && gil != NULL && gs_stream_has_room(stream) && gs_now_quickly(&now)) {
+        if (is(&gil->switch_cond, cond)) {
+            gs_stream_put(stream, gs_gil_stamp(gil, now), &gil->acquired, 0);
+            gs_hold(self, gil);
+        } else {
+            gs_stream_put(stream, gs_gil_stamp(gil, now), &gil->released, self->frame);
+            gs_let_go(self, gil);
+        }
+        return real_pthread_cond_signal(cond);
+    }
+    return look_at_signal(cond);
 }
 
 /* M is held. Waits are counted by recording: of one that another recording begins or ends in, half is seen. */
@@ -163,11 +196,12 @@ static void begin_with_hold(struct gs_thread *self, struct gs_gil *gil, uint64_t
 static __attribute__((noinline)) int leave_after_wait(struct gs_thread *self, struct gs_gil *gil,
                                                       pthread_mutex_t *mutex)
 {
-    bool acquired = self->settled;
+    bool acquired = self->open == NULL;
     wait_is_over(self, gil);
     if (!acquired && self->waiting_since == gs_epoch())
         gs_note(self, gs_now(), gs_gil_abandoned, gil);
-    self->section = NULL;
+    self->waiting_since = 0;
+    self->section = self->open = NULL;
     int result = real_pthread_mutex_unlock(mutex);
     if (acquired)
         gs_add_frame(self, gil);
@@ -179,7 +213,7 @@ static inline int leave_section(struct gs_thread *self, struct gs_gil *gil, pthr
 {
     if (unlikely(self->waiting_since != 0))
         return leave_after_wait(self, gil, mutex);
-    self->section = NULL;
+    self->section = self->open = NULL;
     int result = real_pthread_mutex_unlock(mutex);
     gs_attend(self);
     return result;
@@ -207,7 +241,20 @@ LOOKS int look_at_unlock(pthread_mutex_t *mutex)
 
 static int hook_pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-    return gs_state() == GS_OFF ? real_pthread_mutex_unlock(mutex) : look_at_unlock(mutex);
+    uint32_t word = gs_control_word();
+    if (likely(word == GS_OFF))
+        return real_pthread_mutex_unlock(mutex);
+    struct gs_thread *self = &gs_self;
+    struct gs_gil *gil = self->section;
+    if (likely(word == self->epoch) && gil != NULL) {
+        if (is(&gil->switch_mutex, mutex))
+            return real_pthread_mutex_unlock(mutex);
+        if (is(&gil->mutex, mutex) && self->waiting_since == 0 && self->stream->used < self->stream->attention) {
+            self->section = self->open = NULL;
+            return real_pthread_mutex_unlock(mutex);
+        }
+    }
+    return look_at_unlock(mutex);
 }
 
 static int hook_pthread_mutex_destroy(pthread_mutex_t *mutex)

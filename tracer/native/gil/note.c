@@ -4,7 +4,7 @@
 #include "stream/names.h"
 #include "stacks/stacks.h"
 
-__thread struct gs_thread gs_self __attribute__((tls_model("initial-exec")));
+__thread struct gs_thread gs_self __attribute__((tls_model("initial-exec"))) = {.last = &gs_no_gil};
 
 struct gs_stream *gs_stream_for(struct gs_thread *self, uint64_t *timestamp, bool under_mutex)
 {

@@ -52,38 +52,62 @@ static inline void gs_attend(struct gs_thread *self)
         gs_stream_attend(stream);
 }
 
+static inline void gs_begin_section(struct gs_thread *self, struct gs_gil *gil)
+{
+    self->asked = 0;
+    self->frame = 0;
+    self->open = gil;
+}
+
+/* Of a thread that is recorded: nobody has the GIL but perhaps this thread, and nobody waits for what it has. */
+static inline bool gs_enters_quietly(const struct gs_thread *self, const struct gs_gil *gil)
+{
+    struct gs_thread *holder = atomic_load_explicit(&gil->holder, memory_order_relaxed);
+    return likely(holder == NULL || (holder == self &&
+                                     (uint32_t)atomic_load_explicit(&gil->waiting, memory_order_relaxed) == 0));
+}
+
 static inline void gs_enter(struct gs_thread *self, struct gs_gil *gil)
 {
     if (unlikely(gs_ready(self) == NULL))
         gs_make_ready(self);
+    gs_begin_section(self, gil);
     self->released = NULL;
     self->waiting_since = 0;
-    self->settled = false;
-    self->frame = 0;
-    self->asked = 0;
-    struct gs_thread *holder = atomic_load_explicit(&gil->holder, memory_order_relaxed);
-    if (holder == self) {
+    if (gs_enters_quietly(self, gil))
+        return;
+    if (atomic_load_explicit(&gil->holder, memory_order_relaxed) == self)
         /* Now, not after the release: then its thread state may be freed, if the interpreter ends. */
-        if (unlikely((uint32_t)atomic_load_explicit(&gil->waiting, memory_order_relaxed) != 0))
-            self->frame = gs_frame_if_awaited(gil);
-    } else if (holder != NULL) {
+        self->frame = gs_frame_if_awaited(gil);
+    else
         self->asked = gs_now(); /* the ask is worth a clock read only if it will have to wait */
-    }
+}
+
+/* What a section is for has happened: the thread holds the GIL, or has let go of it. */
+static inline void gs_hold(struct gs_thread *self, struct gs_gil *gil)
+{
+    atomic_store_explicit(&gil->holder, self, memory_order_relaxed);
+    self->open = NULL;
+    self->released = NULL;
+}
+
+static inline void gs_let_go(struct gs_thread *self, struct gs_gil *gil)
+{
+    atomic_store_explicit(&gil->holder, NULL, memory_order_relaxed);
+    self->open = NULL;
+    self->released = gil;
 }
 
 static inline void gs_acquired(struct gs_thread *self, struct gs_gil *gil)
 {
     gs_note(self, gs_gil_stamp(gil, gs_now()), gs_gil_acquired, gil);
-    atomic_store_explicit(&gil->holder, self, memory_order_relaxed);
-    self->settled = true;
+    gs_hold(self, gil);
 }
 
 static inline void gs_released(struct gs_thread *self, struct gs_gil *gil)
 {
     gs_note(self, gs_gil_stamp(gil, gs_now()), gs_gil_released, gil);
-    atomic_store_explicit(&gil->holder, NULL, memory_order_relaxed);
-    self->settled = true;
-    self->released = gil;
+    gs_let_go(self, gil);
 }
 
 /* Once a wait and recording. Returns whether the wait is in this recording. */

@@ -41,6 +41,7 @@ static __attribute__((noinline)) int look_at_wait(sem_t *semaphore)
     }
     if (result == 0) {
         self->section = NULL;
+        self->waiting_since = 0;
         gs_acquired(self, gil);
         errno = saved;
     }

@@ -25,6 +25,13 @@ static const struct gs_layout of_3_11 = {
     .text_length = 16,
     .ascii = 48,
     .compact = 72,
+    .locals = 72,
+    .arguments = 56,
+    .local_names = 96,
+    .items = 24,
+    .type_name = 24,
+    .type_flags = 168,
+    .head = 16,
 };
 
 static const struct gs_layout of_3_12 = {
@@ -49,6 +56,13 @@ static const struct gs_layout of_3_12 = {
     .text_length = 16,
     .ascii = 40,
     .compact = 56,
+    .locals = 72,
+    .arguments = 52,
+    .local_names = 96,
+    .items = 24,
+    .type_name = 24,
+    .type_flags = 168,
+    .head = 16,
 };
 
 /* From here on: where each offset stands in the table that _PyRuntime begins with. version stands for
@@ -73,6 +87,17 @@ static const struct gs_layout in_3_13 = {
     .text_state = 544,
     .text_length = 552,
     .ascii = 560,
+    .locals = 256,
+    .arguments = 320,
+    .local_names = 328,
+    .items = 408,
+    .type_name = 376,
+    .type_flags = 392,
+    .head = 352,
+    .thread_size = 152,
+    .interpreter_size = 48,
+    .runtime_size = 24,
+    .free_threaded = 16,
 };
 
 static const struct gs_layout in_3_14 = {
@@ -95,6 +120,19 @@ static const struct gs_layout in_3_14 = {
     .text_state = 624,
     .text_length = 632,
     .ascii = 640,
+    .locals = 280,
+    .arguments = 360,
+    .local_names = 368,
+    .items = 456,
+    .type_name = 424,
+    .type_flags = 440,
+    .head = 400,
+    .thread_size = 176,
+    .interpreter_size = 48,
+    .runtime_size = 24,
+    .free_threaded = 16,
+    .copy = 304,
+    .copies = 392,
 };
 
 static const struct gs_layout in_3_15 = {
@@ -117,6 +155,19 @@ static const struct gs_layout in_3_15 = {
     .text_state = 720,
     .text_length = 728,
     .ascii = 736,
+    .locals = 344,
+    .arguments = 424,
+    .local_names = 432,
+    .items = 552,
+    .type_name = 488,
+    .type_flags = 504,
+    .head = 464,
+    .thread_size = 176,
+    .interpreter_size = 48,
+    .runtime_size = 24,
+    .free_threaded = 16,
+    .copy = 368,
+    .copies = 456,
 };
 
 #define LARGEST (1u << 24) /* an interpreter's state is large, nothing larger */
@@ -143,6 +194,11 @@ static bool read_published(struct gs_layout *layout, const struct gs_layout *whe
         return false;                                                                                \
     }
     GS_PUBLISHED(TAKE)
+#undef TAKE
+#define TAKE(name)                                                                                   \
+    if (where->name != 0 && !take(&layout->name, runtime, where->name))                              \
+        layout->name = 0;
+    GS_PUBLISHED_SOME(TAKE)
 #undef TAKE
     layout->version -= 4;
     layout->compact = layout->ascii + 16;

@@ -27,11 +27,28 @@
     X(bytes)         /* of a bytes object: its first */                                              \
     X(text_state)    /* of a str, and so the rest */                                                 \
     X(text_length)                                                                                   \
-    X(ascii)         /* the characters, if all are ASCII */
+    X(ascii)         /* the characters, if all are ASCII */                                          \
+    X(locals)        /* of a frame: its first local variable */                                      \
+    X(arguments)     /* of a code object: how many, 4 bytes */                                       \
+    X(local_names)   /* of a code object: a tuple */                                                 \
+    X(items)         /* of a tuple: its first */                                                     \
+    X(type_name)     /* of a type: its name, UTF-8 */                                                \
+    X(type_flags)    /* of a type: 8 bytes */
+
+/* X(field): the same, where there is such a thing; else 0. */
+#define GS_PUBLISHED_SOME(X)                                                                         \
+    X(head)             /* the size of an object without members */                                  \
+    X(thread_size)      /* of a thread state, and so the next two; from 3.13 on */                   \
+    X(interpreter_size)                                                                              \
+    X(runtime_size)                                                                                  \
+    X(free_threaded)    /* whether this is a build that can run without a GIL */                     \
+    X(copy)             /* of a frame: which copy of the code it runs; from 3.14 on, free-threaded */ \
+    X(copies)           /* of a code object: its copies */
 
 struct gs_layout {
 #define GS_FIELD(name) uint32_t name;
     GS_PUBLISHED(GS_FIELD)
+    GS_PUBLISHED_SOME(GS_FIELD)
 #undef GS_FIELD
     uint32_t cframe;    /* of a thread state; 0: it has none, and current_frame itself */
     uint32_t compact;   /* the characters of a str that are not all ASCII */

@@ -22,7 +22,6 @@
 
 #define MOST_STEPS 1024      /* frames and what lies between them: no endless chain */
 #define FIRST_INTERNAL 3     /* owners from here on: no Python function, but where C calls into Python */
-#define GIL_SIZE 1024u       /* M lies within so many bytes of the interpreter's GIL */
 #define LOWEST_ADDRESS 4096u /* no object lies below: tagged values do */
 
 struct gs_stacks gs_stacks;
@@ -78,9 +77,21 @@ static const char *code_of(const struct gs_stacks *stacks, const char *frame)
     uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3; /* the tag of 3.14 */
     const char *code = (const char *)executable;
     if (executable < LOWEST_ADDRESS || gs_load(const void *, code, layout->type) != stacks->code_type ||
-        gs_load(uint32_t, code, 0) == 0) /* its reference count: it is being freed */
+        (!layout->free_threaded && gs_load(uint32_t, code, 0) == 0)) /* its reference count: it is being freed */
         return NULL;
     return code;
+}
+
+/* Where the instructions lie that a frame runs: on a free-threaded build each thread may have a copy. */
+static uintptr_t instructions_of(const struct gs_layout *layout, const char *frame, const char *code)
+{
+    if (layout->copies != 0 && layout->copy != 0) {
+        const char *copies = gs_load(const char *, code, layout->copies);
+        int32_t index = gs_load(int32_t, frame, layout->copy);
+        if (copies != NULL && index >= 0 && index < gs_load(int64_t, copies, 0))
+            return gs_load(uintptr_t, copies, 8 + 8 * (uint32_t)index);
+    }
+    return (uintptr_t)(code + layout->instructions);
 }
 
 static const char *innermost(const struct gs_layout *layout, const char *thread_state)
@@ -101,9 +112,9 @@ static unsigned walk(const struct gs_stacks *stacks, const char *thread_state, s
         const char *code = code_of(stacks, frame);
         if (code != NULL) {
             uint64_t size = gs_load(uint64_t, code, layout->size);
-            uint64_t offset = gs_load(uint64_t, frame, layout->instruction) - (uintptr_t)(code + layout->instructions);
+            uint64_t offset = gs_load(uint64_t, frame, layout->instruction) - instructions_of(layout, frame, code);
             if (offset < 2 * size) /* else the frame is not complete */
-                places[count++] = (struct gs_place){code, identity(layout, code, size, &memo), (uint32_t)offset};
+                places[count++] = (struct gs_place){frame, code, identity(layout, code, size, &memo), (uint32_t)offset};
         }
         frame = gs_load(const char *, frame, layout->previous);
     }
@@ -117,23 +128,36 @@ static bool belongs(const struct gs_layout *layout, const char *thread_state, co
         return true;
     const char *interpreter = gs_load(const char *, thread_state, layout->interpreter);
     uintptr_t its = gs_load(uintptr_t, interpreter, layout->gil);
-    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GIL_SIZE;
+    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GS_GIL_SIZE;
+}
+
+uintptr_t gs_stack_gil(void)
+{
+    const struct gs_layout *layout = &gs_stacks.layout;
+    const char *thread_state = gs_stacks.thread_state != NULL ? gs_stacks.thread_state() : NULL;
+    if (thread_state == NULL || layout->gil == 0)
+        return 0;
+    return gs_load(uintptr_t, gs_load(const char *, thread_state, layout->interpreter), layout->gil);
+}
+
+unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
+{
+    if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_stacks.is_finalizing())
+        return 0;
+    const char *thread_state = gs_stacks.thread_state();
+    if (thread_state == NULL || (gil != &gs_no_gil && !belongs(&gs_stacks.layout, thread_state, gil)))
+        return 0;
+    return walk(&gs_stacks, thread_state, places);
 }
 
 uint32_t gs_stack_number(const struct gs_gil *gil)
 {
     struct gs_place places[GS_STACK_DEPTH];
-    if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_stacks.is_finalizing())
-        return 0;
-    const char *thread_state = gs_stacks.thread_state();
-    if (thread_state == NULL || !belongs(&gs_stacks.layout, thread_state, gil))
-        return 0;
-    return gs_places_number(places, walk(&gs_stacks, thread_state, places));
+    return gs_places_number(places, gs_stack_places(gil, places));
 }
 
-/* Whether there is memory at address: the kernel looks for us, and then refuses, because there is no such way
- * to change a signal mask. */
-static bool is_memory(const void *address)
+/* The kernel looks for us, and then refuses, because there is no such way to change a signal mask. */
+bool gs_is_memory(const void *address)
 {
     int saved = errno;
     uintptr_t at = (uintptr_t)address & ~(uintptr_t)7;
@@ -145,7 +169,7 @@ static bool is_memory(const void *address)
 
 static bool is_memory_at(const char *object, uint32_t offset)
 {
-    return is_memory(object) && is_memory(object + offset);
+    return gs_is_memory(object) && gs_is_memory(object + offset);
 }
 
 /* The walk with a look before each step: a layout that is wrong after all is no reason to crash. */
@@ -195,7 +219,7 @@ static bool find(struct gs_stacks *stacks, char *message, size_t size)
         snprintf(message, size, "this build's frames do not look like its version's");
         return false;
     }
-    if (gs_self.last != NULL && !belongs(&stacks->layout, thread_state, gs_self.last)) {
+    if (gs_self.last != &gs_no_gil && !belongs(&stacks->layout, thread_state, gs_self.last)) {
         snprintf(message, size, "this build's interpreter does not look like its version's");
         return false;
     }

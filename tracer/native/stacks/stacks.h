@@ -14,6 +14,7 @@ struct gs_gil;
 
 /* One frame: where it is in which code object. */
 struct gs_place {
+    const char *frame;
     const char *code;
     uint64_t identity; /* of the code object: another one at its address has another */
     uint32_t offset;   /* of the instruction, in bytes */
@@ -32,5 +33,18 @@ extern struct gs_stacks gs_stacks;
 /* The number of the frame in which the calling thread, which holds this GIL, is; 0: it can't be had, or there
  * is none. Not under the GIL's mutex: the first time that a frame is met it is written to the names. */
 uint32_t gs_stack_number(const struct gs_gil *gil);
+
+/* The frames of the calling thread, which no thread but itself changes, whoever has the GIL: innermost first. The
+ * thread states of others are freed when the interpreter ends: so only between gs_slow_begin and gs_slow_end, while
+ * recording, which ends before. Returns how many. gil: that it had last, or gs_no_gil. */
+unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places);
+
+/* Where the GIL of the calling thread's interpreter begins; 0: not known. After gs_stacks_find. */
+uintptr_t gs_stack_gil(void);
+
+#define GS_GIL_SIZE 1024u /* M lies within so many bytes of it */
+
+/* Whether there is memory at address. */
+bool gs_is_memory(const void *address);
 
 #endif

@@ -38,10 +38,10 @@ static inline void gs_packet_close_unused(struct gs_packet_header *packet, uint6
     }
 }
 
-static inline void gs_packet_commit(struct gs_packet_header *packet, uint64_t timestamp, uint32_t used)
+static inline void gs_packet_commit(struct gs_packet_header *packet, uint64_t timestamp, uint64_t used)
 {
     __atomic_store_n(&packet->timestamp_end, timestamp, __ATOMIC_RELAXED);
-    __atomic_store_n(&packet->content_size, (uint64_t)used * 8, __ATOMIC_RELEASE);
+    __atomic_store_n(&packet->content_size, used * 8, __ATOMIC_RELEASE);
 }
 
 /* Reserve room for count packets in the address space. NULL on failure. */

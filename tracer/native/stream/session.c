@@ -21,20 +21,14 @@
 
 #define LONGEST_SLOW_WAIT UINT64_C(1000000000) /* ns */
 
-static struct gs_control nothing;
-struct gs_control *gs_control = &nothing;
+union gs_control_page gs_control_page;
+static bool initialised; /* not on that page */
 
-struct gs_run gs_run;
+struct gs_run gs_run = {.number = GS_FIRST_RECORDING - 1};
 
 void gs_set_state(enum gs_state state)
 {
-    /* A thread that sees GS_RECORDING and another epoch than its own takes a new stream: so the epoch comes
-     * first and goes last. */
-    if (state == GS_RECORDING)
-        atomic_store(&gs_control->epoch, atomic_load(&gs_run.number));
-    atomic_store(&gs_control->state, (uint32_t)state);
-    if (state != GS_RECORDING)
-        atomic_store(&gs_control->epoch, 0);
+    atomic_store(&gs_control->word, state == GS_RECORDING ? atomic_load(&gs_run.number) : (uint32_t)state);
 }
 
 void gs_slow_wait(void)
@@ -58,13 +52,12 @@ bool gs_session_path(char *path, size_t size, const char *name, long number)
 
 void gs_fail(int error, const char *what)
 {
-    uint32_t recording = GS_RECORDING;
+    uint32_t recording = gs_epoch();
     int none = 0;
     if (!atomic_compare_exchange_strong(&gs_run.failure, &none, error ? error : EIO))
         return;
-    if (!atomic_compare_exchange_strong(&gs_control->state, &recording, GS_DISCARDING))
+    if (recording == 0 || !atomic_compare_exchange_strong(&gs_control->word, &recording, GS_DISCARDING))
         return;
-    atomic_store(&gs_control->epoch, 0);
     gs_names_write(gs_recording_failed, (uint32_t)error, what);
 }
 
@@ -104,7 +97,7 @@ bool gs_session_begin_directory(void)
 bool gs_session_resume(void)
 {
     uint32_t forked = GS_FORKED;
-    if (!atomic_compare_exchange_strong(&gs_control->state, &forked, GS_STARTING))
+    if (!atomic_compare_exchange_strong(&gs_control->word, &forked, GS_STARTING))
         return false;
     int saved = errno;
     bool done = gs_session_begin_directory();
@@ -131,7 +124,7 @@ static void before_fork(void)
  * anew; the packets mapped are the parent's and are not touched again. */
 static void after_fork_in_child(void)
 {
-    if (gs_control == &nothing)
+    if (!initialised)
         return;
     gs_run.parent = gs_run.pid;
     gs_run.pid = (uint32_t)getpid();
@@ -139,7 +132,7 @@ static void after_fork_in_child(void)
     gs_clock_initialise();
     gs_streams_forget();
     gs_names_forget();
-    gs_self.section = gs_self.released = NULL;
+    gs_self.section = gs_self.open = gs_self.released = NULL;
     gs_run.number++;
     atomic_store(&gs_control->busy, 0); /* where the kernel did not empty the page */
     gs_set_state(gs_run.was_recording && gs_run.follow_forks ? GS_FORKED : GS_OFF);
@@ -148,20 +141,14 @@ static void after_fork_in_child(void)
 
 bool gs_session_initialise(void)
 {
-    if (gs_control != &nothing)
+    if (initialised)
         return true;
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    void *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    madvise(&gs_control_page, sizeof gs_control_page, MADV_WIPEONFORK); /* Linux < 4.14: the fork handlers do without */
+    if (!gs_streams_initialise() || pthread_atfork(before_fork, NULL, after_fork_in_child) != 0)
         return false;
-    madvise(memory, page, MADV_WIPEONFORK); /* Linux < 4.14: the fork handlers do without */
-    if (!gs_streams_initialise() || pthread_atfork(before_fork, NULL, after_fork_in_child) != 0) {
-        munmap(memory, page);
-        return false;
-    }
     gs_clock_initialise();
     gs_run.pid = (uint32_t)getpid();
-    gs_control = memory;
+    initialised = true;
     return true;
 }
 

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hidden.h"
+
 enum gs_state {
     GS_OFF = 0, /* also what a forked child reads first: the kernel wipes the page */
     GS_RECORDING,
@@ -21,21 +23,44 @@ enum gs_state {
 /* Lives on a page of its own that the kernel empties in a forked child (MADV_WIPEONFORK): so a child made by
  * any kind of fork, seen by our handlers or not, never writes into its parent's packets. */
 struct gs_control {
-    _Atomic uint32_t state;
-    _Atomic uint32_t epoch; /* number of the recording while state is GS_RECORDING, else 0 */
+    _Atomic uint32_t word; /* the recording's number while there is one, else the state: a hook looks once */
     _Atomic uint32_t busy;  /* threads between gs_slow_begin and gs_slow_end; a child begins with none */
 };
 
-extern struct gs_control *gs_control;
+#define GS_FIRST_RECORDING 16u /* numbers below are states */
+
+#if defined(__x86_64__)
+#define GS_LARGEST_PAGE 4096
+#else
+#define GS_LARGEST_PAGE 65536
+#endif
+
+/* At an address known when the core is linked. */
+union gs_control_page {
+    _Alignas(GS_LARGEST_PAGE) struct gs_control control;
+    char page[GS_LARGEST_PAGE];
+};
+
+extern GS_HIDDEN union gs_control_page gs_control_page;
+
+static struct gs_control *const gs_control = &gs_control_page.control;
+
+static inline uint32_t gs_control_word(void)
+{
+    return atomic_load_explicit(&gs_control->word, memory_order_acquire);
+}
 
 static inline uint32_t gs_state(void)
 {
-    return atomic_load_explicit(&gs_control->state, memory_order_acquire);
+    uint32_t word = gs_control_word();
+    return word < GS_FIRST_RECORDING ? word : GS_RECORDING;
 }
 
+/* Number of the recording while the state is GS_RECORDING, else 0. */
 static inline uint32_t gs_epoch(void)
 {
-    return atomic_load_explicit(&gs_control->epoch, memory_order_acquire);
+    uint32_t word = gs_control_word();
+    return word < GS_FIRST_RECORDING ? 0 : word;
 }
 
 void gs_set_state(enum gs_state state);
@@ -77,13 +102,14 @@ struct gs_run {
     uint32_t pid;
     uint32_t parent; /* pid of the parent, in a forked child; else 0 */
     _Atomic uint64_t begin; /* nothing in the trace is earlier */
-    _Atomic uint32_t number; /* counts recordings, also over forks: a stream of an older one is not written to */
+    _Atomic uint32_t number; /* counts recordings, also over forks, from GS_FIRST_RECORDING on: a stream of an older one is not written to */
     bool follow_forks;
     bool was_recording; /* at the fork, for the child */
+    bool without_gil;   /* this interpreter has none, so far */
     _Atomic int failure; /* errno that ended recording early */
 };
 
-extern struct gs_run gs_run;
+extern GS_HIDDEN struct gs_run gs_run;
 
 bool gs_session_initialise(void); /* once; false: errno says why */
 

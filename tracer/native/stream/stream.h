@@ -28,22 +28,41 @@ struct gs_stream {
 /* Go on in the packet prepared ahead. Under the GIL's mutex: stores only. */
 bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp);
 
+static inline bool gs_stream_has_room(const struct gs_stream *stream)
+{
+    return __builtin_expect(stream->used != GS_PACKET_SIZE, 1);
+}
+
+/* What an event is and of which GIL, as it stands in the packet. */
+struct gs_event_head {
+    uint16_t id, gil;
+};
+
+/* Where there is room. */
+static inline void gs_stream_put(struct gs_stream *stream, uint64_t timestamp, const struct gs_event_head *head,
+                                 uint32_t arg)
+{
+    struct gs_packet_header *packet = stream->packet;
+    uint64_t used = stream->used;
+    struct gs_event *event = (struct gs_event *)((char *)packet + used);
+    uint64_t last = packet->timestamp_end;
+    timestamp = timestamp > last ? timestamp : last;
+    event->timestamp = timestamp;
+    __builtin_memcpy(&event->id, head, sizeof *head);
+    __atomic_store_n(&event->arg, arg, __ATOMIC_RELAXED); /* a store of its own: gcc would pack the two in a vector */
+    used += GS_EVENT_SIZE;
+    stream->used = (uint32_t)used;
+    gs_packet_commit(packet, timestamp, used);
+}
+
 static inline void gs_stream_write(struct gs_stream *stream, uint64_t timestamp, uint16_t id, uint16_t gil,
                                    uint32_t arg)
 {
-    if (__builtin_expect(stream->used == GS_PACKET_SIZE, 0) && !gs_stream_advance(stream, timestamp)) {
+    struct gs_event_head head = {id, gil};
+    if (gs_stream_has_room(stream) || gs_stream_advance(stream, timestamp))
+        gs_stream_put(stream, timestamp, &head, arg);
+    else
         stream->packet->events_discarded++;
-        return;
-    }
-    uint64_t last = stream->packet->timestamp_end;
-    timestamp = timestamp > last ? timestamp : last;
-    struct gs_event *event = (struct gs_event *)((char *)stream->packet + stream->used);
-    event->timestamp = timestamp;
-    event->id = id;
-    event->gil = gil;
-    event->arg = arg;
-    stream->used += GS_EVENT_SIZE;
-    gs_packet_commit(stream->packet, timestamp, stream->used);
 }
 
 /* What has to be done now and then: map the next packet, write the thread's name. Never under the GIL's mutex. */

@@ -1,0 +1,176 @@
+"""Python's other locks: who waited, for what, and who let go. Exact numbers on synthetic traces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import analysis
+from analysis.model import LockKind, LockOutcome
+from tests.synthetic import TraceWriter
+
+
+def test_waits_and_wakes(tmp_path: Path) -> None:
+    """Each wait has its lock, its end, its frame, and the wake that ended it."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
+        process.code(1, 900, "take").code(2, 900, "give")
+        process.frame(1, 900, 1, 2).frame(2, 900, 2, 4)
+        process.lock(1, 900, "object", 0x7F00, "_thread.lock", "Handler 7e00 Handler.acquire")
+        process.lock(2, 900, "semaphore", 0x6F00, "")
+        process.events(
+            [
+                (100, 1_000, "recording_start"),
+                (100, 1_000, "gil_acquired"),
+                (100, 1_200, "lock_wake", 0, 1),
+                (100, 1_200, "lock_waiter", 0, 101),
+                (100, 1_200, "lock_frame", 0, 2),
+                (100, 1_500, "lock_wake", 0, 2),
+                (100, 2_000, "gil_released"),
+                (101, 1_000, "thread_start"),
+                (101, 1_050, "lock_spin", 0, 40),
+                (101, 1_100, "lock_wait", 0, 1),
+                (101, 1_100, "lock_frame", 0, 1),
+                (101, 1_210, "lock_acquired", 0, 1),
+                (101, 1_300, "lock_wait", 0, 2),
+                (101, 1_510, "lock_acquired", 0, 2),
+                (101, 1_600, "lock_wait", 0, 2),
+                (102, 1_000, "thread_start"),
+                (102, 1_250, "lock_wait", 0, 2),
+                (102, 1_400, "lock_timeout", 0, 2),
+                (102, 1_450, "lock_spin", 0, 7),
+                (102, 1_460, "lock_wait", 0, 0),
+                (102, 1_470, "lock_interrupted", 0, 0),
+            ]
+        )
+        process.stop(100, 3_000)
+    trace = analysis.load(tmp_path / "t")
+    waits, wakes = trace.lock_waits, trace.lock_wakes
+
+    assert waits["start"].tolist() == [1_100, 1_300, 1_600, 1_250, 1_460]
+    assert waits["duration"].tolist() == [110, 210, 1_400, 150, 10]
+    assert waits["lock"].tolist() == [0, 1, 1, 1, -1]
+    assert waits["outcome"].tolist() == [
+        LockOutcome.ACQUIRED,
+        LockOutcome.ACQUIRED,
+        LockOutcome.UNFINISHED,
+        LockOutcome.TIMEOUT,
+        LockOutcome.INTERRUPTED,
+    ]
+    assert waits["spin"].tolist() == [40, 0, 0, 0, 7]
+    assert waits["wake"].tolist() == [0, 1, -1, -1, -1]
+    assert waits["waker"].tolist() == [0, 0, -1, -1, -1]
+    assert [_function(trace, frame) for frame in waits["frame"]] == ["take", "", "", "", ""]
+    assert [_function(trace, frame) for frame in waits["waker_frame"]] == ["give", "", "", "", ""]
+    assert wakes["waiter"].tolist() == [1, 1]
+    assert wakes["wait"].tolist() == [0, 1]
+    assert trace.lock_spins["parked"].tolist() == [True, True]
+
+    lock = trace.locks[0]
+    assert (lock.kind, lock.address, lock.type) == (LockKind.OBJECT, 0x7F00, "_thread.lock")
+    assert [(owner.type, owner.function) for owner in lock.owners] == [("Handler", "Handler.acquire")]
+    assert analysis.validate(trace) == []
+
+
+def test_what_is_let_go_may_be_taken_by_another(tmp_path: Path) -> None:
+    """Of two wakes in one wait the later one ended it; the other one ended the wait of who came first."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
+        process.lock(1, 900, "semaphore", 0x6F00, "")
+        process.events(
+            [
+                (100, 1_000, "recording_start"),
+                (100, 1_000, "gil_acquired"),
+                (100, 1_200, "lock_wake", 0, 1),
+                (100, 1_200, "lock_waiter", 0, 101),
+                (100, 1_400, "lock_wake", 0, 1),
+                (100, 1_400, "lock_waiter", 0, 101),
+                (101, 1_000, "thread_start"),
+                (101, 1_100, "lock_wait", 0, 1),
+                (101, 1_450, "lock_acquired", 0, 1),
+                (102, 1_000, "thread_start"),
+                (102, 1_150, "lock_wait", 0, 1),
+                (102, 1_250, "lock_acquired", 0, 1),
+            ]
+        )
+    trace = analysis.load(tmp_path / "t")
+    assert trace.lock_waits["wake"].tolist() == [1, 0]
+    assert trace.lock_wakes["waiter"].tolist() == [2, 1]
+
+
+def test_pauses(tmp_path: Path) -> None:
+    """Stops of several threads that one lets go are one pause, with who asked for it, and when."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
+        process.lock(1, 900, "state", 0x100, "").lock(2, 900, "state", 0x200, "")
+        process.lock(3, 900, "interpreter", 0x300, "")
+        process.events(
+            [
+                (100, 1_000, "recording_start"),
+                (100, 1_100, "lock_wait", 0, 3),
+                (100, 1_300, "lock_acquired", 0, 3),
+                *((100, 1_500 + 10 * at, "lock_wake", 0, 1 + at) for at in range(2)),
+                *((100, 2_500 + 10 * at, "lock_wake", 0, 1 + at) for at in range(1)),
+                (101, 1_000, "thread_start"),
+                (101, 1_150, "lock_wait", 0, 1),
+                (101, 1_520, "lock_acquired", 0, 1),
+                (101, 2_200, "lock_wait", 0, 1),
+                (101, 2_520, "lock_acquired", 0, 1),
+                (102, 1_000, "thread_start"),
+                (102, 1_250, "lock_wait", 0, 2),
+                (102, 1_530, "lock_acquired", 0, 2),
+            ]
+        )
+    pauses = analysis.load(tmp_path / "t").pauses
+    assert pauses["start"].tolist() == [1_150, 2_200]
+    assert pauses["duration"].tolist() == [350, 300]
+    assert pauses["asked"].tolist() == [1_100, 2_200]
+    assert pauses["threads"].tolist() == [2, 1]
+    assert pauses["stood"].tolist() == [370 + 280, 320]
+    assert pauses["thread"].tolist() == [0, 0]
+
+
+def test_a_gil_is_read_as_if_no_lock_were_there(tmp_path: Path) -> None:
+    """What is between the GIL's events does not change what they say."""
+    for name, between in (("with", True), ("without", False)):
+        with TraceWriter(tmp_path / name) as writer:
+            process = writer.process(pid=100)
+            events: list[tuple[int | str, ...]] = [(100, 1_000, "recording_start")]
+            for at in range(5_000):
+                time = 2_000 + 100 * at
+                events += [(100, time, "gil_acquired"), (100, time + 10, "gil_released")]
+                if between:
+                    events += [(100, time + 20, "lock_wait", 0, 0), (100, time + 80, "lock_acquired", 0, 0)]
+            process.events(events)
+            process.stop(100, 600_000)
+    one, other = (analysis.load(tmp_path / name) for name in ("with", "without"))
+    assert np.array_equal(one.gil_intervals, other.gil_intervals)
+    assert len(one.lock_waits) == 5_000
+    assert int(one.lock_waits["duration"].sum()) == 60 * 5_000
+
+
+def test_a_part_of_a_wait(tmp_path: Path) -> None:
+    """Of a part of a trace, a wait over its edge is as long as its part within."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
+        process.lock(1, 900)
+        process.events(
+            [
+                (100, 1_000, "recording_start"),
+                (101, 1_000, "thread_start"),
+                (101, 1_100, "lock_wait", 0, 1),
+                (101, 1_500, "lock_acquired", 0, 1),
+                (101, 1_800, "lock_wait", 0, 1),
+                (101, 2_500, "lock_timeout", 0, 1),
+            ]
+        )
+        process.stop(100, 3_000)
+    part = analysis.load(tmp_path / "t").between(1_200, 2_000)
+    assert part.lock_waits["start"].tolist() == [1_200, 1_800]
+    assert part.lock_waits["duration"].tolist() == [300, 200]
+    assert part.lock_waits["lock"].tolist() == [0, 0]
+
+
+def _function(trace: analysis.Trace, frame: int) -> str:
+    return trace.codes[trace.frames["code"][frame]].name if frame >= 0 else ""

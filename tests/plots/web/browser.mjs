@@ -1,0 +1,52 @@
+// Opens a page in Chromium, does what it is told on stdin, and prints what it saw: JSON in, JSON out.
+//   {"page": FILE, "scheme": "light", "hash": "", "steps": [{"key": "w"}, {"click": "#fit"}, {"eval": "1 + 1"}, …]}
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { chromium } from 'playwright-core';
+
+const told = JSON.parse(await text(process.stdin));
+const profile = mkdtempSync(join(tmpdir(), 'gilscope-chromium-'));
+const seen = { errors: [], requests: [], results: [] };
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: told.chromium,
+  headless: true,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'],
+  viewport: { width: 1400, height: 1000 },
+  colorScheme: told.scheme ?? 'light',
+  acceptDownloads: false,
+});
+try {
+  const page = await context.newPage();
+  page.on('console', (message) => message.type() === 'error' && seen.errors.push(message.text()));
+  page.on('pageerror', (error) => seen.errors.push(String(error)));
+  page.on('request', (request) => seen.requests.push(request.url().split('#')[0]));
+  await page.goto(`file://${told.page}${told.hash ?? ''}`);
+  await page.waitForFunction(() => ['complete', 'failed'].includes(document.documentElement.dataset.state ?? ''), null, {
+    timeout: 60_000,
+  });
+  const drawn = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  for (const step of told.steps ?? []) {
+    if (step.key) await page.keyboard.press(step.key);
+    if (step.type) await page.keyboard.type(step.type);
+    if (step.click) await page.locator(step.click).first().click();
+    if (step.focus) await page.locator(step.focus).focus();
+    if (step.move) await page.mouse.move(...step.move);
+    if (step.wheel) await page.mouse.wheel(0, step.wheel);
+    if (step.drag) {
+      await page.mouse.move(...step.drag[0]);
+      await page.mouse.down();
+      await page.mouse.move(...step.drag[1], { steps: 5 });
+      await page.mouse.up();
+    }
+    if (step.wait) await page.waitForSelector(step.wait, { timeout: 60_000 });
+    if (!step.wait && !step.eval) await drawn();
+    if (step.eval) seen.results.push((await page.evaluate(step.eval)) ?? null);
+    if (step.shot) await page.screenshot({ path: step.shot, fullPage: true });
+  }
+} finally {
+  await context.close();
+  rmSync(profile, { recursive: true, force: true });
+}
+process.stdout.write(JSON.stringify(seen));

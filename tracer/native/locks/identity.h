@@ -1,0 +1,32 @@
+/* Which lock a thread is going to wait for: its number, and what the names say of it. */
+#ifndef GILSCOPE_IDENTITY_H
+#define GILSCOPE_IDENTITY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stacks/stacks.h"
+
+/* What a hook knows of a wait. */
+struct gs_wait_place {
+    const char *semaphore;
+    const char *frame; /* the hook's */
+    const struct gs_place *places; /* the thread's Python frames */
+    unsigned count;
+};
+
+/* Whether objects are looked at: the layout is known. Set before the first hook. */
+extern _Atomic bool gs_identity_names;
+extern uintptr_t gs_identity_runtime; /* _PyRuntime's address; 0: not known */
+
+/* The number, 0: it can't be had now. Only between gs_slow_begin and gs_slow_end, while recording: the first wait for
+ * a lock writes what it is. */
+uint32_t gs_identity_number(const struct gs_wait_place *wait);
+
+/* This semaphore is no more: another one at its address is another lock. */
+void gs_identity_ends(const void *semaphore);
+
+uint64_t gs_identity_missed(void); /* how often a number could not be had, in this recording */
+
+#endif

@@ -236,6 +236,12 @@ class Process:
     """ns to add to a time to get UTC since 1970."""
     environment: Mapping[str, Any] = field(repr=False)
     """Everything that the trace's metadata says of the process, also what this version doesn't know."""
+    threads_lost: int = 0
+    """Threads that are not recorded, or no further than their last event: there was no file to be had."""
+    loss: str | None = None
+    """Why, of the first of them."""
+    gils_missed: int = 0
+    """Takes of GILs that the recorder had no room for: those holds and waits are not in the trace."""
 
     @property
     def version(self) -> tuple[int, int]:

@@ -31,6 +31,7 @@ cdef extern from "gilscope.h":
         unsigned long long discarded
         unsigned int gils
         unsigned int streams
+        unsigned int threads_lost
 
 
 cdef extern from "sched/scheduler.h":
@@ -237,7 +238,7 @@ def status():
     -------
     dict
         ``recording`` (bool), ``failure`` (errno that ended recording early, or 0), ``discarded`` (events lost
-        since), ``gils`` and ``streams`` (how many).
+        since), ``gils`` and ``streams`` (how many), ``threads_lost`` (threads that are not recorded, or no further).
     """
     cdef gs_status now
     core.get_status(&now)
@@ -247,6 +248,7 @@ def status():
         "discarded": now.discarded,
         "gils": now.gils,
         "streams": now.streams,
+        "threads_lost": now.threads_lost,
     }
 
 

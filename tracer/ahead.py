@@ -1,42 +1,44 @@
-"""Empty packets, written ahead of the streams that fill fast.
+"""Pages of packets, had ahead of the streams that fill fast.
 
 Bringing fresh pages into the page cache costs more than all else in making a packet, and on a virtual machine
 that has to ask its host for them ten times as much again. The launcher has time, the program it measures has
-not. The recorder makes its own packets where none is ready, so this may be late, fail or be absent.
+not. The recorder has its own pages where none is ready, so this may be late, fail or be absent.
+
+Nothing is written here: a page that the recorder uses meanwhile stays as it is. How far each stream is the
+recorder tells in one small file a process (tracer/native/stream/lock.h), so thousands of idle threads cost
+nothing.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
-import resource
 import signal
-import struct
 import threading
+from array import array
+from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
 
-from tracer.directory import PACKET_SIZE
+from tracer.directory import LOCK, LOCK_MAGIC, PACKET_SIZE
 
-# Of tracer/native/format.h, as packet.c writes it.
-_HEADER = struct.Struct("<II5QII9Q")
-_MAGIC = 0xC1FC1FC1
-_UNUSED_TIMESTAMP = 1 << 61
-_CONTENT_SIZE = struct.Struct("<Q")
-_CONTENT_SIZE_AT = 24
-_EMPTY = _HEADER.size * 8
+_HEAD = 4  # words before the counts
+_LARGEST = 8192
+_MADV_POPULATE_WRITE = 23
 
 _BUSY_PAUSE = 0.005
 _IDLE_PAUSE = 0.1
-_MOST_AHEAD = 64
+_MOST_AHEAD = 32
 _SPACE_LEFT_ALONE = 64 << 20
 
 
 class Ahead:
-    """Context manager: while it lasts, streams in `trace` that fill fast find their next packets ready."""
+    """Context manager: while it lasts, streams in `trace` that fill fast find pages for what comes."""
 
     def __init__(self, trace: Path) -> None:
         self._trace = trace
-        self._streams: dict[str, _Stream] = {}
+        self._processes: dict[str, Progress] = {}
+        self._changed = -1
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="packets ahead", daemon=True)
 
@@ -61,52 +63,67 @@ class Ahead:
             while not self._over.wait(pause):
                 pause = _BUSY_PAUSE if self._look() else min(2 * pause, _IDLE_PAUSE)
         except OSError:
-            pass  # the disk is full, the trace has vanished: the recorder finds out for itself
+            pass  # the trace has vanished, or the kernel can't: the recorder does without
 
     def _look(self) -> bool:
-        """Write what is wanted; returns whether any stream has moved on."""
-        moved = False
-        for process in os.scandir(self._trace):
-            for file in os.scandir(process):
-                if file.name.startswith("gil_"):
-                    stream = self._streams.setdefault(file.path, _Stream(file.path, process.name))
-                    moved |= stream.keep_ahead()
-        return moved
+        """Have what is wanted; returns whether any stream has moved on."""
+        changed = self._trace.stat().st_mtime_ns
+        if changed != self._changed:
+            self._changed = changed
+            for process in os.scandir(self._trace):
+                self._processes.setdefault(process.name, Progress(Path(process)))
+        moved = [progress.keep_ahead() for progress in self._processes.values()]
+        return any(moved)
 
 
-class _Stream:
-    def __init__(self, path: str, process: str) -> None:
-        self._path = path
-        self._begun = 0  # packets that hold something
-        pid = int(process.partition("_")[0])
-        header = _HEADER.pack(
-            _MAGIC, 0, _UNUSED_TIMESTAMP, _UNUSED_TIMESTAMP, _EMPTY, PACKET_SIZE * 8, 0, 0, pid, *[0] * 9
-        )
-        self._packet = header + bytes(PACKET_SIZE - len(header))
+class Progress:
+    """How far the streams of one process are."""
+
+    def __init__(self, process: Path) -> None:
+        self._process = process
+        self._lock = os.fspath(process / LOCK)
+        self._told = b""
+        self._packets = array("I")
 
     def keep_ahead(self) -> bool:
-        # Appending only: what the recorder has mapped, or maps at this moment, lies before the end.
-        fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+        """Have the pages that the streams will want; returns whether any of them has moved on."""
+        told = self._read()
+        if told == self._told:
+            return False
+        self._told = told
+        before, self._packets = self._packets, _packets(told)
+        for number, (now, then) in enumerate(zip_longest(self._packets, before, fillvalue=0)):
+            if then and now > then:
+                self._populate(number, now, min(2 * (now - then), _MOST_AHEAD))
+        return True
+
+    def _read(self) -> bytes:
         try:
-            there = os.fstat(fd).st_size // PACKET_SIZE
-            before = self._begun
-            while self._begun < there and self._holds_something(fd, self._begun):
-                self._begun += 1
-            passed = self._begun - before
-            if passed and before:
-                self._append(fd, min(2 * passed, _MOST_AHEAD) - (there - self._begun))
-            return passed > 0
+            fd = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return b""  # it has ended, or is about to begin
+        try:
+            return os.read(fd, _LARGEST)
         finally:
             os.close(fd)
 
-    def _holds_something(self, fd: int, packet: int) -> bool:
-        raw = os.pread(fd, _CONTENT_SIZE.size, packet * PACKET_SIZE + _CONTENT_SIZE_AT)
-        return len(raw) == _CONTENT_SIZE.size and _CONTENT_SIZE.unpack(raw)[0] > _EMPTY
+    def _populate(self, number: int, first: int, count: int) -> None:
+        fd = os.open(self._process / f"gil_{number}", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            begin = first * PACKET_SIZE
+            end = min(begin + count * PACKET_SIZE, os.fstat(fd).st_size)
+            space = os.fstatvfs(fd)
+            if end > begin and space.f_bavail * space.f_frsize > _SPACE_LEFT_ALONE:
+                with mmap.mmap(fd, end - begin, offset=begin) as pages:
+                    pages.madvise(_MADV_POPULATE_WRITE)
+        finally:
+            os.close(fd)
 
-    def _append(self, fd: int, count: int) -> None:
-        space = os.fstatvfs(fd)
-        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-        if limit != resource.RLIM_INFINITY:  # up to it only whole packets: half a one can't be read
-            count = min(count, limit // PACKET_SIZE - os.fstat(fd).st_size // PACKET_SIZE)
-        if count > 0 and space.f_bavail * space.f_frsize > _SPACE_LEFT_ALONE:
-            os.writev(fd, [self._packet] * count)
+
+def _packets(told: bytes) -> array[int]:
+    """How many packets of each stream are ready, as the recorder tells it."""
+    words = array("I")
+    words.frombytes(told[: len(told) // 4 * 4])
+    if len(words) <= _HEAD or words[0] != LOCK_MAGIC:
+        return array("I")
+    return words[_HEAD : _HEAD + words[1]]

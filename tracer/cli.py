@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from analysis.destinations import json_text, say
 from tracer import directory, launcher
 from tracer.ahead import Ahead
+from tracer.broker import Broker
 from tracer.errors import GilscopeError, UsageError
 from tracer.options import Options, parse
 from tracer.sched import Scheduler
@@ -57,16 +58,19 @@ def main(arguments: list[str] | None = None) -> int:
 def _record(options: Options, scheduler: Scheduler) -> int:
     if not launcher.CORE.exists():
         raise UsageError(f"the native core is not built: pip install . (or make build) makes {launcher.CORE}")
+    broker = Broker(options.trace)
+    launcher.check_place()
     directory.make(options.trace, force=options.force)
-    environment = launcher.target_environment(
-        options.trace,
-        switch_interval=options.switch_interval,
-        children=options.children,
-        stacks=options.stacks,
-        locks=options.locks,
-    )
     try:
-        with Ahead(options.trace), scheduler:
+        with broker, Ahead(options.trace), scheduler:
+            environment = launcher.target_environment(
+                options.trace,
+                switch_interval=options.switch_interval,
+                children=options.children,
+                stacks=options.stacks,
+                locks=options.locks,
+                broker=broker.address,
+            )
             if scheduler.missing and not options.quiet:
                 say(f"no scheduler events: {scheduler.missing}")
             return launcher.run(options.target, environment, scheduler.ended)

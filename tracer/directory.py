@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 from tracer.errors import RecordingError
 
 _PROCESS = re.compile(r"[1-9][0-9]*(_[1-9][0-9]*)?")
-_FILE = re.compile(r"metadata|names|(gil|sched)_[0-9]+")
+_FILE = re.compile(r"metadata|names|\.lock|(gil|sched)_[0-9]+")
 _MARK = b"gilscope_format"
 
 SCHED = "sched"
@@ -22,6 +23,11 @@ SCHED = "sched"
 # program.
 PACKET_SIZE = 32768
 _HEADER = struct.Struct("<II5QII")
+# Of tracer/native/stream/lock.h.
+LOCK = ".lock"
+_LOCK_HEAD = struct.Struct("<4I")
+LOCK_MAGIC = 0x50534731
+_FLOCK = struct.Struct("hhqqi4x")  # struct flock
 _EMPTY_CONTENT = 128 * 8
 
 
@@ -81,7 +87,7 @@ def make(path: Path, *, force: bool) -> None:
     try:
         if is_trace(path):
             shutil.rmtree(path)
-        path.mkdir(exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)  # argv may hold secrets
     except OSError as error:
         raise RecordingError(f"{path} can't be made: {error.strerror}") from error
 
@@ -100,9 +106,41 @@ def is_empty(path: Path) -> bool:
 
 
 def running(path: Path) -> list[int]:
-    """Process ids in the trace that still run, or that another process has meanwhile."""
-    pids = {int(entry.name.partition("_")[0]) for entry in process_directories(path)}
-    return sorted(pid for pid in pids if _runs(pid))
+    """Process ids in the trace that are still recorded."""
+    return sorted({_pid(entry) for entry in process_directories(path) if _is_recorded(entry)})
+
+
+def _pid(process: Path) -> int:
+    return int(process.name.partition("_")[0])
+
+
+def _is_recorded(process: Path) -> bool:
+    try:
+        fd = os.open(process / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False  # it has ended as it should, or never began
+    try:
+        return not _take_lock(fd) if _says_locked(fd) else _runs(_pid(process))
+    finally:
+        os.close(fd)
+
+
+def _says_locked(fd: int) -> bool:
+    """Whether the recorder could keep its lock: not every file system lets it."""
+    head = os.pread(fd, _LOCK_HEAD.size, 0)
+    if len(head) < _LOCK_HEAD.size:
+        return False
+    magic, _, locked, _ = _LOCK_HEAD.unpack(head)
+    return magic == LOCK_MAGIC and bool(locked)
+
+
+def _take_lock(fd: int) -> bool:
+    """Take the lock that a process has as long as it may write to its streams; until `fd` is closed."""
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _runs(pid: int) -> bool:
@@ -116,21 +154,38 @@ def _runs(pid: int) -> bool:
 def trim(path: Path) -> None:
     """Give back the space that dead processes had prepared for events they never wrote.
 
+    A process whose files are mapped dies of a signal if they are cut. So only who has the lock of a process
+    may do it, which the kernel lets go when nothing of the process is left, whatever it died of.
+
     A failure (a read-only or vanished directory) leaves a trace that is larger, not wrong.
     """
-    alive = set(running(path))
     for process in process_directories(path):
-        if int(process.name.partition("_")[0]) not in alive:
-            for file in _streams(process):
-                try:
-                    _trim_file(file)
-                except OSError:
-                    pass
+        try:
+            fd = os.open(process / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue  # it ended as it should, and has trimmed its files itself
+        try:
+            if _says_locked(fd) and _take_lock(fd):
+                _trim_process(process)
+        finally:
+            os.close(fd)
+
+
+def _trim_process(process: Path) -> None:
+    for file in _streams(process):
+        try:
+            _trim_file(file)
+        except OSError:
+            pass
+    try:
+        (process / LOCK).unlink()
+    except OSError:
+        pass
 
 
 def _streams(process: Path) -> Iterator[Path]:
     try:
-        yield from (file for file in sorted(process.iterdir()) if file.name != "metadata")
+        yield from (file for file in sorted(process.iterdir()) if file.name not in ("metadata", LOCK))
     except OSError:
         return
 

@@ -44,8 +44,23 @@ class Target:
         return [self.called or self.interpreter, *self.flags, *self.program]
 
 
+def check_place() -> None:
+    """Raise UsageError if gilscope is where PYTHONPATH can't lead."""
+    if os.pathsep in str(BOOTSTRAP):
+        raise UsageError(
+            f"{BOOTSTRAP.parent} has a {os.pathsep!r} in its name, so PYTHONPATH can't lead there:"
+            " install gilscope elsewhere"
+        )
+
+
 def target_environment(
-    trace: Path, *, switch_interval: float | None, children: bool, stacks: bool, locks: bool
+    trace: Path,
+    *,
+    switch_interval: float | None,
+    children: bool,
+    stacks: bool,
+    locks: bool,
+    broker: str = "",
 ) -> dict[str, str]:
     """The environment that makes a Python, and each Python that it starts, record itself into `trace`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GILSCOPE_")}
@@ -57,6 +72,8 @@ def target_environment(
     environment["GILSCOPE_CHILDREN"] = "1" if children else "0"
     environment["GILSCOPE_STACKS"] = "1" if stacks else "0"
     environment["GILSCOPE_LOCKS"] = "1" if locks else "0"
+    if broker:
+        environment["GILSCOPE_BROKER"] = broker
     if switch_interval is not None:
         environment["GILSCOPE_SWITCH_INTERVAL"] = repr(switch_interval)
     return environment

@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="for machines; the schema is in analysis/summary.py"
     )
     parser.add_argument(
+        "--all", action="store_true", help="a line for each thread, however many; every pattern"
+    )
+    parser.add_argument(
         "--fail-if",
         action="append",
         default=[],
@@ -45,7 +48,7 @@ def run(trace: Trace, options: argparse.Namespace) -> int:
     else:
         from ..report.terminal import print_summary
 
-        print_summary(trace, figures=figures)
+        print_summary(trace, figures=figures, everything=options.all)
     sys.stdout.flush()
     for failure in failures:
         say(str(failure))

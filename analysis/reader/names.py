@@ -83,7 +83,7 @@ def _records(content: bytes) -> Iterator[NameRecord]:
         time, kind, reserved, ref = _HEAD.unpack_from(content, position)
         if kind not in Name._value2member_map_ or reserved:
             raise _Wrong(f"record id {kind}", "a known one")
-        if ref == 0 and kind != Name.RECORDING_FAILED:
+        if ref == 0 and kind not in (Name.RECORDING_FAILED, Name.THREAD_LOST):
             expected = "a number from 1 on" if kind in _OF_CODE else "the tid of a thread"
             raise _Wrong(
                 f"{Name(kind).name.lower()} of {'number' if kind in _OF_CODE else 'tid'} 0", expected

@@ -58,6 +58,9 @@ class RecordedProcess:
     discarded: int
     signal: int | None = None
     frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
+    threads_lost: int = 0
+    loss: str | None = None
+    gils_missed: int = 0
     locks: tuple[LockRecord, ...] = field(default=(), repr=False)
 
     def numbered(self, index: int) -> Process:
@@ -80,6 +83,9 @@ class RecordedProcess:
             signal=self.signal,
             utc_offset=metadata.utc_offset,
             environment=metadata.environment,
+            threads_lost=self.threads_lost,
+            loss=self.loss,
+            gils_missed=self.gils_missed,
         )
 
 
@@ -135,6 +141,7 @@ def _assemble(
     frames: ProcessFrames,
 ) -> RecordedProcess:
     failures = list(names.of(Name.RECORDING_FAILED))
+    lost = list(names.of(Name.THREAD_LOST))
     begin = min((int(store.time[stream.first]) for stream in streams), default=metadata.recording_start)
     last_events = [int(store.time[stream.last - 1]) for stream in streams]
     last_events += [int(stream.side.time[-1]) for stream in streams if len(stream.side.time)]
@@ -152,7 +159,16 @@ def _assemble(
         failure=failures[0].reason if failures else None,
         discarded=sum(stream.discarded for stream in streams) + names.discarded,
         frames=frames,
+        threads_lost=len(lost),
+        loss=_reason(lost[0].text) if lost else None,
+        gils_missed=max((record.ref for record in names.of(Name.GILS_MISSED)), default=0),
     )
+
+
+def _reason(text: str) -> str:
+    """Return what "<errno> <what>" says."""
+    number, _, what = text.partition(" ")
+    return f"{os.strerror(int(number))}: {what}" if number.isdecimal() else text
 
 
 def _runs(pid: int, streams: list[Stream], names: Names, store: Store, begin: int, end: int) -> list[Run]:

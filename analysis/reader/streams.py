@@ -124,7 +124,7 @@ def read_stream(
     decoded, side = _take_out_side(believed)
     decoded, all_possible = _believe(decoded, None, [_gil, _order, _tid], problems)
     end = len(decoded.time)
-    cut = packets.cut or not whole or not all_known or not all_possible
+    cut = packets.cut or not whole or not all_known or not all_possible or _lost_at_end(packets)
     if cut and end and decoded.kind[-1] != Event.THREAD_EXIT:
         decoded = decoded.insert(np.array([end]), LOST, 0, decoded.time[-1])
     first = store.keep(decoded.time, decoded.kind, decoded.gil, decoded.arg)
@@ -179,6 +179,12 @@ def _take_out_side(decoded: _Decoded) -> tuple[_Decoded, Side]:
         has_side=False,
     )
     return kept, side
+
+
+def _lost_at_end(packets: Packets) -> bool:
+    """Whether the recorder lost events after the last that it could write."""
+    lost = packets.headers["events_discarded"][-2:]
+    return len(lost) > 0 and int(lost[-1]) > (int(lost[0]) if len(lost) > 1 else 0)
 
 
 def _counts(packets: Packets, problems: Problems) -> tuple[Int64s, bool]:

@@ -20,6 +20,9 @@ _WORTH_A_WORD: Final = 0.01
 _WORTH_AN_ANSWER: Final = 0.01
 """Share of a trace's time for which threads must have waited, all together, to be asked why."""
 
+_WORTH_A_NAME: Final = 0.1
+"""Share of all waiting from which on somebody is named whom it is charged to."""
+
 _PATTERNS: Final = 4
 """So many patterns are named, the clearest first."""
 
@@ -32,11 +35,17 @@ _MEANING: Final = {
 }
 
 
-def why(trace: Trace) -> Iterator[str]:
-    """Yield the patterns that are seen, and the rest if threads waited long enough to ask."""
+def why(trace: Trace, *, everything: bool = False) -> Iterator[str]:
+    """Yield the patterns that are seen, and the rest if threads waited long enough to ask.
+
+    Of patterns with one name only the clearest is told, unless everything is wanted.
+    """
     # Where there is no contention the verdict says so.
     seen = [pattern for pattern in patterns(trace) if pattern.name != "no contention"]
-    yield from (pattern.sentence for pattern in seen[:_PATTERNS])
+    if not everything:
+        clearest = {pattern.name: pattern for pattern in reversed(seen)}
+        seen = [pattern for pattern in seen if clearest[pattern.name] is pattern][:_PATTERNS]
+    yield from (pattern.sentence for pattern in seen)
     found = wait_anatomy(trace)
     if found.whole.total < _WORTH_AN_ANSWER * max(trace.end - trace.begin, 1):
         return
@@ -77,7 +86,7 @@ def _who(trace: Trace) -> Iterator[str]:
         return
     worst = max(held, key=lambda holder: (held[holder], -holder))
     part = held[worst] / sum(held.values())
-    if part >= 2 / len(held):
+    if part >= max(2 / len(held), _WORTH_A_NAME):
         name = trace.threads[worst].name
         several = sum(thread.name == name for thread in trace.threads) > 1
         of_process = f" of process {trace.processes[trace.threads[worst].process].pid}" if several else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
@@ -20,13 +21,17 @@ from ..states import STATES
 from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
 from ..units import count, duration, share
+from ..why.blame_by_thread import NOBODY, blame
 from . import reservations
 from .lock_table import lock_tables
-from .rows import Row, rows
+from .rows import MOST_LINES, Row, rows
 from .sentences import why
 from .verdict import verdict
 
 _BAR: Final = 20
+_LINES: Final = 20
+_FEWEST: Final = 6
+"""Threads that each have a line, however narrow the terminal."""
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 
 Groups = tuple[tuple[str, ...], ...]
@@ -50,7 +55,13 @@ _WITH_CPUS: Final[Groups] = (
 _OF_WORD: Final = {kind.word: kind for kind in STATES.values()}
 
 
-def print_summary(trace: Trace, console: Console | None = None, figures: Statistics | None = None) -> None:
+def print_summary(
+    trace: Trace,
+    console: Console | None = None,
+    figures: Statistics | None = None,
+    *,
+    everything: bool = False,
+) -> None:
     """Print the summary of a trace.
 
     Parameters
@@ -59,6 +70,8 @@ def print_summary(trace: Trace, console: Console | None = None, figures: Statist
         Where to; standard output when there is none.
     figures : Statistics, optional
         Those of the trace, if they are there already.
+    everything : bool
+        A line for each thread, however many, and every pattern; else some thirty lines.
     """
     console = console or Console()
     figures = figures or statistics(trace)
@@ -69,12 +82,16 @@ def print_summary(trace: Trace, console: Console | None = None, figures: Statist
         console.print(_headline(trace, figures), highlight=False)
         console.print(terminal(verdict(figures), "bold"), highlight=False)
         console.print()
-        for table in _tables(console, list(rows(figures))):
+        lines, tables = _fitting(console, trace, figures, everything)
+        for table in tables:
             console.print(table, highlight=False)
+        if any(line.is_sum for line in lines):
+            more = f"python -m analysis {trace.path} --all has a line for each, and all columns."
+            console.print(terminal(more, "dim"), highlight=False)
         for table in lock_tables(trace, figures.locks):
             console.print()
             console.print(table, highlight=False)
-        for number, answer in enumerate(why(trace)):
+        for number, answer in enumerate(why(trace, everything=everything)):
             if not number:
                 console.print()
             console.print(terminal(answer), highlight=False)
@@ -82,6 +99,35 @@ def print_summary(trace: Trace, console: Console | None = None, figures: Statist
             console.print(terminal(remark, "yellow"), highlight=False)
     finally:
         console.width = width
+
+
+def _fitting(
+    console: Console, trace: Trace, figures: Statistics, everything: bool
+) -> tuple[list[Row], list[Table]]:
+    """Return the lines, and the tables of them that fit beside each other: fewer lines, the more tables."""
+    if everything:
+        lines = list(rows(figures, None))
+        return lines, list(_tables(console, lines))
+    many = len(figures.threads) > _FEWEST
+    blamed = _blamed(trace) if many else {}
+    most = MOST_LINES
+    while True:
+        lines = list(rows(figures, most, blamed))
+        tables = list(_tables(console, lines))
+        if len(tables) * len(lines) <= MOST_LINES + len(tables) or most <= _FEWEST:
+            if any(line.is_sum for line in lines):
+                tables = tables[: max(_LINES // (len(lines) + 2), 1)]
+            return lines, tables
+        most = max(min(MOST_LINES // len(tables), most - 1), _FEWEST)
+
+
+def _blamed(trace: Trace) -> dict[int, int]:
+    """Return for how long others waited while a thread held the lock, in ns."""
+    table = blame(trace).table
+    held = np.zeros(len(trace.threads), np.int64)
+    charged = table[table["holder"] != NOBODY]
+    np.add.at(held, charged["holder"], charged["time"])
+    return {int(thread): int(held[thread]) for thread in np.flatnonzero(held)}
 
 
 def _headline(trace: Trace, figures: Statistics) -> Text:
@@ -210,9 +256,9 @@ def _cell(line: Row, column: str) -> str | Text:
         case "voluntary":
             return count(counts.voluntary_releases)
         case "wait p50":
-            return duration(wait.p50) if wait.count and not line.is_rest else "–"
+            return duration(wait.p50) if wait.count and not line.is_sum else "–"
         case "wait p99":
-            return duration(wait.p99) if wait.count and not line.is_rest else "–"
+            return duration(wait.p99) if wait.count and not line.is_sum else "–"
         case "wait max":
             return duration(wait.max) if wait.count else "–"
         case _:
@@ -256,6 +302,12 @@ def _remarks(trace: Trace) -> Iterator[str]:
             yield line
         if process.discarded:
             yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
+        if process.threads_lost:
+            which = _plural(process.threads_lost, "thread")
+            yield f"{which} of process {process.pid} could not be recorded, or not wholly: {process.loss}."
+        if process.gils_missed:
+            missed = _plural(process.gils_missed, "take")
+            yield f"Process {process.pid} had more GILs at once than can be recorded: {missed} missing."
     scheduling = trace.scheduling
     if scheduling is not None and scheduling.failure is not None:
         yield f"The recording of the scheduler ended early: {scheduling.failure}."

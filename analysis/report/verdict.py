@@ -9,6 +9,7 @@ from ..measures.distribution import NONE, Distribution
 from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
 from ..model import HELD, State, total
 from ..units import count, duration, share
+from .pools import Pool, find_pools
 from .reservations import early_end
 
 _ACTIVE = 0.01
@@ -18,6 +19,14 @@ _LONG_STALL = 5_000_000
 """ns without a CPU, with the GIL, that are worth a word however long it was held otherwise."""
 
 _MANY_RETRIES = 100
+
+_LOST = 0.1
+"""Share of its life that a thread waits for the GIL from which on that is worth a word."""
+
+_SEVERAL = 3
+"""Of fewer threads the shares of those that hold say how long the others wait."""
+
+_SENTENCES = 4
 
 _QUEUED = 0.05
 """Waits for one lock, all threads' together, as a share of the time, that are worth a word."""
@@ -29,7 +38,7 @@ def verdict(statistics: Statistics) -> str:
     if not active:
         return " ".join([_without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
-    sentences += _of_locks(statistics) + _of_cpus(statistics)
+    sentences = [*sentences, *_of_locks(statistics), *_of_cpus(statistics)][:_SENTENCES]
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
     return " ".join([*filter(None, (early_end(each.process) for each in active)), *sentences])
@@ -84,7 +93,15 @@ def _of_process(process: ProcessStatistics) -> str:
         return _of_gils(process)
     gil = process.gils[0]
     held, waited = gil.utilisation, gil.contention
-    threads = [thread for thread in process.threads if _takes_part(process, thread)]
+    pools = [pool for pool in find_pools(process.threads, process.duration) if _pool_counts(process, pool)]
+    pooled = {thread.thread.index for pool in pools for thread in pool.threads}
+    threads = [
+        thread
+        for thread in process.threads
+        if thread.thread.index not in pooled and _takes_part(process, thread)
+    ]
+    if pools:
+        return _of_pools(process, pools, threads)
     if len(threads) < 2 and waited < _ACTIVE:
         nobody = f"somebody waited for it {share(waited)}" if waited else "nobody waited for it"
         who = "One thread ran Python: it held the GIL" if len(threads) == 1 else "The GIL was held"
@@ -94,11 +111,72 @@ def _of_process(process: ProcessStatistics) -> str:
             f"{len(threads)} threads took turns without getting in each other's way:"
             f" the GIL was held {share(held)} of the time, and somebody waited {share(waited)}."
         )
-    several = f"{max(len(threads), 2)} threads"
-    who = _each(process, threads)
+    if len(threads) < 2:
+        most = max(process.threads, key=lambda thread: thread.held)
+        return (
+            f"The GIL was held {share(held)} of the time, {share(_holds(process, most))} by"
+            f" {most.thread.name}, and somebody waited {share(waited)}{_longest(process)}"
+        )
+    who = _each([_holds(process, thread) for thread in threads])
+    what = _together(held, waited)
+    return (
+        f"{len(threads)} threads {what}: {who} holding, {share(waited)} of the time someone waited"
+        f"{_waiters(process, threads)}{_longest(process)}"
+    )
+
+
+def _together(held: float, waited: float) -> str:
     shared = waited >= 0.5 and held >= 0.9
-    what = "shared one core's worth of Python" if shared else f"held the GIL {share(held)} of the time"
-    return f"{several} {what}: {who} holding, {share(waited)} of the time someone waited{_longest(process)}"
+    return "shared one core's worth of Python" if shared else f"held the GIL {share(held)} of the time"
+
+
+def _of_pools(process: ProcessStatistics, pools: list[Pool], threads: list[ThreadStatistics]) -> str:
+    """Say of short threads what they did together: "400 short threads (f), 1.5 at a time, and MainThread"."""
+    gil = process.gils[0]
+    parties = [
+        f"{count(len(pool.threads))} short threads ({pool.name}),"
+        f" {pool.at_a_time(process.duration):.1f} at a time"
+        for pool in pools
+    ]
+    if threads:
+        parties.append(threads[0].thread.name if len(threads) == 1 else f"{len(threads)} others")
+    who = f"{parties[0]}," if len(parties) == 1 else f"{', '.join(parties[:-1])}, and {parties[-1]}"
+    if gil.contention < _ACTIVE:
+        return (
+            f"{who} took turns without getting in each other's way: the GIL was held"
+            f" {share(gil.utilisation)} of the time, and somebody waited {share(gil.contention)}."
+        )
+    each = _each([pool.held / process.duration for pool in pools] + [_holds(process, t) for t in threads])
+    lives = " and ".join(
+        f"{'they' if len(pools) == 1 else pool.name} waited"
+        f" {share(pool.waited / pool.lifetime)} of their lives"
+        for pool in pools
+    )
+    return (
+        f"{who} {_together(gil.utilisation, gil.contention)}: {each} holding,"
+        f" {share(gil.contention)} of the time someone waited; {lives}{_waiters(process, threads)}"
+        f"{_longest(process)}"
+    )
+
+
+def _pool_counts(process: ProcessStatistics, pool: Pool) -> bool:
+    return pool.held >= _ACTIVE * process.duration or pool.waited >= 0.1 * process.duration
+
+
+def _waiters(process: ProcessStatistics, threads: list[ThreadStatistics]) -> str:
+    """Return who waited for a good part of its life: what they would have had without the others."""
+    waits = {
+        thread.thread.name: thread.time[State.WAITING] / thread.lifetime
+        for thread in threads
+        if thread.time[State.WAITING] >= _LOST * thread.lifetime > 0
+    }
+    if not waits or len(threads) < _SEVERAL:
+        return ""
+    low, high = share(min(waits.values())), share(max(waits.values()))
+    extent = high if low == high else f"{low.removesuffix(' %')} – {high}"
+    if len(waits) == 1:
+        return f"; {next(iter(waits))} waited {extent} of its life"
+    return f"; {len(waits)} of them waited {extent} of their lives"
 
 
 def _of_gils(process: ProcessStatistics) -> str:
@@ -113,9 +191,9 @@ def _of_gils(process: ProcessStatistics) -> str:
     return f"{together} of Python; {waits}."
 
 
-def _each(process: ProcessStatistics, threads: list[ThreadStatistics]) -> str:
+def _each(parts: list[float]) -> str:
     """Return the shares of those that held most, by weight: "49 % + 50 %"."""
-    parts = sorted((_holds(process, thread) for thread in threads), reverse=True)
+    parts = sorted(parts, reverse=True)
     shown = " + ".join(share(part) for part in parts[:4])
     return f"{shown} + {share(sum(parts[4:]))} by {len(parts) - 4} more" if len(parts) > 4 else shown
 

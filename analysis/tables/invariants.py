@@ -188,7 +188,7 @@ def _events_on(trace: Trace, gil: Gil, kind: Event) -> Int64s:
 
 def _lost_in_silence(trace: Trace) -> Iterator[Violation]:
     for process in trace.processes:
-        if process.discarded and process.failure is None:
+        if process.discarded and process.failure is None and not process.threads_lost:
             message = f"process {process.pid} lost {process.discarded} events and does not say why"
             yield Violation(7, message, process.end, -1, trace.path)
 

@@ -22,11 +22,11 @@ from .words import WORDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analysis.export.places import Places
     from analysis.tables.trace import Trace
 
     from ..timeline.window import Window
     from .lanes import Lanes
-    from .places import Places
     from .shares import Shares
 
 _WAITS: Final = 100

@@ -22,9 +22,8 @@ from analysis.model import HELD, State
 from .encoding import deflated, varint_lengths, varints
 
 if TYPE_CHECKING:
+    from analysis.export.places import Places
     from analysis.tables.trace import Trace
-
-    from .places import Places
 
 BLOCK: Final = 512
 MOST_STEP: Final = 1024

@@ -15,12 +15,12 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.destinations import html_text
+from analysis.export.places import places
 
 from ..timeline.window import window
 from .encoding import deflated
 from .facts import facts
 from .lanes import encode
-from .places import places
 from .shares import encode_shares
 from .words import WORDS
 

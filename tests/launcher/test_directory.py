@@ -39,18 +39,45 @@ def test_trim_cuts_what_holds_nothing(tmp_path: Path, content: list[bytes], kept
     process.mkdir()
     (process / "metadata").write_bytes(b"x" * 100)
     (process / "gil_0").write_bytes(b"".join(content))
+    os.close(locked(process))
     directory.trim(tmp_path)
     assert (process / "gil_0").read_bytes() == b"".join(content)[: kept * PACKET]
     assert (process / "metadata").stat().st_size == 100
 
 
-def test_trim_leaves_a_running_process_alone(tmp_path: Path) -> None:
-    process = tmp_path / str(os.getpid())
+def locked(process: Path, *, kept: int = 1) -> int:
+    """Lock a process's directory as its recorder does; the lock lasts as long as the descriptor."""
+    fd = os.open(process / directory.LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    os.write(fd, struct.pack("<4I", directory.LOCK_MAGIC, 0, kept, 0))
+    assert directory._take_lock(fd)
+    return fd
+
+
+def test_trim_leaves_alone_what_somebody_may_write_to(tmp_path: Path) -> None:
+    """Whatever /proc says: this pid does not even exist."""
+    process = tmp_path / str(NOBODY)
     process.mkdir()
     (process / "gil_0").write_bytes(packet(1) + packet(0))
+    fd = locked(process)
     directory.trim(tmp_path)
     assert (process / "gil_0").stat().st_size == 2 * PACKET
-    assert directory.running(tmp_path) == [os.getpid()]
+    assert directory.running(tmp_path) == [NOBODY]
+    os.close(fd)
+    assert directory.running(tmp_path) == []
+    directory.trim(tmp_path)
+    assert (process / "gil_0").stat().st_size == PACKET
+    assert not (process / directory.LOCK).exists()
+
+
+def test_no_lock_no_trim(tmp_path: Path) -> None:
+    for pid, kept in ((NOBODY, None), (NOBODY + 1, 0)):  # there is none, or the file system did not keep it
+        process = tmp_path / str(pid)
+        process.mkdir()
+        (process / "gil_0").write_bytes(packet(1) + packet(0))
+        if kept is not None:
+            os.close(locked(process, kept=kept))
+        directory.trim(tmp_path)
+        assert (process / "gil_0").stat().st_size == 2 * PACKET
 
 
 def test_trace_s_format_is_the_analysis_s() -> None:

@@ -77,7 +77,15 @@ class Recorded:
 
     @cached_property
     def tasks(self) -> list[Task]:
-        """The names stream."""
+        """The names stream, without the threads of the recorder that make files now and then."""
+        return [task for task in self.all_tasks if task.tid not in self._ours]
+
+    @cached_property
+    def _ours(self) -> set[int]:
+        return {task.tid for task in self.all_tasks if task.comm == "gilscope" and task.tid != task.pid}
+
+    @cached_property
+    def all_tasks(self) -> list[Task]:
         found = []
         for _, content in self._packets(self.path / "names"):
             at = 0
@@ -129,7 +137,8 @@ class Recorded:
         found: dict[int, Intervals] = {}
         for cpu, rows in self.by_cpu().items():
             for begin, end, tid in rows:
-                found.setdefault(tid, []).append((begin, end, cpu))
+                if tid not in self._ours:
+                    found.setdefault(tid, []).append((begin, end, cpu))
         for rows in found.values():
             rows.sort()
             assert all(before[1] <= after[0] for before, after in pairwise(rows))

@@ -59,29 +59,28 @@ def record():
     children = settings.get("CHILDREN", "1") != "0"
     if not children:
         leave_children_alone()
-    # With the core in memory already this is a subinterpreter of a recorded process.
-    subinterpreter = is_loaded(settings["CORE"])
+    # The core is in memory already: a subinterpreter of a recorded process, or Python initialised again.
+    known = is_loaded(settings["CORE"])
     try:
         if "SWITCH_INTERVAL" in settings and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(float(settings["SWITCH_INTERVAL"]))
         wanted = {name: settings.get(name, "1") != "0" for name in ("STACKS", "LOCKS")}
-        failure = begin(settings["TRACE"], settings["CORE"], children, wanted, subinterpreter)
+        failure = begin(settings["TRACE"], settings["CORE"], children, wanted, settings.get("BROKER", ""))
     except Exception:
         error = sys.exc_info()[1]
-        failure = "" if subinterpreter else "%s: %s" % (type(error).__name__, error)
+        failure = "" if known else "%s: %s" % (type(error).__name__, error)
     if failure and "SILENT" not in settings:
         say("process %d is not recorded: %s" % (os.getpid(), failure))
         if children:
             os.environ["GILSCOPE_SILENT"] = "1"  # its children would say the same
 
 
-def begin(directory, core_path, children, wanted, subinterpreter):
-    # type: (str, str, bool, dict[str, bool], bool) -> str
+def begin(directory, core_path, children, wanted, broker):
+    # type: (str, str, bool, dict[str, bool], str) -> str
     """Start recording; returns what prevented it, in one line, or nothing. wanted: STACKS and LOCKS."""
     if hasattr(sys, "pypy_version_info"):
         return "PyPy's lock is not CPython's GIL, only when its threads have a CPU can be seen"
-    import ctypes
-
+    import gilscope_ctypes as ctypes
     import gilscope_recording as recording
 
     core = ctypes.PyDLL(core_path)  # PyDLL: the core is called with the GIL held
@@ -93,7 +92,7 @@ def begin(directory, core_path, children, wanted, subinterpreter):
         # type: (int, str) -> None
         gs_name_thread(tid, name if isinstance(name, bytes) else name.encode("utf-8", "replace"))
 
-    if subinterpreter:
+    if not core.gs_may_begin():
         recording.follow_thread_names(name_thread)
         return ""
 
@@ -110,6 +109,9 @@ def begin(directory, core_path, children, wanted, subinterpreter):
         ctypes.c_char_p,
         ctypes.c_size_t,
     ]
+    core.gs_use_broker.argtypes = [ctypes.c_char_p]
+    core.gs_use_broker.restype = None
+    core.gs_use_broker(broker if isinstance(broker, bytes) else broker.encode("ascii", "replace"))
     path = directory if isinstance(directory, bytes) else os.fsencode(directory)
     install = core.gs_install
     if recording.runs_without_gil() and wanted["LOCKS"]:
@@ -140,8 +142,9 @@ def begin(directory, core_path, children, wanted, subinterpreter):
 def name_threads_in_os(recording):
     # type: (Any) -> None
     """Tell the kernel what threads are called, as Python does from 3.14 on: nobody else sees them here."""
-    import ctypes
     import threading
+
+    import gilscope_ctypes as ctypes
 
     if sys.version_info >= (3, 14) or sys.version_info < (3, 8):
         return
@@ -163,7 +166,7 @@ def said(message):
 
 def decide_stacks(core, wanted, recording):
     # type: (Any, bool, Any) -> str
-    import ctypes
+    import gilscope_ctypes as ctypes
 
     text = ctypes.create_string_buffer(65536)
     for function in (core.gs_stacks_find, core.gs_stacks_text):

@@ -5,8 +5,8 @@
  *   2  a directory sched/ may be there: sched streams (class 2), records task and task_exit among its names.
  *   3  Python frames: records code, code_lines and frame; gil_acquired and gil_released may name one.
  *      gil_timeout says since when.
- *   4  Python's other locks: lock_* among the events of a gil stream, records lock among its names.
- *      Records task_exec, task_python and task_inner among the names of sched/.
+ *   4  Python's other locks: lock_* among the events of a gil stream, records lock among its names,
+ *      thread_lost and gils_missed; task_exec, task_python and task_inner among the names of sched/.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names. What the scheduler did with all of them is one more, sched/:
@@ -115,7 +115,9 @@ struct gs_name_record {
                                hexadecimal; see locks/identity.c */ \
     X(64, task_exec)        /* ref: tid; of sched/: it became another program, as the only thread of its process */ \
     X(65, task_python)      /* ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name */ \
-    X(68, task_inner)       /* ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>" */
+    X(68, task_inner)       /* ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>" */ \
+    X(66, thread_lost)      /* ref: tid, or 0; it is recorded no further; text: "<errno> <what could not be had>" */ \
+    X(67, gils_missed)      /* ref: takes of GILs that there was no room for, so far; no text */
 
 /* X(id, name): the events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss
  * ends an in otherwise. */

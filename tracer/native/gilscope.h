@@ -28,6 +28,7 @@ struct gs_status {
     uint64_t discarded; /* events lost since */
     uint32_t gils;      /* GILs known */
     uint32_t streams;   /* stream files made */
+    uint32_t threads_lost; /* threads that are not recorded, or no further */
 };
 
 /* Find the GIL of this process and put the hooks in. Idempotent. message gets one line when the result is
@@ -44,6 +45,9 @@ GS_API int gs_locks_find(char *message, size_t size);
 /* Take those out again. */
 GS_API void gs_locks_leave(void);
 
+/* Whether it is for the calling interpreter to begin a recording: nothing is recorded, and it is no subinterpreter. */
+GS_API int gs_may_begin(void);
+
 /* Take out every hook that is still ours. */
 GS_API void gs_uninstall(void);
 
@@ -54,6 +58,9 @@ GS_API void gs_uninstall(void);
 GS_API int gs_start(const char *directory, const char *environment, int follow_forks, char *message, size_t size);
 
 GS_API void gs_stop(void);
+
+/* Whom to ask for files that this process may not make itself: see stream/broker.h. Before gs_start. */
+GS_API void gs_use_broker(const char *address);
 
 /* Learn where this build keeps its frames. Stacks are off after this. message gets one line when the result is not
  * GS_OK. */

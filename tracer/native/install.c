@@ -26,17 +26,28 @@ static bool has_old_gil(void)
     return true;
 }
 
-/* Release and take the GIL once, with the hooks in. */
+/* Release and take the GIL once, with the hooks in. An interpreter that was finalized has taken its GIL with it. */
 static bool learn(void *save, void *restore)
 {
-    if (gs_gil_count() > 0)
+    if (gs_gil_alive() > 0)
         return true;
     void *(*release)(void) = (void *(*)(void))save;
     void (*take)(void *) = (void (*)(void *))restore;
     gs_set_state(GS_LEARNING);
     take(release());
     gs_set_state(GS_OFF);
-    return gs_gil_count() > 0;
+    return gs_gil_alive() > 0;
+}
+
+int gs_may_begin(void)
+{
+    if (gs_state() != GS_OFF || !gs_symbols_find())
+        return gs_state() == GS_OFF;
+    void *(*first)(void) = (void *(*)(void))gs_symbol("PyInterpreterState_Main");
+    void *(*ours)(void) = (void *(*)(void))gs_symbol("PyInterpreterState_Get");
+    if (ours == NULL) /* up to 3.8 */
+        ours = (void *(*)(void))gs_symbol("_PyInterpreterState_Get");
+    return first == NULL || ours == NULL || first() == ours();
 }
 
 /* The hooks in, nothing learned. */

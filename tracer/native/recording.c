@@ -9,25 +9,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "base/clock.h"
 #include "gil/gil.h"
 #include "gilscope.h"
+#include "stream/broker.h"
 #include "stream/metadata.h"
+#include "stream/lock.h"
 #include "stream/names.h"
 #include "stacks/places.h"
 #include "stream/session.h"
 #include "stream/stream.h"
 
-/* Threads that live already: their lives begin with the recording, whenever their first event comes. */
-static unsigned note_living_threads(void)
+/* Threads that live already: their lives begin with the recording, whenever their first event comes. Runs aside, in
+ * one that is none of them. */
+static int note_living_threads(void *caller)
 {
-    unsigned count = 0;
+    int count = 0;
+    long here = syscall(SYS_gettid), aside = here != *(long *)caller ? here : 0;
     DIR *tasks = opendir("/proc/self/task");
     if (tasks == NULL)
         return 1;
     for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
         char path[64], comm[32] = "";
-        if (task->d_name[0] == '.')
+        if (task->d_name[0] == '.' || strtol(task->d_name, NULL, 10) == aside)
             continue;
         snprintf(path, sizeof path, "/proc/self/task/%.16s/comm", task->d_name);
         FILE *file = fopen(path, "re");
@@ -44,16 +49,19 @@ static unsigned note_living_threads(void)
 }
 
 /* Half-made directories are not left behind; all that is in this one is ours. */
-static void undo_directory(void)
+static int undo_directory(void *unused)
 {
+    (void)unused;
     DIR *files = opendir(gs_run.directory);
     if (files != NULL) {
         for (struct dirent *file; (file = readdir(files)) != NULL;)
-            unlinkat(dirfd(files), file->d_name, 0);
+            if (strcmp(file->d_name, ".") != 0 && strcmp(file->d_name, "..") != 0)
+                unlinkat(dirfd(files), file->d_name, 0);
         closedir(files);
     }
     rmdir(gs_run.directory);
     gs_run.directory[0] = '\0';
+    return 0;
 }
 
 static int start_failed(char *message, size_t size, const char *directory)
@@ -61,7 +69,7 @@ static int start_failed(char *message, size_t size, const char *directory)
     int error = gs_run.failure ? gs_run.failure : errno;
     gs_set_state(GS_OFF);
     if (gs_run.directory[0] != '\0')
-        undo_directory();
+        gs_aside(undo_directory, NULL);
     snprintf(message, size, "can't record into %s: %s", directory, strerror(error));
     return GS_OS_ERROR;
 }
@@ -94,12 +102,13 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
         snprintf(message, size, "this process is recorded already, into %s", gs_run.directory);
         return GS_ALREADY;
     }
-    if (gs_gil_count() == 0 && !gs_run.without_gil) {
+    if (gs_gil_alive() == 0 && !gs_run.without_gil) {
         snprintf(message, size, "the hooks are not in");
         return GS_NO_GIL_FOUND;
     }
     gs_slow_wait();
     gs_run.failure = 0;
+    gs_run.threads_lost = 0;
     gs_run.parent = 0;
     gs_run.follow_forks = follow_forks != 0;
     gs_run.directory[0] = '\0';
@@ -115,7 +124,9 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
     if (!gs_metadata_prepare(environment) || !gs_session_begin_directory())
         return start_failed(message, size, directory);
     /* A thread that waits for the GIL now needs a stream when it gets it, under its mutex. */
-    gs_streams_make_ready(note_living_threads() - 1);
+    long caller = syscall(SYS_gettid);
+    int living = gs_aside(note_living_threads, &caller);
+    gs_streams_make_ready(living > 1 ? (unsigned)living - 1 : 0);
     gs_set_state(GS_RECORDING);
     begin_events();
     if (gs_run.failure != 0)
@@ -133,16 +144,28 @@ void gs_stop(void)
     struct gs_stream *stream = gs_self.stream;
     if (state == GS_RECORDING && (stream == NULL || stream->recording != gs_run.number))
         stream = gs_stream_attach(&gs_self, gs_now(), false);
+    if (gs_gil_missed() != 0)
+        gs_names_write(gs_gils_missed, gs_gil_missed(), "");
     uint64_t now = gs_now();
     gs_set_state(GS_OFF);
     if (state == GS_RECORDING && stream != NULL)
         gs_stream_write(stream, now, gs_recording_stop, GS_NO_GIL, stream->tid);
-    gs_slow_wait(); /* packets that are being prepared are among those to be closed */
-    gs_streams_end(now);
-    gs_names_end(now);
+    /* Packets that are being prepared are among those to be closed. If that takes too long nothing of them is touched. */
+    if (gs_slow_wait()) {
+        gs_streams_end(now);
+        gs_names_end(now);
+        gs_streams_trim();
+        gs_names_trim();
+        gs_lock_end(true);
+    }
     char path[PATH_MAX];
-    if (gs_places_missed() != 0 && gs_session_path(path, sizeof path, "metadata", -1))
+    if (gs_places_missed() != 0 && gs_run_path(path, sizeof path, "metadata", -1))
         gs_metadata_put_missed(path, gs_places_missed());
+}
+
+void gs_use_broker(const char *address)
+{
+    gs_broker_use(address);
 }
 
 void gs_get_status(struct gs_status *status)
@@ -152,6 +175,7 @@ void gs_get_status(struct gs_status *status)
     status->discarded = gs_streams_discarded() + gs_names_discarded();
     status->gils = gs_gil_count();
     status->streams = gs_streams_count();
+    status->threads_lost = atomic_load(&gs_run.threads_lost);
 }
 
 void gs_name_thread(uint32_t tid, const char *text)

@@ -62,7 +62,7 @@ class Page {
     const theme = this.dark.matches ? 1 : 0;
     get('legend', HTMLElement).replaceChildren(
       ...facts.states
-        .filter((state) => !state.rare || facts.lanes.some((lane) => lane.written.includes(state.number)))
+        .filter((state) => this.panels.named(new Map([[state.name, state.label]])).length)
         .map((state) => {
           const key = make('i', { 'aria-hidden': 'true' });
           const colour = state.colour[theme];
@@ -218,8 +218,12 @@ class Page {
     window.clearTimeout(this.linking);
     this.linking = window.setTimeout(() => {
       if (window.location.hash !== this.linked) return; // somebody has just put another one there
-      history.replaceState(null, '', this.view.fragment);
-      this.linked = window.location.hash;
+      try {
+        history.replaceState(null, '', this.view.fragment);
+        this.linked = window.location.hash;
+      } catch {
+        // A page inside of another one, as in a notebook, may not have an address of its own.
+      }
     }, 200);
   }
 

@@ -1,4 +1,5 @@
 // Opens a page in Chromium, does what it is told on stdin, and prints what it saw: JSON in, JSON out.
+// `ready` is when the page is to be looked at; by default when ours is complete.
 //   {"page": FILE, "scheme": "light", "hash": "", "steps": [{"key": "w"}, {"click": "#fit"}, {"eval": "1 + 1"}, …]}
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,9 +24,8 @@ try {
   page.on('pageerror', (error) => seen.errors.push(String(error)));
   page.on('request', (request) => seen.requests.push(request.url().split('#')[0]));
   await page.goto(`file://${told.page}${told.hash ?? ''}`);
-  await page.waitForFunction(() => ['complete', 'failed'].includes(document.documentElement.dataset.state ?? ''), null, {
-    timeout: 60_000,
-  });
+  const ready = told.ready ?? "['complete', 'failed'].includes(document.documentElement.dataset.state ?? '')";
+  await page.waitForFunction(ready, null, { timeout: 60_000 });
   const drawn = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   for (const step of told.steps ?? []) {
     if (step.key) await page.keyboard.press(step.key);

@@ -8,6 +8,8 @@
 
 #include "base/hidden.h"
 
+#define gs_likely(condition) __builtin_expect(!!(condition), 1)
+
 struct gs_stream;
 struct gs_gil;
 
@@ -22,6 +24,7 @@ struct gs_candidate {
 struct gs_thread {
     _Alignas(64) struct gs_stream *stream;
     uint32_t epoch;         /* of the recording that stream belongs to; 0: there is none */
+    uint32_t lost;          /* number of the recording that could not have this thread */
     struct gs_gil *last;     /* GIL of this thread's last call, or gs_no_gil: the look-up's first guess */
     struct gs_gil *section;  /* GIL whose mutex M this thread holds */
     struct gs_gil *open;     /* the same until it has acquired or released, then NULL */

@@ -3,10 +3,12 @@
 #include "gil/gil.h"
 
 #include "base/clock.h"
+#include "format.h"
 
 struct gs_gil gs_gils[GS_GILS], gs_no_gil;
+_Atomic(void *) gs_gil_mutexes[GS_GILS];
 _Atomic uint32_t gs_gil_slots;
-static _Atomic uint32_t learned;
+static _Atomic uint32_t learned, missed;
 uintptr_t gs_gil_area, gs_gil_area_end;
 
 struct gs_gil *gs_gil_of_switch_cond(void *cond)
@@ -19,24 +21,35 @@ struct gs_gil *gs_gil_of_switch_cond(void *cond)
     return NULL;
 }
 
+/* No two GILs of a process have the same, also if one of them is gone. */
+static bool give_number(struct gs_gil *gil)
+{
+    uint32_t number = atomic_load(&learned);
+    do {
+        if (number >= GS_NO_GIL)
+            return false;
+    } while (!atomic_compare_exchange_weak(&learned, &number, number + 1));
+    gil->number = (uint16_t)number;
+    return true;
+}
+
 /* Two threads may learn two GILs at once, never the same one: its mutex is held. A slot is claimed by its
  * switch_cond and becomes visible with its mutex. */
 static struct gs_gil *learn(const struct gs_candidate *take)
 {
-    uint32_t number = atomic_load(&learned);
     uintptr_t mutex = (uintptr_t)take->mutex;
     if (gs_gil_area != 0 && (mutex < gs_gil_area || mutex >= gs_gil_area_end))
         return NULL;
-    do {
-        if (number >= UINT16_MAX)
-            return NULL;
-    } while (!atomic_compare_exchange_weak(&learned, &number, number + 1));
     for (uint32_t i = 0; i < GS_GILS; i++) {
         struct gs_gil *gil = &gs_gils[i];
         void *nothing = NULL;
-        if (!atomic_compare_exchange_strong(&gil->switch_cond, &nothing, take->switch_cond))
+        if (atomic_load_explicit(&gil->switch_cond, memory_order_relaxed) != NULL ||
+            !atomic_compare_exchange_strong(&gil->switch_cond, &nothing, take->switch_cond))
             continue;
-        gil->number = (uint16_t)number;
+        if (!give_number(gil)) {
+            atomic_store(&gil->switch_cond, NULL);
+            break;
+        }
         gil->acquired = (struct gs_event_head){gs_gil_acquired, gil->number};
         gil->released = (struct gs_event_head){gs_gil_released, gil->number};
         atomic_store(&gil->switch_mutex, take->switch_mutex);
@@ -45,8 +58,10 @@ static struct gs_gil *learn(const struct gs_candidate *take)
         while (slots <= i && !atomic_compare_exchange_weak(&gs_gil_slots, &slots, i + 1))
             ;
         atomic_store_explicit(&gil->mutex, take->mutex, memory_order_release);
+        atomic_store_explicit(&gs_gil_mutexes[i], take->mutex, memory_order_release);
         return gil;
     }
+    atomic_fetch_add(&missed, 1);
     return NULL;
 }
 
@@ -105,7 +120,8 @@ void gs_gil_destroyed(void *mutex)
 {
     uint32_t slots = atomic_load_explicit(&gs_gil_slots, memory_order_acquire);
     for (uint32_t i = 0; i < slots; i++)
-        if (atomic_load(&gs_gils[i].mutex) == mutex) {
+        if (atomic_load(&gs_gil_mutexes[i]) == mutex) {
+            atomic_store(&gs_gil_mutexes[i], NULL);
             atomic_store(&gs_gils[i].mutex, NULL);
             atomic_store(&gs_gils[i].switch_mutex, NULL);
             atomic_store(&gs_gils[i].switch_cond, NULL);
@@ -115,4 +131,23 @@ void gs_gil_destroyed(void *mutex)
 uint32_t gs_gil_count(void)
 {
     return atomic_load(&learned);
+}
+
+uint32_t gs_gil_alive(void)
+{
+    uint32_t alive = 0, slots = atomic_load(&gs_gil_slots);
+    for (uint32_t i = 0; i < slots; i++)
+        alive += atomic_load(&gs_gil_mutexes[i]) != NULL;
+    return alive;
+}
+
+uint32_t gs_gil_missed(void)
+{
+    return atomic_load(&missed);
+}
+
+void gs_gil_moved(struct gs_gil *gil, void *mutex)
+{
+    atomic_store(&gil->mutex, mutex);
+    atomic_store(&gs_gil_mutexes[gil - gs_gils], mutex);
 }

@@ -22,7 +22,7 @@ struct gs_gil {
     struct gs_event_head acquired, released; /* its events' */
 };
 
-#define GS_GILS 256u /* GILs alive at once */
+#define GS_GILS 4096u /* GILs alive at once */
 
 /* Where the mutex of the interpreter's GIL lies, where that is known beforehand: while there is no GIL, nothing shows
  * which of the interpreter's other mutexes are none. 0: anywhere. */
@@ -30,7 +30,10 @@ extern GS_HIDDEN uintptr_t gs_gil_area, gs_gil_area_end;
 
 extern GS_HIDDEN struct gs_gil gs_gils[GS_GILS];
 extern GS_HIDDEN struct gs_gil gs_no_gil; /* no mutex is its */
-extern GS_HIDDEN _Atomic uint32_t gs_gil_slots; /* slots ever used */
+extern GS_HIDDEN _Atomic uint32_t gs_gil_slots; /* slots in use are among the first so many */
+
+/* Their mutexes once more, close together: what is no GIL's is looked for in all of them. */
+extern GS_HIDDEN _Atomic(void *) gs_gil_mutexes[GS_GILS];
 
 /* A stamp for a take or a drop. M, held, orders these, whatever the clocks of two processors say. */
 static inline uint64_t gs_gil_stamp(struct gs_gil *gil, uint64_t now)
@@ -49,7 +52,7 @@ static inline struct gs_gil *gs_gil_of_mutex(struct gs_thread *self, void *m)
         return last;
     uint32_t slots = atomic_load_explicit(&gs_gil_slots, memory_order_acquire);
     for (uint32_t i = 0; i < slots; i++)
-        if (atomic_load_explicit(&gs_gils[i].mutex, memory_order_acquire) == m)
+        if (atomic_load_explicit(&gs_gil_mutexes[i], memory_order_acquire) == m)
             return self->last = &gs_gils[i];
     return NULL;
 }
@@ -68,5 +71,11 @@ void gs_candidate_semaphore_taken(struct gs_thread *self, void *semaphore);
 
 void gs_gil_destroyed(void *mutex);
 uint32_t gs_gil_count(void); /* ever learned */
+uint32_t gs_gil_alive(void);
+
+void gs_gil_moved(struct gs_gil *gil, void *mutex);
+
+/* Takes of GILs that there was no room for. */
+uint32_t gs_gil_missed(void);
 
 #endif

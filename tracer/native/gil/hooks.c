@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "gil/gil.h"
 #include "gil/note.h"
+#include "stream/names.h"
 #include "stream/session.h"
 #include "stream/stream.h"
 
@@ -222,12 +223,16 @@ static inline int leave_section(struct gs_thread *self, struct gs_gil *gil, pthr
 static __attribute__((noinline)) int unlock_candidate(struct gs_thread *self, pthread_mutex_t *mutex)
 {
     uint64_t timestamp = self->candidate.timestamp;
+    uint32_t before = gs_gil_missed();
     struct gs_gil *learned = gs_candidate_unlock(self, mutex);
     if (learned != NULL)
         atomic_store_explicit(&learned->holder, self, memory_order_relaxed);
+    uint32_t missed = gs_gil_missed();
     int result = real_pthread_mutex_unlock(mutex);
     if (learned != NULL)
         begin_with_hold(self, learned, timestamp);
+    else if (unlikely(missed != before && (missed & (missed - 1)) == 0)) /* now and then */
+        gs_names_write(gs_gils_missed, missed, "");
     return result;
 }
 

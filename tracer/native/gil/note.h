@@ -10,12 +10,6 @@
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
-/* The calling thread's stream if it is recorded already: one comparison. */
-static inline struct gs_stream *gs_ready(const struct gs_thread *self)
-{
-    return likely(self->epoch == gs_epoch()) ? self->stream : NULL;
-}
-
 /* An event of a thread that has no stream yet, or none any more. under_mutex: nothing slow. */
 struct gs_stream *gs_stream_for(struct gs_thread *self, uint64_t *timestamp, bool under_mutex);
 

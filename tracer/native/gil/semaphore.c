@@ -17,7 +17,7 @@ GS_HOOKED_OLD(GS_DECLARE)
 static struct gs_gil *gil_of(struct gs_thread *self, sem_t *semaphore)
 {
     if (gs_state() == GS_FORKED)
-        atomic_store(&gs_gils[0].mutex, semaphore);
+        gs_gil_moved(&gs_gils[0], semaphore);
     return gs_gil_of_mutex(self, semaphore);
 }
 

@@ -152,7 +152,7 @@ static bool write(uint32_t number, const struct identity *lock, const struct gs_
 static __attribute__((noinline)) uint32_t write_unknown(uint64_t key, const struct identity *lock, const struct gs_wait_place *wait)
 {
     uint32_t number = 0;
-    if (gs_names_take_turn(true)) {
+    if (gs_turn_take(true)) {
         /* In the meantime another thread may have written it, and recording may have begun anew. */
         if (gs_ready(&gs_self) != NULL && (number = gs_known_find(key)) == 0 && gs_known_has_room(key)) {
             if (locks_of_run != gs_run.number) {
@@ -163,7 +163,7 @@ static __attribute__((noinline)) uint32_t write_unknown(uint64_t key, const stru
             if (!write(number, lock, wait) || !gs_known_add(key, number))
                 number = 0;
         }
-        gs_names_end_turn();
+        gs_turn_end();
     }
     if (number == 0)
         miss();

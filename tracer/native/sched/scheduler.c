@@ -102,7 +102,7 @@ static bool begin_thread(void)
 static bool begin_files(const char *environment)
 {
     char path[PATH_MAX];
-    if (mkdir(sched.directory, 0777) != 0)
+    if (mkdir(sched.directory, 0700) != 0)
         return false;
     metadata_path(path);
     if (gs_metadata_write_sched(path, environment, sched.pid, (uint32_t)getppid(), sched.lanes.begin))

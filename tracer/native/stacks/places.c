@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "base/known.h"
 #include "stream/names.h"
-#include "gil/note.h"
+#include "stream/run.h"
 #include "stacks/pytext.h"
 #include "base/text.h"
 
@@ -109,7 +109,7 @@ static __attribute__((noinline)) uint32_t write_unknown(const struct gs_place *p
 {
     uint32_t number = 0;
     int cancel = gs_slow_begin();
-    if (gs_names_take_turn(true)) {
+    if (gs_turn_take(true)) {
         unsigned unknown = 0;
         /* In the meantime another thread may have written it, and recording may have begun anew. */
         bool ours = gs_ready(&gs_self) != NULL;
@@ -118,7 +118,7 @@ static __attribute__((noinline)) uint32_t write_unknown(const struct gs_place *p
         while (ours && unknown-- > 0)
             if ((number = write_frame(&places[unknown], keys[unknown], number)) == 0)
                 break;
-        gs_names_end_turn();
+        gs_turn_end();
     }
     gs_slow_end(cancel);
     if (number == 0)
@@ -135,5 +135,5 @@ uint32_t gs_places_number(const struct gs_place *places, unsigned count)
     for (unsigned i = count; i-- > 0;)
         keys[i] = key = gs_mix(key ^ places[i].identity, places[i].offset);
     uint32_t number = gs_known_find(key);
-    return likely(number != 0) ? number : write_unknown(places, keys, count);
+    return gs_likely(number != 0) ? number : write_unknown(places, keys, count);
 }

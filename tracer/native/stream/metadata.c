@@ -12,7 +12,9 @@
 
 #include "base/clock.h"
 #include "format.h"
+#include "base/aside.h"
 #include "base/text.h"
+#include "stream/broker.h"
 
 #define NUMBER "                    " /* 20 places; padded with spaces, a leading 0 would make it octal */
 
@@ -89,14 +91,21 @@ static void put(char *text, const char *key, uint64_t number)
     gs_append_number(&at, end, number);
 }
 
-static bool write_text(const char *path, int how, const char *text)
+struct writing {
+    const char *path, *text;
+    int how;
+};
+
+static int write_aside(void *argument)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | how, 0666);
+    const struct writing *writing = argument;
+    int fd = gs_broker_open(writing->path, O_WRONLY | writing->how);
     if (fd < 0)
-        return false;
-    size_t length = strlen(text), done = 0;
+        return -1;
+    size_t length = strlen(writing->text), done = 0;
+    errno = 0;
     while (done < length) {
-        ssize_t n = write(fd, text + done, length - done);
+        ssize_t n = write(fd, writing->text + done, length - done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -104,9 +113,15 @@ static bool write_text(const char *path, int how, const char *text)
         done += (size_t)n;
     }
     int error = errno;
-    close(fd);
+    gs_aside_close(fd);
     errno = done < length && error == 0 ? ENOSPC : error;
-    return done == length;
+    return done == length ? 0 : -1;
+}
+
+static bool write_text(const char *path, int how, const char *text)
+{
+    struct writing writing = {path, text, how};
+    return gs_aside(write_aside, &writing) == 0;
 }
 
 static bool write_new(const char *path, char *text, uint32_t pid, uint32_t parent, uint64_t start)

@@ -4,59 +4,51 @@
 #define _GNU_SOURCE
 #include "stream/names.h"
 
-#include <sched.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "base/clock.h"
-#include "stream/packet.h"
-#include "stacks/places.h"
-#include "stream/session.h"
 #include "base/thread.h"
-
-#define TRIES 200
-#define FEW_TRIES 3
+#include "stream/room.h"
+#include "stream/run.h"
 
 /* Kept free in a packet for what ended recording: that may be that there is no room for another. */
 #define LAST_WORDS (sizeof(struct gs_name_record) + GS_NAME_TEXT_MAX + 8)
 
 static struct {
-    struct gs_thread *_Atomic turn; /* who writes now, or NULL */
     struct gs_packet_header *_Atomic packet;
-    char *room; /* address space of two packets, used in turn */
-    uint64_t size;
+    struct gs_room room;
     uint32_t used;
-} names;
+    bool full; /* there is no further packet to be had */
+} names; /* whoever has the turn changes it */
 
-bool gs_names_take_turn(bool hurry)
-{
-    for (int i = 0; i < (hurry ? FEW_TRIES : TRIES); i++) {
-        struct gs_thread *nobody = NULL;
-        if (atomic_compare_exchange_strong(&names.turn, &nobody, &gs_self))
-            return true;
-        sched_yield();
-    }
-    return false;
-}
+static bool append(uint16_t id, uint32_t ref, const char *text, bool may_grow);
 
-void gs_names_end_turn(void)
+/* Names that can't grow any further are missed by all, but the events go on where there is room for them. */
+static void no_packet(int error, const char *path)
 {
-    atomic_store_explicit(&names.turn, NULL, memory_order_release);
+    names.full = true;
+    if (gs_run_ends_with(error) && gs_run_fail(error))
+        append(gs_recording_failed, (uint32_t)error, path, false);
 }
 
 static bool next_packet(uint64_t timestamp)
 {
     char path[PATH_MAX];
-    struct gs_packet_header *old = atomic_load(&names.packet);
-    void *place = names.room + (names.size / GS_PACKET_SIZE % 2) * GS_PACKET_SIZE;
-    if (!gs_session_path(path, sizeof path, "names", -1) ||
-        !gs_packet_append(path, &names.size, place, GS_STREAM_NAMES))
-        return false;
-    gs_packet_open(place, timestamp, 0, old ? old->events_discarded : 0);
-    atomic_store(&names.packet, (struct gs_packet_header *)place);
-    names.used = GS_HEADER_SIZE;
-    return true;
+    int saved = errno;
+    struct gs_packet_header *old = atomic_load(&names.packet), *next = NULL;
+    if (!names.full && gs_run_path(path, sizeof path, "names", -1) &&
+        (next = gs_room_next(&names.room, path, GS_STREAM_NAMES)) == NULL)
+        no_packet(errno, path);
+    if (next != NULL) {
+        gs_packet_open(next, timestamp, 0, old ? old->events_discarded : 0);
+        atomic_store(&names.packet, next);
+        names.used = GS_HEADER_SIZE;
+        errno = saved;
+    }
+    return next != NULL;
 }
 
 /* The longest prefix of text that fits and ends between characters. */
@@ -100,12 +92,12 @@ static bool write_record(uint16_t id, uint32_t ref, const char *text)
     if (!failure && state != GS_RECORDING && state != GS_STARTING)
         return false;
     /* In a turn, the lack of room for another packet is what ends recording. */
-    bool nested = atomic_load_explicit(&names.turn, memory_order_relaxed) == &gs_self;
-    if (!nested && !gs_names_take_turn(false))
+    bool nested = gs_turn_is_ours();
+    if (!nested && !gs_turn_take(false))
         return false;
     bool done = append(id, ref, text, !failure);
     if (!nested)
-        gs_names_end_turn();
+        gs_turn_end();
     return done;
 }
 
@@ -130,21 +122,30 @@ bool gs_names_comm(uint32_t tid)
     return gs_names_write(gs_thread_comm, tid, comm);
 }
 
+void gs_names_tell_failure(int error, const char *what)
+{
+    gs_names_write(gs_recording_failed, (uint32_t)error, what);
+}
+
 bool gs_names_begin(void)
 {
-    /* A thread that writes for the last recording is let finish, if it does; those after it see that it is over. */
-    gs_names_take_turn(false);
     atomic_store(&names.packet, NULL);
-    names.size = 0;
-    gs_places_begin();
-    bool done = (names.room != NULL || (names.room = gs_packet_reserve(2)) != NULL) && next_packet(gs_now());
-    gs_names_end_turn();
-    return done;
+    gs_room_close(&names.room);
+    names.full = false;
+    return next_packet(gs_now());
 }
 
 void gs_names_forget(void)
 {
-    atomic_store(&names.turn, NULL);
+    atomic_store(&names.packet, NULL);
+    names.room = (struct gs_room){.now = {.memory = NULL}};
+}
+
+void gs_names_trim(void)
+{
+    char path[PATH_MAX];
+    if (gs_run_path(path, sizeof path, "names", -1))
+        gs_room_trim(&names.room, path);
 }
 
 void gs_names_end(uint64_t timestamp)
@@ -163,6 +164,6 @@ void gs_names_count_discarded(void)
 
 uint64_t gs_names_discarded(void)
 {
-    struct gs_packet_header *packet = atomic_load(&names.packet);
+    struct gs_packet_header *packet = atomic_load(&gs_control->here) ? atomic_load(&names.packet) : NULL;
     return packet ? __atomic_load_n(&packet->events_discarded, __ATOMIC_RELAXED) : 0;
 }

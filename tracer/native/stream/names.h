@@ -16,14 +16,15 @@ bool gs_names_write(uint16_t id, uint32_t ref, const char *text);
 /* The calling thread's name in the OS. False: try again later. */
 bool gs_names_comm(uint32_t tid);
 
-/* Several records in a row, that need one another: take the turn, append, end the turn. In a hurry: don't wait
- * for another thread's. False: not now. */
-bool gs_names_take_turn(bool hurry);
+/* Several records in a row, that need one another: take the turn (gs_turn_take), append, end the turn. */
 bool gs_names_append(uint16_t id, uint32_t ref, const char *text);
-void gs_names_end_turn(void);
 
-void gs_names_forget(void); /* in a forked child: who was writing then does not exist */
-bool gs_names_begin(void); /* a new recording or a forked child: a new file */
+/* What ended the recording. */
+void gs_names_tell_failure(int error, const char *what);
+
+bool gs_names_begin(void);  /* a new recording or a forked child: a new file. In one's turn. False: errno says why */
+void gs_names_forget(void); /* in a forked child: what is mapped is the parent's */
+void gs_names_trim(void);
 void gs_names_end(uint64_t timestamp);
 void gs_names_count_discarded(void); /* an event of a thread that has no stream was lost */
 uint64_t gs_names_discarded(void);

@@ -9,12 +9,6 @@
 
 #include "format.h"
 
-/* Append an empty packet to the file at path, whose size is *size, and map it at address (reserved by the
- * caller). Space and page cache are had before this returns true, so a later store neither raises SIGBUS nor
- * waits for the disk. No file descriptor outlives the call: programs that close all of theirs, or reuse their
- * numbers, can't hurt the trace nor be hurt. Slow (some 30 us): never under the GIL's mutex. Keeps errno. */
-bool gs_packet_append(const char *path, uint64_t *size, void *address, uint32_t stream_class);
-
 /* The first store into a packet prepared ahead. */
 static inline void gs_packet_open(struct gs_packet_header *packet, uint64_t timestamp, uint32_t tid,
                                   uint64_t events_discarded)
@@ -43,8 +37,5 @@ static inline void gs_packet_commit(struct gs_packet_header *packet, uint64_t ti
     __atomic_store_n(&packet->timestamp_end, timestamp, __ATOMIC_RELAXED);
     __atomic_store_n(&packet->content_size, used * 8, __ATOMIC_RELEASE);
 }
-
-/* Reserve room for count packets in the address space. NULL on failure. */
-void *gs_packet_reserve(unsigned count);
 
 #endif

@@ -49,7 +49,7 @@ bool gs_plain_flush(struct gs_plain *stream)
 {
     if (!stream->changed)
         return true;
-    int fd = open(stream->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_CREAT, 0666);
+    int fd = open(stream->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_CREAT, 0600);
     if (fd < 0)
         return false;
     bool done = write_packet(stream, fd);

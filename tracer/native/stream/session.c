@@ -4,62 +4,17 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "base/clock.h"
+#include "base/text.h"
+#include "stacks/places.h"
+#include "stream/broker.h"
+#include "stream/lock.h"
 #include "stream/metadata.h"
 #include "stream/names.h"
 #include "stream/stream.h"
-#include "base/text.h"
-
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18
-#endif
-
-#define LONGEST_SLOW_WAIT UINT64_C(1000000000) /* ns */
-
-union gs_control_page gs_control_page;
-static bool initialised; /* not on that page */
-
-struct gs_run gs_run = {.number = GS_FIRST_RECORDING - 1};
-
-void gs_set_state(enum gs_state state)
-{
-    atomic_store(&gs_control->word, state == GS_RECORDING ? atomic_load(&gs_run.number) : (uint32_t)state);
-}
-
-void gs_slow_wait(void)
-{
-    uint64_t deadline = gs_now() + LONGEST_SLOW_WAIT;
-    while (atomic_load(&gs_control->busy) != 0 && gs_now() < deadline)
-        sched_yield();
-}
-
-bool gs_session_path(char *path, size_t size, const char *name, long number)
-{
-    char *at = path;
-    const char *end = path + size - 1;
-    gs_append(&at, end, gs_run.directory);
-    gs_append(&at, end, "/");
-    gs_append(&at, end, name);
-    if (number >= 0)
-        gs_append_number(&at, end, (uint64_t)number);
-    return gs_append_end(at, end);
-}
-
-void gs_fail(int error, const char *what)
-{
-    uint32_t recording = gs_epoch();
-    int none = 0;
-    if (!atomic_compare_exchange_strong(&gs_run.failure, &none, error ? error : EIO))
-        return;
-    if (recording == 0 || !atomic_compare_exchange_strong(&gs_control->word, &recording, GS_DISCARDING))
-        return;
-    gs_names_write(gs_recording_failed, (uint32_t)error, what);
-}
 
 /* <root>/<pid>, or <pid>_2 ... when this pid has been here before (exec, or a pid used again). */
 static bool make_directory(void)
@@ -78,7 +33,7 @@ static bool make_directory(void)
             errno = ENAMETOOLONG;
             return false;
         }
-        if (mkdir(gs_run.directory, 0777) == 0)
+        if (gs_broker_mkdir(gs_run.directory) == 0)
             return true;
         if (errno != EEXIST)
             return false;
@@ -86,12 +41,29 @@ static bool make_directory(void)
     return false;
 }
 
-bool gs_session_begin_directory(void)
+static int begin_directory(void *unused)
 {
+    (void)unused;
     char path[PATH_MAX];
     gs_run.begin = gs_now();
-    return make_directory() && gs_session_path(path, sizeof path, "metadata", -1) &&
-           gs_metadata_write(path, gs_run.pid, (uint32_t)getppid(), gs_run.begin) && gs_names_begin();
+    bool done = make_directory() && gs_lock_make() && gs_run_path(path, sizeof path, "metadata", -1) &&
+                gs_metadata_write(path, gs_run.pid, (uint32_t)getppid(), gs_run.begin);
+    return done ? 0 : -1;
+}
+
+static bool begin_names(void)
+{
+    /* A thread that writes for the last recording is let finish, if it does; those after it see that it is over. */
+    gs_turn_take(false);
+    gs_places_begin();
+    bool done = gs_names_begin();
+    gs_turn_end();
+    return done;
+}
+
+bool gs_session_begin_directory(void)
+{
+    return gs_aside(begin_directory, NULL) == 0 && begin_names();
 }
 
 bool gs_session_resume(void)
@@ -124,31 +96,38 @@ static void before_fork(void)
  * anew; the packets mapped are the parent's and are not touched again. */
 static void after_fork_in_child(void)
 {
-    if (!initialised)
-        return;
     gs_run.parent = gs_run.pid;
     gs_run.pid = (uint32_t)getpid();
     gs_run.failure = 0;
     gs_clock_initialise();
+    gs_aside_forget();
+    gs_turn_forget();
+    gs_lock_forget();
     gs_streams_forget();
     gs_names_forget();
+    gs_run.threads_lost = 0;
     gs_self.section = gs_self.open = gs_self.released = NULL;
     gs_run.number++;
     atomic_store(&gs_control->busy, 0); /* where the kernel did not empty the page */
+    atomic_store(&gs_control->here, 1);
     gs_set_state(gs_run.was_recording && gs_run.follow_forks ? GS_FORKED : GS_OFF);
     gs_run.directory[0] = '\0';
 }
 
 bool gs_session_initialise(void)
 {
-    if (initialised)
+    static bool done;
+    if (done)
         return true;
-    madvise(&gs_control_page, sizeof gs_control_page, MADV_WIPEONFORK); /* Linux < 4.14: the fork handlers do without */
-    if (!gs_streams_initialise() || pthread_atfork(before_fork, NULL, after_fork_in_child) != 0)
+    if (!gs_streams_initialise())
         return false;
+    gs_run_initialise();
+    int error = pthread_atfork(before_fork, NULL, after_fork_in_child);
+    if (error != 0) {
+        errno = error;
+        return false;
+    }
     gs_clock_initialise();
     gs_run.pid = (uint32_t)getpid();
-    initialised = true;
-    return true;
+    return done = true;
 }
-

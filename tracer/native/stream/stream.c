@@ -11,46 +11,69 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
+#include "stream/lock.h"
 #include "stream/names.h"
-#include "stream/session.h"
+#include "stream/run.h"
 
 static struct gs_stream *streams;
 static _Atomic uint32_t high_water; /* slots ever used */
 static pthread_key_t exit_key;
 
-static void stream_path(const struct gs_stream *stream, char *path, size_t size)
+static bool stream_path(const struct gs_stream *stream, char *path, size_t size)
 {
-    gs_session_path(path, size, "gil_", stream - streams);
+    return gs_run_path(path, size, "gil_", stream - streams);
 }
 
-static struct gs_packet_header *half(const struct gs_stream *stream)
+/* Recording ends for this thread. What it would have told is counted. */
+static void lose_thread(uint32_t tid, int error, const char *path)
 {
-    return (struct gs_packet_header *)(stream->room + (stream->size / GS_PACKET_SIZE % 2) * GS_PACKET_SIZE);
+    char text[PATH_MAX + 16] = "", *at = text;
+    atomic_fetch_add(&gs_run.threads_lost, 1);
+    gs_append_number(&at, text + sizeof text - 1, (uint64_t)error);
+    gs_append(&at, text + sizeof text - 1, " ");
+    gs_append(&at, text + sizeof text - 1, path);
+    *at = '\0';
+    gs_names_write(gs_thread_lost, tid, text);
 }
 
-static void prepare(struct gs_stream *stream)
+/* Without a next packet a stream's events are discarded, and counted in its last one. */
+static void fail(struct gs_stream *stream, uint32_t tid, int error, const char *path)
+{
+    gs_publish(stream->broken, true);
+    if (!gs_run_ends_with(error))
+        lose_thread(tid, error, path);
+    else if (gs_run_fail(error))
+        gs_names_tell_failure(error, path);
+}
+
+static void prepare(struct gs_stream *stream, uint32_t tid)
 {
     char path[PATH_MAX];
-    stream_path(stream, path, sizeof path);
-    struct gs_packet_header *packet = half(stream);
-    if (gs_packet_append(path, &stream->size, packet, GS_STREAM_GIL))
-        gs_publish(stream->next, packet);
+    struct gs_packet_header *next = NULL;
+    errno = ENAMETOOLONG;
+    if (!stream_path(stream, path, sizeof path) || (next = gs_room_next(&stream->room, path, GS_STREAM_GIL)) == NULL)
+        fail(stream, tid, errno, path);
+    else
+        gs_lock_tell((uint32_t)(stream - streams), gs_room_packets(&stream->room));
+    gs_publish(stream->next, next);
 }
 
 static void attend(struct gs_stream *stream)
 {
     if (stream->attention == 0 && !gs_names_comm(stream->tid))
         return; /* another thread is at the names: at the next occasion */
-    if (stream->used >= GS_PREPARE_AT && stream->next == NULL)
-        prepare(stream);
-    stream->attention = stream->next != NULL ? UINT32_MAX : GS_PREPARE_AT;
+    if (stream->used >= GS_PREPARE_AT && stream->next == NULL && !stream->broken)
+        prepare(stream, stream->tid);
+    stream->attention = stream->next != NULL || stream->broken ? UINT32_MAX : GS_PREPARE_AT;
 }
 
 void gs_stream_attend(struct gs_stream *stream)
 {
-    int cancel = gs_slow_begin();
+    int cancel = gs_slow_begin(), saved = errno;
     if (gs_epoch() == stream->recording)
         attend(stream);
+    errno = saved;
     gs_slow_end(cancel);
 }
 
@@ -67,17 +90,14 @@ bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp)
 }
 
 /* A slot that was never used in this recording needs a file and its first packet. */
-static bool begin_file(struct gs_stream *stream)
+static bool begin_file(struct gs_stream *stream, uint32_t tid)
 {
-    if (stream->room == NULL && (stream->room = gs_packet_reserve(2)) == NULL) {
-        gs_fail(ENOMEM, "address space for a stream");
-        return false;
-    }
     gs_publish(stream->packet, NULL);
     gs_publish(stream->next, NULL);
-    stream->size = 0;
+    gs_publish(stream->broken, false);
+    gs_room_close(&stream->room);
     gs_publish(stream->recording, gs_run.number);
-    prepare(stream);
+    prepare(stream, tid);
     gs_publish(stream->packet, stream->next);
     gs_publish(stream->next, NULL);
     stream->used = GS_HEADER_SIZE;
@@ -94,10 +114,13 @@ static bool claim(struct gs_stream *stream)
 
 static void give_back(struct gs_stream *stream)
 {
+    if (stream->broken && stream->recording == gs_run.number && stream->packet != NULL)
+        return; /* nobody could go on in it */
     atomic_store_explicit(&stream->owned, 0, memory_order_release);
 }
 
-static struct gs_stream *find_free(bool fast)
+/* tid: whose failure it is, if there is none to be had. */
+static struct gs_stream *find_free(bool fast, uint32_t tid)
 {
     uint32_t recording = gs_run.number;
     uint32_t used = atomic_load(&high_water);
@@ -116,14 +139,14 @@ static struct gs_stream *find_free(bool fast)
             give_back(stream); /* kept for a thread that can't make its own */
             continue;
         }
-        if (!fast && begin_file(stream))
+        if (!fast && begin_file(stream, tid))
             return stream;
         give_back(stream);
         if (!fast)
             return NULL;
     }
     if (!fast)
-        gs_fail(EAGAIN, "a stream: too many threads at once");
+        lose_thread(tid, EAGAIN, "a stream: too many threads at once");
     return NULL;
 }
 
@@ -144,9 +167,14 @@ struct gs_stream *gs_stream_attach(struct gs_thread *self, uint64_t timestamp, b
     int saved = errno;
     if (self->stream != NULL)
         drop_stale(self);
-    struct gs_stream *stream = find_free(fast);
+    if (self->lost == gs_run.number)
+        return NULL;
+    uint32_t tid = (uint32_t)syscall(SYS_gettid);
+    struct gs_stream *stream = find_free(fast, tid);
+    if (stream == NULL && !fast)
+        self->lost = gs_run.number; /* what failed once is not tried at each event */
     if (stream != NULL) {
-        stream->tid = (uint32_t)syscall(SYS_gettid);
+        stream->tid = tid;
         /* The stamp was taken before this slot was claimed, whose last owner may have ended since; a wait may
          * have begun before the recording. */
         uint64_t after = stream->used > GS_HEADER_SIZE ? stream->packet->timestamp_end : gs_run.begin;
@@ -216,9 +244,7 @@ void gs_streams_begin(void)
             gs_publish(streams[i].packet, NULL);
             gs_publish(streams[i].next, NULL);
             gs_publish(streams[i].recording, 0);
-            if (streams[i].room != NULL)
-                munmap(streams[i].room, 2 * (size_t)GS_PACKET_SIZE);
-            streams[i].room = NULL;
+            gs_room_close(&streams[i].room);
             give_back(&streams[i]);
         }
 }
@@ -229,7 +255,7 @@ void gs_streams_make_ready(unsigned count)
     unsigned n = 0;
     if (count > 256)
         count = 256;
-    while (n < count && (made[n] = find_free(false)) != NULL)
+    while (n < count && (made[n] = find_free(false, 0)) != NULL)
         n++;
     while (n > 0)
         give_back(made[--n]);
@@ -253,20 +279,27 @@ void gs_streams_end(uint64_t timestamp)
 
 void gs_streams_forget(void)
 {
-    for (uint32_t i = 0; i < atomic_load(&high_water); i++) {
-        char *room = streams[i].room;
+    for (uint32_t i = 0; i < atomic_load(&high_water); i++) /* the parent's packets are not mapped here */
         memset(&streams[i], 0, sizeof streams[i]);
-        streams[i].room = room; /* the parent's packets stay mapped there, unwritten, until ours replace them */
-    }
     atomic_store(&high_water, 0);
     gs_self.stream = NULL;
     gs_self.epoch = 0;
     pthread_setspecific(exit_key, NULL);
 }
 
+void gs_streams_trim(void)
+{
+    char path[PATH_MAX];
+    for (uint32_t i = 0; i < atomic_load(&high_water); i++)
+        if (gs_peek(streams[i].recording) == gs_run.number && stream_path(&streams[i], path, sizeof path))
+            gs_room_trim(&streams[i].room, path);
+}
+
 uint64_t gs_streams_discarded(void)
 {
     uint64_t sum = 0;
+    if (!atomic_load(&gs_control->here))
+        return 0;
     uint32_t recording = gs_run.number;
     for (uint32_t i = 0; i < atomic_load(&high_water); i++) {
         const struct gs_packet_header *packet = gs_peek(streams[i].packet);

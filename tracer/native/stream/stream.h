@@ -3,19 +3,20 @@
 #define GILSCOPE_STREAM_H
 
 #include "stream/packet.h"
+#include "stream/room.h"
 #include "base/thread.h"
 
-/* One cache line each: threads never share one. */
+/* Cache lines of its own: threads never share one. */
 struct gs_stream {
     _Alignas(64) struct gs_packet_header *packet; /* written to now */
     struct gs_packet_header *next;                /* prepared ahead, or NULL */
-    char *room;                                   /* address space of two packets, used in turn */
-    uint64_t size;                                /* of the file */
     uint32_t used;                                /* bytes of packet */
     uint32_t attention;                           /* from here on there is slow work to do */
     uint32_t recording;                           /* number of the one it belongs to */
     uint32_t tid;
     _Atomic uint32_t owned;
+    bool broken;                                  /* there is no further packet to be had */
+    struct gs_room room;
 };
 
 /* recording, packet and next are written by the owner alone, and looked at by whoever ends a recording. */
@@ -76,6 +77,7 @@ bool gs_streams_initialise(void); /* once; false: errno says why */
 void gs_streams_begin(void);      /* a new recording: forget the files of the last one */
 void gs_streams_make_ready(unsigned count);
 void gs_streams_end(uint64_t timestamp);
+void gs_streams_trim(void); /* after that */
 void gs_streams_forget(void); /* in a forked child: all of the parent's streams */
 uint64_t gs_streams_discarded(void);
 uint32_t gs_streams_count(void);

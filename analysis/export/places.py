@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.arrays import Int32s
-from analysis.why.charges import same_code
-from analysis.why.code_words import function, place
+from ..arrays import Int32s
+from ..why.charges import same_code
+from ..why.code_words import function, place
 
 if TYPE_CHECKING:
-    from analysis.tables.trace import Trace
+    from ..tables.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)

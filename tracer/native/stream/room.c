@@ -1,0 +1,209 @@
+/* Windows are made outside the GIL's critical section, in any thread, also in a forked child: only system calls that
+ * are async-signal-safe, no allocation. What needs a descriptor is done aside. */
+#define _GNU_SOURCE
+#include "stream/room.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/aside.h"
+#include "stream/broker.h"
+#include "stream/run.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14; older kernels answer EINVAL */
+#endif
+
+#define PAGE 4096u
+
+static const char zeros[GS_PACKET_SIZE - GS_HEADER_SIZE];
+
+struct job {
+    const char *path;
+    uint32_t stream_class;
+    struct gs_window window;
+};
+
+/* Older kernels: let the kernel store something of its own on each page. It says so when it can't; a store of ours
+ * would raise SIGBUS. */
+static bool touch(char *memory, size_t size)
+{
+    for (size_t page = 0; page < size; page += PAGE) {
+        struct timespec *there = (struct timespec *)(memory + page + PAGE) - 1; /* no header there, but zeros */
+        if (syscall(SYS_clock_getres, CLOCK_MONOTONIC, there) != 0)
+            return false;
+        *there = (struct timespec){0};
+    }
+    return true;
+}
+
+bool gs_room_populate(char *memory, size_t size)
+{
+    if (madvise(memory, size, MADV_POPULATE_WRITE) == 0)
+        return true;
+    return errno == EINVAL && touch(memory, size);
+}
+
+static struct gs_packet_header empty(uint32_t stream_class)
+{
+    return (struct gs_packet_header){
+        .magic = GS_CTF_MAGIC,
+        .stream_class = stream_class,
+        .timestamp_begin = GS_UNUSED_TIMESTAMP,
+        .timestamp_end = GS_UNUSED_TIMESTAMP,
+        .content_size = GS_HEADER_SIZE * 8,
+        .packet_size = (uint64_t)GS_PACKET_SIZE * 8,
+        .pid = gs_run.pid,
+    };
+}
+
+/* As many of the window's packets as there may be: a program may limit the size of its files, and of its disk. */
+static bool extend(int fd, struct job *job)
+{
+    struct gs_window *window = &job->window;
+    struct gs_packet_header header = empty(job->stream_class);
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    getrlimit(RLIMIT_FSIZE, &limit);
+    uint64_t most = limit.rlim_cur > window->offset ? (limit.rlim_cur - window->offset) / GS_PACKET_SIZE : 0;
+    if (most == 0) {
+        errno = EFBIG;
+        return false;
+    }
+    if (window->packets > most)
+        window->packets = (uint32_t)most;
+    if (ftruncate(fd, (off_t)(window->offset + (uint64_t)window->packets * GS_PACKET_SIZE)) != 0)
+        return false;
+    for (uint32_t i = 0; i < window->packets; i++)
+        if (pwrite(fd, &header, sizeof header, (off_t)(window->offset + (uint64_t)i * GS_PACKET_SIZE)) !=
+            (ssize_t)sizeof header) {
+            int error = errno ? errno : ENOSPC;
+            if (ftruncate(fd, (off_t)(window->offset + (uint64_t)i * GS_PACKET_SIZE)) != 0) {
+                /* the reader takes zeros at the end for a packet never used */
+            }
+            window->packets = i;
+            errno = error;
+            break;
+        }
+    return window->packets > 0;
+}
+
+static int open_window(void *argument)
+{
+    struct job *job = argument;
+    struct gs_window *window = &job->window;
+    int fd = gs_broker_open(job->path, O_RDWR | (window->offset == 0 ? O_CREAT | O_EXCL : 0));
+    if (fd < 0)
+        return -1;
+    void *memory = MAP_FAILED;
+    errno = 0;
+    if (extend(fd, job))
+        memory = mmap(NULL, (size_t)window->packets * GS_PACKET_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                      (off_t)window->offset);
+    int error = errno;
+    gs_aside_close(fd);
+    errno = error;
+    if (memory == MAP_FAILED)
+        return -1;
+    madvise(memory, (size_t)window->packets * GS_PACKET_SIZE, MADV_DONTFORK); /* a child has no business there */
+    window->memory = memory;
+    return 0;
+}
+
+/* Why there is no space for a packet, only a write tells; and perhaps now there is. */
+static int fill(void *argument)
+{
+    struct job *job = argument;
+    struct gs_packet_header header = empty(job->stream_class);
+    struct iovec parts[2] = {{&header, sizeof header}, {(void *)zeros, sizeof zeros}};
+    int fd = gs_broker_open(job->path, O_RDWR);
+    if (fd < 0)
+        return -1;
+    ssize_t written = pwritev(fd, parts, 2, (off_t)job->window.offset);
+    int error = written < 0 ? errno : ENOSPC;
+    gs_aside_close(fd);
+    errno = error;
+    return written == (ssize_t)GS_PACKET_SIZE ? 0 : -1;
+}
+
+static bool next_window(struct gs_room *room, const char *path, uint32_t stream_class)
+{
+    const struct gs_window *last = &room->now;
+    uint32_t wanted = last->packets == 0 ? GS_WINDOW_FIRST : 2 * last->packets;
+    struct job job = {
+        .path = path,
+        .stream_class = stream_class,
+        .window = {.packets = wanted < GS_WINDOW_MOST ? wanted : GS_WINDOW_MOST,
+                   .offset = last->offset + (uint64_t)last->packets * GS_PACKET_SIZE},
+    };
+    if (gs_aside(open_window, &job) != 0)
+        return false;
+    room->before = room->now;
+    room->now = job.window;
+    return true;
+}
+
+static void unmap(struct gs_window *window)
+{
+    if (window->memory != NULL)
+        munmap(window->memory, (size_t)window->packets * GS_PACKET_SIZE);
+    window->memory = NULL;
+}
+
+/* Packets before the one in use, which is the last given out, are the disk's. */
+static void let_go(struct gs_room *room)
+{
+    struct gs_window *now = &room->now;
+    if (now->taken >= 1)
+        unmap(&room->before);
+    if (now->taken >= 2)
+        madvise(now->memory + (size_t)(now->taken - 2) * GS_PACKET_SIZE, GS_PACKET_SIZE, MADV_DONTNEED);
+}
+
+struct gs_packet_header *gs_room_next(struct gs_room *room, const char *path, uint32_t stream_class)
+{
+    let_go(room);
+    if (room->now.taken == room->now.packets && !next_window(room, path, stream_class))
+        return NULL;
+    struct gs_window *now = &room->now;
+    char *packet = now->memory + (size_t)now->taken * GS_PACKET_SIZE;
+    if (!gs_room_populate(packet, GS_PACKET_SIZE)) {
+        struct job job = {.path = path,
+                          .stream_class = stream_class,
+                          .window = {.offset = now->offset + (uint64_t)now->taken * GS_PACKET_SIZE}};
+        if (gs_aside(fill, &job) != 0)
+            return NULL;
+        if (!gs_room_populate(packet, GS_PACKET_SIZE)) {
+            errno = EIO;
+            return NULL;
+        }
+    }
+    now->taken++;
+    return (struct gs_packet_header *)packet;
+}
+
+uint64_t gs_room_packets(const struct gs_room *room)
+{
+    return room->now.offset / GS_PACKET_SIZE + room->now.taken;
+}
+
+/* A path, no descriptor; cutting raises no signal. */
+void gs_room_trim(const struct gs_room *room, const char *path)
+{
+    if (room->now.memory != NULL && room->now.taken < room->now.packets &&
+        truncate(path, (off_t)(gs_room_packets(room) * GS_PACKET_SIZE)) != 0) {
+        /* it is longer than it need be */
+    }
+}
+
+void gs_room_close(struct gs_room *room)
+{
+    unmap(&room->now);
+    unmap(&room->before);
+    *room = (struct gs_room){.now = {.memory = NULL}};
+}

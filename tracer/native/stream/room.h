@@ -1,0 +1,41 @@
+/* A stream's file as its writer has it: mapped a window at a time, so that a packet is had without a descriptor.
+ *
+ * A window's packets are in the file, with their headers, before any is used; space for one is had before it is given
+ * out, so a later store neither raises SIGBUS nor waits for the disk. Windows grow: a thread that does little has two
+ * packets, one that does much has to make a new one only every 65,000 events. */
+#ifndef GILSCOPE_ROOM_H
+#define GILSCOPE_ROOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stream/packet.h"
+
+#define GS_WINDOW_FIRST 2u /* packets */
+#define GS_WINDOW_MOST 32u
+
+struct gs_window {
+    char *memory; /* NULL: there is none */
+    uint32_t packets, taken;
+    uint64_t offset; /* in the file */
+};
+
+struct gs_room {
+    struct gs_window now, before; /* before: has the packet that was in use when now was made */
+};
+
+/* The next packet of the file at path, with space, or NULL, with errno. Slow: never under the GIL's mutex. */
+struct gs_packet_header *gs_room_next(struct gs_room *room, const char *path, uint32_t stream_class);
+
+/* How many packets were given out. */
+uint64_t gs_room_packets(const struct gs_room *room);
+
+/* Give back what was not given out. Only while nobody uses the room. */
+void gs_room_trim(const struct gs_room *room, const char *path);
+
+void gs_room_close(struct gs_room *room);
+
+/* Have these bytes of a shared mapping, without a signal where there is no space. */
+bool gs_room_populate(char *memory, size_t size);
+
+#endif

@@ -103,6 +103,15 @@ RETRY: Final = _table(
 """Wake-ups for nothing: a thread that waits gets a CPU, and blocks again without the GIL."""
 
 
+SAMPLE: Final = _table(
+    ("time", "<i8"),
+    ("gil", "<i4"),
+    ("hold", "<i8"),  # index in Trace.holds(gil)
+    ("frame", "<i4"),  # index in Trace.frames; -1: the thread ran no Python code
+    ("waiters", "<i4"),  # threads that waited for the GIL then
+)
+"""Samples of the code that ran while a GIL was held, GIL after GIL, in time order."""
+
 FRAME: Final = _table(
     ("caller", "<i4"),  # index of the frame that called it; -1: none, or it is too far out
     ("code", "<i4"),  # index in Trace.codes

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 _COMMANDS: Final = {
+    "attach": "tracer.attach",
+    "detach": "tracer.detach",
     "dump": "analysis.commands.dump",
     "releases": "tracer.releases.command",
     "top": "analysis.commands.top",

@@ -36,7 +36,7 @@ _KINDS: Final = (
 )
 
 
-_READ: Final = re.compile(r"(metadata)|names|(gil|sched)_[0-9]{1,9}")
+_READ: Final = re.compile(r"(metadata)|names|samples|(gil|sched)_[0-9]{1,9}")
 
 
 def check_all(directory: Path) -> None:

@@ -24,6 +24,7 @@ CTF_MAGIC: Final = 0xC1FC1FC1
 STREAM_GIL: Final = 0
 STREAM_NAMES: Final = 1
 STREAM_SCHED: Final = 2
+STREAM_SAMPLES: Final = 3
 
 UNUSED_TIMESTAMP: Final = 1 << 61
 """Both timestamps of a packet that was prepared ahead and not used yet."""
@@ -47,6 +48,16 @@ PACKET_HEADER: Final = np.dtype(
 )
 EVENT_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("gil", "<u2"), ("arg", "<u4")])
 SCHED_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("cpu", "<u2"), ("tid", "<u4")])
+SAMPLE_RECORD: Final = np.dtype(
+    [
+        ("timestamp", "<u8"),
+        ("id", "<u2"),
+        ("gil", "<u2"),
+        ("frame", "<u4"),
+        ("tid", "<u4"),
+        ("waiters", "<u4"),
+    ]
+)
 NAME_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("reserved", "<u2"), ("ref", "<u4")])
 
 
@@ -109,3 +120,9 @@ class Sched(IntEnum):
     SCHED_OUT = 49  # it leaves the CPU, because it blocks or exits
     SCHED_PREEMPTED = 50  # it leaves the CPU and could go on
     SCHED_LOST = 51  # records were lost since this stream's previous event; tid: how many
+
+
+class Sample(IntEnum):
+    """Events of a samples stream."""
+
+    SAMPLE = 7  # the thread tid held the GIL, in this frame, while so many threads waited

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import Table
 from ..errors import TraceFormatError
 from ..model import Process
-from .format import Event, Name
+from .format import SAMPLE_RECORD, Event, Name
 from .frames import ProcessFrames, read_frames
 from .locks import LockRecord, read_locks
 from .metadata import Metadata, read_metadata
 from .names import Names, display_names, read_names
 from .packets import EVER
 from .problems import Problems
+from .samples import read_samples
 from .side import NO_SIDE, Side
 from .store import Store
 from .streams import Stream, read_stream
@@ -58,6 +60,7 @@ class RecordedProcess:
     discarded: int
     signal: int | None = None
     frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
+    samples: Table = field(default_factory=lambda: np.empty(0, SAMPLE_RECORD), repr=False)
     threads_lost: int = 0
     loss: str | None = None
     gils_missed: int = 0
@@ -126,8 +129,9 @@ def read_process(
     else:
         names = Names(directory / "names", (), 0)
     streams = [stream for stream in streams if stream.first < stream.last]
+    samples = read_samples(directory, pid=metadata.pid, problems=problems)
     recorded = _assemble(directory, metadata, streams, names, store, read_frames(names, problems))
-    recorded = replace(recorded, locks=read_locks(names, problems))
+    recorded = replace(recorded, locks=read_locks(names, problems), samples=samples)
     _check_complete(recorded, names, problems)
     return recorded
 

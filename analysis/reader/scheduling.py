@@ -25,6 +25,7 @@ from .problems import Problems
 from .tasks import Task, find_tasks
 
 _STREAM_FILE = re.compile(r"sched_[0-9]{1,5}")
+HELPER: Final = "gilscope helper"  # the recorder's own thread in a process: GS_HELPER_NAME
 _HIGHEST_TID: Final = 1 << 22  # the kernel's own limit
 
 
@@ -250,15 +251,19 @@ def _sorted_by_task(
     last = max([metadata.recording_start, int(time.max(initial=0)), *(r.time for r in names.records)])
     end = max(end, last) if end is not None else None
     tasks, bounds = find_tasks(tids.tolist(), first, time, kind[order], names, last if end is None else end)
+    theirs = np.array(
+        [task.comm != HELPER for task in tasks], bool
+    )  # nothing that was recorded is the helper's
+    kept = np.repeat(theirs, np.diff(bounds))
     return Scheduling(
         metadata=metadata,
         begin=metadata.recording_start,
         end=end,
-        time=time,
-        kind=kind[order],
-        cpu=cpu[order],
-        first=bounds,
-        tasks=tasks,
+        time=time[kept],
+        kind=kind[order][kept],
+        cpu=cpu[order][kept],
+        first=np.concatenate([[0], np.cumsum(np.diff(bounds)[theirs])]).astype(np.int64),
+        tasks=tuple(task for task in tasks if task.comm != HELPER),
         losses=(*unseen, *(loss for stream in streams for loss in stream.losses)),
         cpus=tuple(stream.cpu for stream in streams),
     )

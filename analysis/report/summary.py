@@ -50,8 +50,10 @@ figures are null when count is 0.
     code              {"waited_ns": all waits, "nobody_ns": the part in which nobody held the lock,
                       "unknown_ns": charged to holds whose code was not recorded,
                       "lines": the 50 worst that held it meanwhile, [{"function", "file", "line" (null: not
-                      recorded), "waited_ns", "contended_ns", "holds", "requested", "longest_ns",
+                      recorded), "waited_ns", "contended_ns", "at_ends_ns": the part that only the ends of
+                      holds tell of, "samples": what tells of the rest, "holds", "requested", "longest_ns",
                       "longest_at_ns", "slowest_ns": from a drop request to the release, "threads"}],
+                      "functions": the same by function, each with its worst line,
                       "waiting": the 50 that waited longest, [{"function", "file", "line", "waited_ns",
                       "waits", "longest_ns", "longest_at_ns"}]}; see analysis.charges
     lock_wait_ns, stop_ns   distributions: of waits for locks other than GILs, and of the times that a thread

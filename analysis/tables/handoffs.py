@@ -140,3 +140,12 @@ def frames_of_holds(holds: Holds, thread: Int64s, time: Int64s, frame: Int32s) -
         frames[at[mine]] = frame[mine]
         at, thread, time, frame = at[~mine] + 1, thread[~mine], time[~mine], frame[~mine]
     return frames
+
+
+def holds_at(holds: Holds, time: Int64s) -> tuple[Int64s, Bools]:
+    """Return for each time the hold that had begun last, and whether it lasted then."""
+    if not len(holds.acquired):
+        return np.zeros(len(time), np.int64), np.zeros(len(time), bool)
+    at = np.searchsorted(holds.acquired, time, "right") - 1
+    inside = (at >= 0) & (time <= holds.released[at])
+    return np.maximum(at, 0), inside

@@ -78,6 +78,7 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
         scheduling=scheduling,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
         stacks=join_frames([process.frames for process in processes]),
+        sampled=tuple(process.samples for process in processes),
         side=make_side(runs),
         lock_names=join_locks([process.locks for process in processes]),
     )

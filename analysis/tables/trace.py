@@ -15,6 +15,7 @@ from ..model import (
     HANDOFF,
     ON_CPU,
     RETRY,
+    SAMPLE,
     Code,
     Gil,
     Lock,
@@ -28,25 +29,26 @@ from ..reader.frames import Frames, join_frames
 from ..reader.grammar import LOST
 from ..reader.locks import Locks, join_locks
 from ..reader.scheduling import Scheduling
+from ..shown import Shown
 from ..states import Cpu
 from . import requests
 from .anatomy import ANATOMY, WITHOUT_CPU, parts_of_waits
 from .anatomy_clock import GilClock, StallClock
 from .columns import Columns, SideColumns, make_side
 from .cpu_states import Merged, States, cpu_interval_table, cpu_time, merge, split, state_table, without_cpus
-from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_of
+from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_at, holds_of
 from .intervals import Intervals, interval_table, make_intervals
 from .lock_states import with_lock_waits
 from .locks import LockTables, lock_tables, pause_table, spin_table
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .retries import retry_table
 from .switch_interval import seen_interval
-from .waits import someone_waits, wait_table
+from .waits import someone_waits, wait_table, waiters_at
 from .window import cut, cut_side, threads_within
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class Trace(Shown):
     """What was recorded, as entities and as tables.
 
     Tables are made when they are first asked for, and kept.
@@ -65,6 +67,8 @@ class Trace:
         What the OS scheduler did, where that was recorded.
     tasks : tuple of int
         For each thread the index of its task in `scheduling`, -1: none.
+    sampled : tuple of SAMPLE_RECORD tables
+        For each process the samples as they were recorded; `samples` is the table of them.
     stacks : Frames
         Python frames, where they were recorded: `codes` and `frames` are what they consist of.
     side : SideColumns
@@ -83,6 +87,7 @@ class Trace:
     skipped: list[str] = field(default_factory=list)
     scheduling: Scheduling | None = field(default=None, repr=False)
     tasks: tuple[int, ...] = field(default=(), repr=False)
+    sampled: tuple[Table, ...] = field(default=(), repr=False)
     stacks: Frames = field(default_factory=lambda: join_frames(()), repr=False)
     side: SideColumns = field(default_factory=lambda: make_side(()), repr=False)
     lock_names: Locks = field(default_factory=lambda: join_locks(()), repr=False)
@@ -303,6 +308,30 @@ class Trace:
         position = np.flatnonzero(told) + events.start
         thread, time = self.columns.thread_of(position), self.columns.time[position]
         return frames_of_holds(holds, thread, time, self._frames_at(position))
+
+    @cached_property
+    def samples(self) -> Table:
+        """The SAMPLE table: shape (samples,); those of no hold that was seen are left out."""
+        parts = [self._samples_of(gil) for gil in self.gils if gil.process < len(self.sampled)]
+        return np.concatenate(parts) if parts else np.empty(0, SAMPLE)
+
+    def _samples_of(self, gil: Gil) -> Table:
+        records = self.sampled[gil.process]
+        records = records[records["gil"] == gil.number]
+        if not len(records):
+            return np.empty(0, SAMPLE)
+        holds = self.holds(gil)
+        time = records["timestamp"].astype(np.int64)
+        tid = np.array([thread.tid for thread in self.threads], np.int64)
+        hold, inside = holds_at(holds, time)
+        inside &= tid[holds.thread[hold]] == records["tid"]
+        table = np.empty(int(inside.sum()), SAMPLE)
+        table["time"], table["gil"], table["hold"] = time[inside], gil.index, hold[inside]
+        table["frame"] = self.stacks.of(gil.process, records["frame"][inside])
+        start = self.intervals_by_column.start[self.waiting(gil)]
+        end = start + self.intervals_by_column.duration[self.waiting(gil)]
+        table["waiters"] = waiters_at(start, end, table["time"])
+        return table
 
     def _frames_at(self, position: Int64s) -> Int32s:
         """Return the frames that events, in order, name."""

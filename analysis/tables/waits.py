@@ -57,3 +57,11 @@ def someone_waits(start: Int64s, end: Int64s) -> tuple[Int64s, Int64s]:
         return start, end
     pause = np.flatnonzero(start[1:] > end[:-1])
     return np.append(start[:1], start[pause + 1]), np.append(end[pause], end[-1:])
+
+
+def waiters_at(start: Int64s, end: Int64s, time: Int64s) -> Int64s:
+    """Return for each time how many of the waits start … end there were then."""
+    begun = np.searchsorted(np.sort(start), time, "right")
+    over = np.searchsorted(np.sort(end), time, "right")
+    waiters: Int64s = begun - over
+    return waiters

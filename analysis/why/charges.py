@@ -1,8 +1,9 @@
 """Blame by code: each second of waiting charged to the Python code that held the lock.
 
 A hold is charged, for every thread that waits during it, with the part of that wait that lies in the hold.
-Its code is where its thread was when it let go: the innermost frame at the release. So the charges of all
-holds, and the time in waits in which nobody held the lock, sum to the total wait exactly.
+So the charges of all holds, and the time in waits in which nobody held the lock, sum to the total wait
+exactly. Which code they are charged to is what samples of the hold say, or the innermost frame at its end
+where there are none: `portions`.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ import numpy as np
 from ..arrays import Bools, Int32s, Int64s, Table
 from ..model import Code, Gil
 from ..tables.trace import Trace
+from .portions import Portions, portions
 
 CODE_BLAME: Final = np.dtype(
     [
         ("code", "<i4"),  # index in Trace.codes; -1: holds whose code was not recorded
         ("line", "<i4"),
-        ("waited", "<i8"),  # ns that threads waited during these holds, summed over the threads
-        ("contended", "<i8"),  # ns of these holds in which at least one thread waited
-        ("holds", "<i8"),  # those during which somebody waited
+        ("waited", "<i8"),  # ns that threads waited while it ran, summed over the threads
+        ("contended", "<i8"),  # ns of it in which at least one thread waited
+        ("at_ends", "<i8"),  # the part of waited that is known by the ends of holds alone
+        ("samples", "<i8"),  # what the other part is known by
+        ("holds", "<i8"),  # in which it was sampled, or that ended there
         ("requested", "<i8"),  # the part of them that ended with an answer to a drop request
         ("longest", "<i8"),  # ns: the most that one of them was contended
         ("longest_at", "<i8"),  # when that hold was released
@@ -55,6 +59,8 @@ class CodeBlame:
     ----------
     lines : CODE_BLAME table
         Holds whose code was not recorded are one row more, with code -1, wherever its charge puts it.
+    functions : CODE_BLAME table
+        The same by function; `line` is the one that is charged with most.
     waiting : WAITING_CODE table
     total : int
         ns of all waits.
@@ -65,6 +71,7 @@ class CodeBlame:
     """
 
     lines: Table
+    functions: Table
     waiting: Table
     total: int
     nobody: int
@@ -79,19 +86,29 @@ class CodeBlame:
 def code_blame(trace: Trace) -> CodeBlame:
     """Charge all waits of a trace to code."""
     lines = _Lines(trace)
-    charged = [_charge(trace, gil) for gil in trace.gils]
+    charged = [_charge(trace, gil, lines) for gil in trace.gils]
     of_frame = np.zeros(len(trace.frames), np.int64)
     for each in charged:
-        known = each.frame >= 0
-        np.add.at(of_frame, each.frame[known], each.waited[known])
+        known = each.portions.frame >= 0
+        np.add.at(of_frame, each.portions.frame[known], each.portions.waited[known])
     total = int(trace.waits["duration"].sum())
+    by_line = _blame_table(lines, lines.code, lines.line, charged, trace)
     return CodeBlame(
-        lines=_blame_table(lines, charged, trace),
+        lines=_worst_first(by_line[by_line["holds"] > 0]),
+        functions=_by_function(lines, by_line, charged, trace),
         waiting=_waiting_table(lines, trace),
         total=total,
         nobody=total - sum(int(each.waited.sum()) for each in charged),
         of_frame=of_frame,
     )
+
+
+def _by_function(lines: _Lines, by_line: Table, charged: list[_Charged], trace: Trace) -> Table:
+    functions, of_line = np.unique(lines.code, return_inverse=True)
+    table = _blame_table(_Functions(lines, of_line), functions, np.zeros_like(functions), charged, trace)
+    worst = np.lexsort((by_line["line"], -by_line["waited"]))[::-1]  # the first of each is written last
+    table["line"][of_line[worst]] = by_line["line"][worst]
+    return _worst_first(table[table["holds"] > 0])
 
 
 def same_code(codes: tuple[Code, ...]) -> Int32s:
@@ -118,36 +135,50 @@ class _Lines:
         return self._of_frame[frame]
 
 
+class _Functions:
+    """The same numbers for functions."""
+
+    def __init__(self, lines: _Lines, of_line: Int64s) -> None:
+        self._lines = lines
+        self._of_line = of_line
+
+    def of(self, frame: Int32s) -> Int64s:
+        numbers: Int64s = self._of_line[self._lines.of(frame)]
+        return numbers
+
+
 @dataclass(frozen=True)
 class _Charged:
     """The holds of a GIL during which somebody waited."""
 
     gil: Gil
-    frame: Int32s
     acquired: Int64s
     released: Int64s
     waited: Int64s
     contended: Int64s
     requested: Bools
     response: Int64s
+    portions: Portions
 
 
-def _charge(trace: Trace, gil: Gil) -> _Charged:
+def _charge(trace: Trace, gil: Gil, lines: _Lines) -> _Charged:
     holds = trace.holds(gil)
     intervals, waiting = trace.intervals_by_column, trace.waiting(gil)
     start = intervals.start[waiting]
     waited = overlap(start, start + intervals.duration[waiting], holds.acquired, holds.released)
     some = np.flatnonzero(waited)
     contended = overlap(*trace.contended(gil), holds.acquired[some], holds.released[some])
+    ends = trace.release_frames(gil)[some]
+    samples = trace.samples[trace.samples["gil"] == gil.index]
     return _Charged(
         gil,
-        trace.release_frames(gil)[some],
         holds.acquired[some],
         holds.released[some],
         waited[some],
         contended,
         holds.requested[some],
         np.maximum(holds.released[some] - trace.first_requests(gil)[some], 0),  # NEVER is after all times
+        portions(samples, some, ends, lines.of(ends), holds.thread[some], waited[some], contended),
     )
 
 
@@ -171,34 +202,41 @@ def overlap(start: Int64s, end: Int64s, since: Int64s, until: Int64s) -> Int64s:
     return lies_in
 
 
-def _blame_table(lines: _Lines, charged: list[_Charged], trace: Trace) -> Table:
-    if not charged:
-        return np.empty(0, CODE_BLAME)
-    line = np.concatenate([lines.of(each.frame) for each in charged])
-    size = len(lines.code)
-    threads = sum(
-        (_waiters(trace, each, lines.of(each.frame), size) for each in charged),
-        start=np.zeros(size, np.int64),
-    )
-    waited, contended, requested, response, released = (
-        np.concatenate([getattr(each, name) for each in charged])
-        for name in ("waited", "contended", "requested", "response", "released")
-    )
+def _blame_table(
+    numbers: _Lines | _Functions, code: Int32s, line: Int32s, charged: list[_Charged], trace: Trace
+) -> Table:
+    """Return a row for each number, also for those that are charged with nothing."""
+    size = len(code)
     table = np.zeros(size, CODE_BLAME)
-    table["code"], table["line"], table["threads"] = lines.code, lines.line, threads
-    np.add.at(table["waited"], line, waited)
-    np.add.at(table["contended"], line, contended)
-    np.maximum.at(table["slowest"], line, response)
-    table["holds"] = np.bincount(line, minlength=size)
-    table["requested"] = np.bincount(line[requested], minlength=size)
-    _longest(table, line, contended, released)
-    return _worst_first(table[table["holds"] > 0])
+    table["code"], table["line"] = code, line
+    for each in charged:
+        pieces = each.portions
+        mine = numbers.of(pieces.frame)
+        table["threads"] += _waiters(trace, each, mine, size)
+        by_end = pieces.time < 0
+        table["samples"] += np.bincount(mine[~by_end], minlength=size)
+        for name, amount, which in (
+            ("waited", pieces.waited, slice(None)),
+            ("contended", pieces.contended, slice(None)),
+            ("at_ends", pieces.waited, by_end),
+        ):
+            np.add.at(table[name], mine[which], amount[which])
+        # A hold in which a line was sampled often is one hold.
+        seen = np.unique(pieces.hold * size + mine)
+        hold, mine = seen // size, seen % size
+        table["holds"] += np.bincount(mine, minlength=size)
+        table["requested"] += np.bincount(mine[each.requested[hold]], minlength=size)
+        np.maximum.at(table["slowest"], mine, each.response[hold])
+        _longest(table, mine, each.contended[hold], each.released[hold])
+    return table
 
 
 def _longest(table: Table, line: Int64s, value: Int64s, time: Int64s) -> None:
     """Fill in the largest value of each line, and the time of that; the first one of several."""
+    before = table["longest"].copy()
     np.maximum.at(table["longest"], line, value)
-    worst = np.flatnonzero(value == table["longest"][line])[::-1]  # the first one is written last
+    worst = np.flatnonzero((value == table["longest"][line]) & (value > before[line]))
+    worst = worst[np.argsort(-time[worst], kind="stable")]  # the first one is written last
     table["longest_at"][line[worst]] = time[worst]
 
 
@@ -209,20 +247,35 @@ def _worst_first(table: Table) -> Table:
 def _waiters(trace: Trace, charged: _Charged, line: Int64s, size: int) -> Int64s:
     """Count the threads that waited for each line: shape (size,).
 
-    A wait overlaps holds that follow each other, so those of a thread's waits are ranges of holds.
+    A wait overlaps holds that follow each other, so those of a thread's waits are ranges of holds; and of
+    samples.
     """
     waits = trace.waits[trace.waits["gil"] == charged.gil.index]
-    begin = np.searchsorted(charged.released, waits["start"], "right")
-    end = np.searchsorted(charged.acquired, waits["start"] + waits["duration"], "left")
-    some = begin < end
-    begin, end, thread = begin[some], end[some], waits["thread"][some]
+    pieces = charged.portions
+    at_end = np.flatnonzero(pieces.time < 0)
+    sampled = np.flatnonzero(pieces.time >= 0)
+    sampled = sampled[np.argsort(pieces.time[sampled], kind="stable")]
+    end_of = pieces.hold[at_end]
     count = np.zeros(size, np.int64)
-    bounds = np.flatnonzero(np.diff(thread, prepend=-1, append=-1))
+    bounds = np.flatnonzero(np.diff(waits["thread"], prepend=-1, append=-1))
+    kinds = (
+        (line[at_end], charged.acquired[end_of], charged.released[end_of]),
+        (line[sampled], pieces.time[sampled], pieces.time[sampled]),
+    )
+    ranges = [_overlapped(waits, begin, end) for _, begin, end in kinds]
     for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         waited_for = np.zeros(size, bool)
-        waited_for[line[_in_ranges(begin[low:high], end[low:high])]] = True
+        for (lines, _, _), (begin, end) in zip(kinds, ranges, strict=True):
+            waited_for[lines[_in_ranges(begin[low:high], end[low:high])]] = True
         count += waited_for
     return count
+
+
+def _overlapped(waits: Table, begin: Int64s, end: Int64s) -> tuple[Int64s, Int64s]:
+    """Return for each wait which of the stretches begin … end, in order, it overlaps: from … to."""
+    first = np.searchsorted(end, waits["start"], "right")
+    last = np.searchsorted(begin, waits["start"] + waits["duration"], "left")
+    return first, np.maximum(first, last)
 
 
 def _in_ranges(begin: Int64s, end: Int64s) -> Int64s:

@@ -1,4 +1,4 @@
-"""Blame by code, for people: the worst lines as sentences and as a table."""
+"""Blame by code, for people: the worst functions as sentences and as a table."""
 
 from __future__ import annotations
 
@@ -39,24 +39,31 @@ def place(code: Code, line: int) -> str:
 
 
 def sentences(trace: Trace, blame: CodeBlame, most: int = 3) -> Iterator[str]:
-    """Yield a sentence for each of the worst lines.
+    """Yield a sentence for each of the worst functions, with its worst line.
 
-    "parse(), app.py:120, made 3 threads wait 12.3 s in 840 holds, longest 210 ms, always released
-    voluntarily."
+    "parse(), app.py:120, made 3 threads wait 12.3 s (1,650 samples) in 840 holds, longest 210 ms, always
+    released voluntarily." Without samples: "in 840 holds that ended in it".
     """
     for row in _worst(blame, most):
         code = trace.codes[row["code"]]
         threads, holds = int(row["threads"]), int(row["holds"])
         yield (
             f"{function(code)}, {place(code, row['line'])}, made {_plural(threads, 'thread')} wait"
-            f" {duration(row['waited'])} in {_plural(holds, 'hold')}, longest {duration(row['longest'])},"
+            f" {duration(row['waited'])}{_known_by(row, holds)}, longest {duration(row['longest'])},"
             f" {_how_released(int(row['requested']), holds)}{_overdue(trace, code, int(row['slowest']))}."
         )
 
 
+def _known_by(row: Any, holds: int) -> str:
+    """Say whether this code was seen to run, or only to let go in the end."""
+    if row["samples"] and 2 * row["at_ends"] <= row["waited"]:
+        return f" ({_plural(int(row['samples']), 'sample')}) in {_plural(holds, 'hold')}"
+    return f" in {_plural(holds, 'hold')} that ended in it"
+
+
 def _worst(blame: CodeBlame, most: int) -> Iterator[Any]:
     charged = blame.total - blame.nobody
-    lines = blame.lines[blame.lines["code"] >= 0][:most]
+    lines = blame.functions[blame.functions["code"] >= 0][:most]
     return (row for row in lines if row["waited"] >= _WORTH_A_LINE * charged)
 
 
@@ -81,25 +88,26 @@ def _times(number: int) -> str:
 
 
 def blame_table(trace: Trace, blame: CodeBlame, most: int) -> Table:
-    """Return the worst lines as a table for a terminal."""
+    """Return the worst functions, each with its worst line, as a table for a terminal."""
     table = Table(
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim"
     )
     table.add_column("held the GIL while others waited", overflow="fold")
-    for column in ("waited", "", "threads", "holds", "when asked", "slowest", "longest"):
+    for column in ("waited", "", "samples", "threads", "holds", "when asked", "slowest", "longest"):
         table.add_column(column, justify="right", no_wrap=True)
-    for row in blame.lines[:most]:
+    for row in blame.functions[:most]:
         table.add_row(
             _where(trace, row),
             duration(row["waited"]),
             share(row["waited"] / blame.total),
+            count(int(row["samples"])) if row["samples"] else "at ends",
             count(int(row["threads"])),
             count(int(row["holds"])),
             share(row["requested"] / row["holds"]),
             duration(row["slowest"]) if row["slowest"] else "–",
             duration(row["longest"]),
         )
-    return _with_rest(table, blame.lines[most:], blame.total)
+    return _with_rest(table, blame.functions[most:], blame.total, "function more", "functions more")
 
 
 def waiting_table(trace: Trace, blame: CodeBlame, most: int) -> Table:
@@ -121,10 +129,12 @@ def waiting_table(trace: Trace, blame: CodeBlame, most: int) -> Table:
     return _with_rest(table, blame.waiting[most:], blame.total)
 
 
-def _with_rest(table: Table, rest: np.ndarray[Any, Any], total: int) -> Table:
+def _with_rest(
+    table: Table, rest: np.ndarray[Any, Any], total: int, one: str = "line more", many: str = "lines more"
+) -> Table:
     if len(rest):
         waited = int(rest["waited"].sum())
-        more = _plural(len(rest), "line more", "lines more")
+        more = _plural(len(rest), one, many)
         table.add_row(more, duration(waited), share(waited / total), style="dim")
     return table
 
@@ -153,11 +163,14 @@ def to_json(trace: Trace, blame: CodeBlame, most: int) -> dict[str, Any]:
         "nobody_ns": blame.nobody,
         "unknown_ns": blame.total - blame.nobody - blame.known,
         "lines": rows(blame.lines),
+        "functions": rows(blame.functions),
         "waiting": rows(blame.waiting),
     }
 
 
-_KEYS: Final = {name: f"{name}_ns" for name in ("waited", "contended", "longest", "longest_at", "slowest")}
+_KEYS: Final = {
+    name: f"{name}_ns" for name in ("waited", "contended", "at_ends", "longest", "longest_at", "slowest")
+}
 
 
 def _location(trace: Trace, row: Any) -> dict[str, Any]:

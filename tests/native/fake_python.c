@@ -10,6 +10,7 @@ struct fake_gil {
     struct fake_thread *_Atomic last_holder; /* as in CPython, where it is read under another mutex */
     unsigned long switch_number;
     long interval_us;
+    void *_Atomic state; /* of the last holder: what CPython's last_holder is */
     pthread_mutex_t mutex, switch_mutex;
     pthread_cond_t cond, switch_cond;
 };
@@ -94,6 +95,7 @@ int fake_take_unless(struct fake_thread *thread, atomic_int *exiting)
     atomic_store(&gil->locked, 1);
     if (thread != gil->last_holder) {
         gil->last_holder = thread;
+        atomic_store(&gil->state, thread->state);
         gil->switch_number++;
     }
     pthread_cond_signal(&gil->switch_cond);

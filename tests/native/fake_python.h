@@ -10,6 +10,7 @@ struct fake_gil;
 
 struct fake_thread {
     struct fake_gil *gil;
+    void *state; /* fake_frames.h */
     long takes, contended, timeouts, drops, answered, requested, abandoned; /* answered: asked for in its hold */
 };
 

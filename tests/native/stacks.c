@@ -113,8 +113,8 @@ struct nest {
 static void *nest(void *argument)
 {
     struct nest *nest = argument;
-    struct fake_thread self = {.gil = gil};
     struct fake_state state;
+    struct fake_thread self = {.gil = gil, .state = &state};
     fake_state_begin(&state, gil);
     pthread_barrier_wait(&together);
     fake_take(&self);
@@ -172,8 +172,8 @@ static void nested(void)
 
 static void *reuse(void *argument)
 {
-    struct fake_thread self = {.gil = gil};
     struct fake_state state;
+    struct fake_thread self = {.gil = gil, .state = &state};
     long number = (long)argument * 1000000;
     _Alignas(8) char code[FAKE_CODE_SIZE];
     fake_state_begin(&state, gil);
@@ -291,6 +291,7 @@ int main(int argc, char **argv)
     gil = fake_gil_new(5000);
     pthread_barrier_init(&together, NULL, THREADS + 1);
     main_thread.gil = gil;
+    main_thread.state = &main_state;
     fake_set_current(&main_thread);
     fake_state_begin(&main_state, gil);
     fake_take(&main_thread);

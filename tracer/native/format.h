@@ -6,10 +6,11 @@
  *   3  Python frames: records code, code_lines and frame; gil_acquired and gil_released may name one.
  *      gil_timeout says since when.
  *   4  Python's other locks: lock_* among the events of a gil stream, records lock among its names,
- *      thread_lost and gils_missed; task_exec, task_python and task_inner among the names of sched/.
+ *      thread_lost and gils_missed. Samples of the code that ran while a GIL was held: stream samples (class 3).
+ *      Records task_exec, task_python and task_inner among the names of sched/.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
- * that is a CTF 1.8 trace: metadata, gil_<n>, names. What the scheduler did with all of them is one more, sched/:
+ * that is a CTF 1.8 trace: metadata, gil_<n>, names, samples. What the scheduler did with all of them is one more, sched/:
  * metadata, sched_<cpu>, names. A stream file is a row of packets of GS_PACKET_SIZE bytes. The clock is CLOCK_MONOTONIC in nanoseconds. Everything is little endian and naturally aligned.
  */
 #ifndef GILSCOPE_FORMAT_H
@@ -28,6 +29,7 @@
 #define GS_STREAM_GIL 0u   /* fixed-size events of one thread after another */
 #define GS_STREAM_NAMES 1u /* text, referenced by number */
 #define GS_STREAM_SCHED 2u /* fixed-size events of one CPU */
+#define GS_STREAM_SAMPLES 3u /* fixed-size events of whoever was sampled */
 
 /* A packet prepared ahead of its use is valid CTF: empty, and at the end of time. */
 #define GS_UNUSED_TIMESTAMP (UINT64_C(1) << 61)
@@ -57,6 +59,15 @@ struct gs_sched_event {
     uint16_t id;
     uint16_t cpu;
     uint32_t tid; /* of sched_lost: how many records */
+};
+
+struct gs_sample_event {
+    uint64_t timestamp;
+    uint16_t id;
+    uint16_t gil;
+    uint32_t frame;   /* of the thread that held it; 0: it ran no Python code */
+    uint32_t tid;     /* of that thread */
+    uint32_t waiters; /* threads that waited for it; 0: this hold was long already */
 };
 
 /* A names record: this, then UTF-8 text with its NUL. Each starts at a multiple of 8; content_size ends with the
@@ -127,12 +138,17 @@ struct gs_name_record {
     X(50, sched_preempted) /* it leaves the CPU and could go on */                                 \
     X(51, sched_lost)      /* records were lost since this stream's previous event; tid: how many */
 
+/* X(id, name): the events of a samples stream. */
+#define GS_SAMPLE_EVENTS(X)                                                                        \
+    X(7, sample)           /* a thread held a GIL, and was in this frame */
+
 #define GS_ENUM(id, name) gs_##name = id,
-enum gs_event_id { GS_EVENTS(GS_ENUM) GS_NAMES(GS_ENUM) GS_SCHED_EVENTS(GS_ENUM) };
+enum gs_event_id { GS_EVENTS(GS_ENUM) GS_NAMES(GS_ENUM) GS_SCHED_EVENTS(GS_ENUM) GS_SAMPLE_EVENTS(GS_ENUM) };
 #undef GS_ENUM
 
 _Static_assert(sizeof(struct gs_packet_header) == GS_HEADER_SIZE, "header");
 _Static_assert(sizeof(struct gs_event) == GS_EVENT_SIZE, "event");
+_Static_assert(sizeof(struct gs_sample_event) == 24, "sample event");
 _Static_assert(sizeof(struct gs_sched_event) == GS_EVENT_SIZE, "sched event");
 _Static_assert(sizeof(struct gs_name_record) == 16, "name record");
 

@@ -11,6 +11,7 @@
 
 #include "base/aside.h"
 #include "base/clock.h"
+#include "base/helper.h"
 #include "gil/gil.h"
 #include "gilscope.h"
 #include "stream/broker.h"
@@ -18,6 +19,7 @@
 #include "stream/lock.h"
 #include "stream/names.h"
 #include "stacks/places.h"
+#include "stacks/sampler.h"
 #include "stream/session.h"
 #include "stream/stream.h"
 
@@ -41,6 +43,8 @@ static int note_living_threads(void *caller)
                 comm[strcspn(comm, "\n")] = '\0';
             fclose(file);
         }
+        if (strcmp(comm, GS_HELPER_NAME) == 0)
+            continue;
         gs_names_write(gs_thread_alive, (uint32_t)strtoul(task->d_name, NULL, 10), comm);
         count++;
     }
@@ -68,6 +72,7 @@ static int start_failed(char *message, size_t size, const char *directory)
 {
     int error = gs_run.failure ? gs_run.failure : errno;
     gs_set_state(GS_OFF);
+    gs_helper_end();
     if (gs_run.directory[0] != '\0')
         gs_aside(undo_directory, NULL);
     snprintf(message, size, "can't record into %s: %s", directory, strerror(error));
@@ -96,8 +101,23 @@ static void begin_events(void)
     gs_stream_write(stream, now, gs_gil_acquired, gil->number, 0);
 }
 
+/* What the metadata says of samples. Without them a recording is still one. */
+static void begin_samples(char text[256])
+{
+    char why[200];
+    strcpy(text, "off");
+    gs_sampler_begin();
+    if (!gs_sampler_prepare(why, sizeof why))
+        snprintf(text, 256, "off%s%s", why[0] != '\0' ? ": " : "", why);
+    else if (!gs_helper_begin())
+        snprintf(text, 256, "off: a thread for them can't be made (%s)", strerror(errno));
+    else
+        strcpy(text, "on");
+}
+
 int gs_start(const char *directory, const char *environment, int follow_forks, char *message, size_t size)
 {
+    char samples[256];
     if (gs_state() != GS_OFF) {
         snprintf(message, size, "this process is recorded already, into %s", gs_run.directory);
         return GS_ALREADY;
@@ -121,7 +141,8 @@ int gs_start(const char *directory, const char *environment, int follow_forks, c
     gs_streams_begin();
     gs_run.number++;
     gs_set_state(GS_STARTING);
-    if (!gs_metadata_prepare(environment) || !gs_session_begin_directory())
+    begin_samples(samples);
+    if (!gs_metadata_prepare(environment, samples) || !gs_session_begin_directory())
         return start_failed(message, size, directory);
     /* A thread that waits for the GIL now needs a stream when it gets it, under its mutex. */
     long caller = syscall(SYS_gettid);
@@ -150,12 +171,14 @@ void gs_stop(void)
     gs_set_state(GS_OFF);
     if (state == GS_RECORDING && stream != NULL)
         gs_stream_write(stream, now, gs_recording_stop, GS_NO_GIL, stream->tid);
+    gs_helper_end();
     /* Packets that are being prepared are among those to be closed. If that takes too long nothing of them is touched. */
     if (gs_slow_wait()) {
         gs_streams_end(now);
         gs_names_end(now);
         gs_streams_trim();
         gs_names_trim();
+        gs_sampler_trim();
         gs_lock_end(true);
     }
     char path[PATH_MAX];

@@ -30,6 +30,7 @@ def constant(name: str) -> int:
         ("GS_STREAM_GIL", format.STREAM_GIL),
         ("GS_STREAM_NAMES", format.STREAM_NAMES),
         ("GS_STREAM_SCHED", format.STREAM_SCHED),
+        ("GS_STREAM_SAMPLES", format.STREAM_SAMPLES),
         ("GS_UNUSED_TIMESTAMP", format.UNUSED_TIMESTAMP),
         ("GS_NO_GIL", format.NO_GIL),
     ],
@@ -40,7 +41,12 @@ def test_constants(name: str, value: int) -> None:
 
 @pytest.mark.parametrize(
     ("macro", "enum"),
-    [("GS_EVENTS", format.Event), ("GS_NAMES", format.Name), ("GS_SCHED_EVENTS", format.Sched)],
+    [
+        ("GS_EVENTS", format.Event),
+        ("GS_NAMES", format.Name),
+        ("GS_SCHED_EVENTS", format.Sched),
+        ("GS_SAMPLE_EVENTS", format.Sample),
+    ],
 )
 def test_ids(macro: str, enum: type[IntEnum]) -> None:
     table = HEADER.split(f"#define {macro}(X)")[1].split("\n\n")[0]
@@ -55,6 +61,7 @@ def test_ids(macro: str, enum: type[IntEnum]) -> None:
         ("gs_event", format.EVENT_RECORD),
         ("gs_sched_event", format.SCHED_RECORD),
         ("gs_name_record", format.NAME_RECORD),
+        ("gs_sample_event", format.SAMPLE_RECORD),
     ],
 )
 def test_structs(struct: str, dtype: np.dtype[np.void]) -> None:

@@ -50,11 +50,11 @@ def printed(trace: analysis.Trace, *arguments: str) -> str:
     [
         (
             [(210, False), (90, False)],
-            "made 1 thread wait 300 ms in 2 holds, longest 210 ms, always released voluntarily.",
+            "wait 300 ms in 2 holds that ended in it, longest 210 ms, always released voluntarily.",
         ),
         (
             [(7, True)],
-            "made 1 thread wait 7.00 ms in 1 hold, longest 7.00 ms, released when it was asked to.",
+            "wait 7.00 ms in 1 hold that ended in it, longest 7.00 ms, released when it was asked to.",
         ),
         ([(17, True)], "longest 17.0 ms, released when it was asked to, up to 12.0 ms after being asked."),
         ([(7, True)] * 2, "always released when it was asked to."),
@@ -89,6 +89,8 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
             "line": 120,
             "waited_ns": 300_000_000,
             "contended_ns": 300_000_000,
+            "at_ends_ns": 300_000_000,
+            "samples": 0,
             "holds": 2,
             "requested": 0,
             "longest_ns": 210_000_000,
@@ -97,6 +99,7 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
             "threads": 1,
         }
     ]
+    assert found["functions"] == found["lines"]
     assert found["waiting"][0]["function"] is None
 
 

@@ -46,7 +46,9 @@ def test_who_and_which_code(tmp_path: Path) -> None:
     waits, who, code = answers(tmp_path / "t", [(101, 80_000), (102, 10_000), (103, 10_000)])
     assert waits.startswith("Threads waited 200 µs: ")
     assert who == "thread 101 held the lock for 80 % of that."
-    assert code.startswith("parse(), app.py:120, made 3 threads wait 200 µs in 3 holds, longest 80.0 µs")
+    assert code.startswith(
+        "parse(), app.py:120, made 3 threads wait 200 µs in 3 holds that ended in it, longest 80.0 µs"
+    )
 
 
 def test_nobody_in_particular(tmp_path: Path) -> None:

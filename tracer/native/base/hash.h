@@ -32,12 +32,18 @@ static inline uint64_t gs_half(const char *at)
     return half;
 }
 
+/* Of more than 16 bytes: the first 16, and the last 16. */
+static inline uint64_t gs_hash_two_ends(const char *first, const char *last, size_t size)
+{
+    return gs_mix(gs_mix(gs_word(first) ^ size, gs_word(first + 8)) ^ gs_word(last), gs_word(last + 8));
+}
+
 /* The first and the last 16 bytes, or all of fewer. */
 static inline uint64_t gs_hash_ends(const char *data, size_t size)
 {
     const char *end = data + size;
     if (size > 16)
-        return gs_mix(gs_mix(gs_word(data) ^ size, gs_word(data + 8)) ^ gs_word(end - 16), gs_word(end - 8));
+        return gs_hash_two_ends(data, end - 16, size);
     if (size >= 8)
         return gs_mix(gs_word(data) ^ size, gs_word(end - 8));
     if (size >= 4)

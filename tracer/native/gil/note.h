@@ -3,6 +3,7 @@
 #define GILSCOPE_NOTE_H
 
 #include "base/clock.h"
+#include "base/helper.h"
 #include "gil/gil.h"
 #include "stream/session.h"
 #include "stream/stream.h"
@@ -70,11 +71,13 @@ static inline void gs_enter(struct gs_thread *self, struct gs_gil *gil)
     self->waiting_since = 0;
     if (gs_enters_quietly(self, gil))
         return;
-    if (atomic_load_explicit(&gil->holder, memory_order_relaxed) == self)
+    if (atomic_load_explicit(&gil->holder, memory_order_relaxed) == self) {
         /* Now, not after the release: then its thread state may be freed, if the interpreter ends. */
         self->frame = gs_frame_if_awaited(gil);
-    else
+    } else {
         self->asked = gs_now(); /* the ask is worth a clock read only if it will have to wait */
+        gs_helper_wake();
+    }
 }
 
 /* What a section is for has happened: the thread holds the GIL, or has let go of it. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/helper.h"
 #include "format.h"
 #include "stream/plain.h"
 #include "sched/tasks.h"
@@ -88,6 +89,20 @@ static void speaks(struct gs_lane *lane, const struct gs_record *record)
     enter(lane, record->time, record->tid);
 }
 
+#define HIGHEST_TID (1u << 22) /* the kernel's own limit */
+
+void gs_lanes_leave_out(struct gs_lanes *lanes, uint32_t tid, bool out)
+{
+    uint64_t bit = UINT64_C(1) << tid % 64;
+    if (tid < HIGHEST_TID)
+        lanes->helpers[tid / 64] = out ? lanes->helpers[tid / 64] | bit : lanes->helpers[tid / 64] & ~bit;
+}
+
+static bool is_left_out(const struct gs_lanes *lanes, uint32_t tid)
+{
+    return tid < HIGHEST_TID && (lanes->helpers[tid / 64] >> tid % 64 & 1) != 0;
+}
+
 static void named(struct gs_lane *lane, const struct gs_record *record)
 {
     struct gs_news news = {.time = record->time, .kind = GS_TASK_COMM};
@@ -130,6 +145,11 @@ static void mapped(const struct gs_record *record)
     memcpy(&news.tid, record->payload + 4, 4);
     strncpy(news.file, name + 1, sizeof news.file - 1);
     gs_tasks_tell(&news);
+    if (strcmp(news.comm, GS_HELPER_NAME) == 0) { /* its first words, and the last that are recorded */
+        if (lane->running == news.tid)
+            leave(lane, record->time, gs_sched_out, news.tid);
+        gs_lanes_leave_out(lane->of, news.tid, true);
+    }
 }
 
 static void forked_or_gone(struct gs_lane *lane, const struct gs_record *record)
@@ -143,7 +163,7 @@ static void forked_or_gone(struct gs_lane *lane, const struct gs_record *record)
                            .ppid = ids[1],
                            .tid = ids[2],
                            .ptid = ids[3]};
-    if (gone && (!lane->known || lane->running == news.tid))
+    if (gone && !is_left_out(lane->of, news.tid) && (!lane->known || lane->running == news.tid))
         leave(lane, record->time, gs_sched_out, news.tid);
     gs_tasks_tell(&news);
 }
@@ -160,7 +180,7 @@ static void lost(struct gs_lane *lane, uint64_t time, uint64_t count)
 
 /* Leave out ourselves (a thread that comes after a pause inherits the events of the one that begins it) and, if
  * the program is wanted alone, the processes that it starts. */
-static bool is_wanted(const struct gs_lanes *lanes, const struct gs_record *record)
+static bool is_wanted(struct gs_lanes *lanes, const struct gs_record *record)
 {
     uint32_t pid = record->pid, tid = record->tid;
     if (record->type == PERF_RECORD_LOST)
@@ -171,6 +191,11 @@ static bool is_wanted(const struct gs_lanes *lanes, const struct gs_record *reco
     }
     if (tid == lanes->not_of[0] || tid == lanes->not_of[1])
         return false;
+    if (is_left_out(lanes, tid)) { /* also after its exit, until another thread gets its number */
+        if (record->type == PERF_RECORD_FORK)
+            gs_lanes_leave_out(lanes, tid, false);
+        return record->type == PERF_RECORD_EXIT || record->type == PERF_RECORD_FORK;
+    }
     return !lanes->alone || pid == lanes->program;
 }
 
@@ -282,7 +307,8 @@ bool gs_lanes_begin(struct gs_lanes *lanes, struct gs_rings *rings, const char *
     lanes->begin = lanes->kept = gs_clock_read(CLOCK_MONOTONIC);
     lanes->lanes = calloc(rings->count, sizeof *lanes->lanes);
     lanes->space = malloc(GS_RECORD_SPACE);
-    if (lanes->lanes == NULL || lanes->space == NULL)
+    lanes->helpers = calloc(HIGHEST_TID / 64, sizeof *lanes->helpers);
+    if (lanes->helpers == NULL || lanes->lanes == NULL || lanes->space == NULL)
         return false;
     for (unsigned i = 0; i < rings->count; i++) {
         struct gs_lane *lane = &lanes->lanes[i];
@@ -309,6 +335,8 @@ void gs_lanes_end(struct gs_lanes *lanes)
         gs_plain_end(&lanes->lanes[i].stream);
     free(lanes->lanes);
     free(lanes->space);
+    free(lanes->helpers);
+    lanes->helpers = NULL;
     lanes->lanes = NULL;
     lanes->space = NULL;
     gs_tasks_end();

@@ -18,6 +18,7 @@ struct gs_lanes {
     uint64_t drained, kept; /* up to when all is taken from the rings, and in the files */
     int failure;           /* errno that ended it early, or 0 */
     uint32_t not_of[2];    /* threads that are not recorded: our own */
+    uint64_t *helpers;     /* a bit a tid: of the core's helpers, in whatever process */
     bool alone;            /* without the processes that the program starts */
     uint32_t program;      /* its pid, once it has exec'd */
 };
@@ -26,6 +27,8 @@ struct gs_lanes {
  * no memory. */
 bool gs_lanes_begin(struct gs_lanes *lanes, struct gs_rings *rings, const char *directory, uint32_t recorder,
                     bool idle);
+
+void gs_lanes_leave_out(struct gs_lanes *lanes, uint32_t tid, bool out);
 
 /* Take what the rings have. horizon: every record up to this time is in its ring. */
 void gs_lanes_drain(struct gs_lanes *lanes, uint64_t horizon);

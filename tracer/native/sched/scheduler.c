@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/helper.h"
 #include "sched/lanes.h"
 #include "stream/metadata.h"
 #include "sched/rings.h"
@@ -128,6 +129,18 @@ static void end_thread(void)
     sem_destroy(&sched.go);
 }
 
+static bool is_helper(uint32_t tid)
+{
+    char path[64], comm[32] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%u/comm", tid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    bool is = fgets(comm, sizeof comm, file) != NULL && strcmp(comm, GS_HELPER_NAME "\n") == 0;
+    fclose(file);
+    return is;
+}
+
 /* Threads that live already: nothing will be said of where they come from. */
 static void tell_living(void)
 {
@@ -136,7 +149,9 @@ static void tell_living(void)
         return;
     for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
         uint32_t tid = (uint32_t)strtoul(entry->d_name, NULL, 10);
-        if (tid != 0 && tid != sched.lanes.not_of[0])
+        if (tid != 0 && is_helper(tid))
+            gs_lanes_leave_out(&sched.lanes, tid, true);
+        else if (tid != 0 && tid != sched.lanes.not_of[0])
             gs_tasks_tell(&(struct gs_news){
                 .time = sched.lanes.begin, .kind = GS_TASK_SEEN, .pid = sched.pid, .tid = tid});
     }

@@ -13,16 +13,14 @@
 
 #include "gil/gil.h"
 #include "gilscope.h"
-#include "base/hash.h"
 #include "base/known.h"
+#include "stacks/identity.h"
 #include "stacks/places.h"
 #include "stacks/pytext.h"
 #include "elf/symbols.h"
 #include "base/text.h"
 
-#define MOST_STEPS 1024      /* frames and what lies between them: no endless chain */
-#define FIRST_INTERNAL 3     /* owners from here on: no Python function, but where C calls into Python */
-#define LOWEST_ADDRESS 4096u /* no object lies below: tagged values do */
+#define MOST_STEPS 1024 /* frames and what lies between them: no endless chain */
 
 struct gs_stacks gs_stacks;
 
@@ -33,50 +31,31 @@ struct file_memo {
     uint64_t hash;
 };
 
-static uint64_t text_hash(const struct gs_layout *layout, const char *object)
-{
-    struct gs_pytext text = gs_pytext(layout, object);
-    return text.characters != NULL ? gs_hash(text.characters, text.length * text.kind) : 0;
-}
-
-/* Of a function: interned, so Python has its hash already. */
-static uint64_t name_hash(const struct gs_layout *layout, const char *object)
-{
-    uint64_t known = layout->text_hash != 0 ? gs_load(uint64_t, object, layout->text_hash) : UINT64_MAX;
-    return known != UINT64_MAX ? known : text_hash(layout, object);
-}
-
 static uint64_t content(const struct gs_layout *layout, const char *code, struct file_memo *memo)
 {
     const char *file = gs_load(const char *, code, layout->file);
     const char *lines = gs_load(const char *, code, layout->line_table);
     if (file != memo->file)
-        *memo = (struct file_memo){file, text_hash(layout, file)};
-    uint64_t name = name_hash(layout, gs_load(const char *, code, layout->name));
-    uint64_t table = gs_hash_ends(lines + layout->bytes, gs_load(uint64_t, lines, layout->size));
-    return gs_mix(name ^ table, memo->hash);
+        *memo = (struct file_memo){file, gs_text_hash(layout, file)};
+    uint64_t name = gs_name_hash(layout, gs_load(const char *, code, layout->name));
+    return gs_content(name, gs_hash_ends(lines + layout->bytes, gs_load(uint64_t, lines, layout->size)), memo->hash);
 }
 
-static uint64_t identity(const struct gs_layout *layout, const char *code, uint64_t size, struct file_memo *memo)
+static uint64_t identity(const struct gs_layout *layout, const char *code, struct file_memo *memo)
 {
-    uint64_t version = layout->version != 0 ? gs_load(uint32_t, code, layout->version) : 0;
-    uint64_t parts = gs_load(uint64_t, code, layout->file) ^ gs_rotate(gs_load(uint64_t, code, layout->name), 20) ^
-                     gs_rotate(gs_load(uint64_t, code, layout->line_table), 40);
-    if (version == 0) /* also when there were 2^32 of them */
-        parts ^= content(layout, code, memo);
-    return gs_mix(gs_mix((uint64_t)(uintptr_t)code ^ gs_rotate(size, 48), parts),
-                  version << 32 ^ gs_load(uint32_t, code, layout->first_line));
+    uint64_t its = gs_code_version(layout, code) == 0 ? content(layout, code, memo) : 0;
+    return gs_identity(layout, code, (uintptr_t)code, its);
 }
 
 /* What a frame runs, or NULL if that is no code object that lives. */
 static const char *code_of(const struct gs_stacks *stacks, const char *frame)
 {
     const struct gs_layout *layout = &stacks->layout;
-    if (gs_load(uint8_t, frame, layout->owner) >= FIRST_INTERNAL)
+    if (gs_load(uint8_t, frame, layout->owner) >= GS_FIRST_INTERNAL)
         return NULL;
     uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3; /* the tag of 3.14 */
     const char *code = (const char *)executable;
-    if (executable < LOWEST_ADDRESS || gs_load(const void *, code, layout->type) != stacks->code_type ||
+    if (executable < GS_LOWEST_ADDRESS || gs_load(const void *, code, layout->type) != stacks->code_type ||
         (!layout->free_threaded && gs_load(uint32_t, code, 0) == 0)) /* its reference count: it is being freed */
         return NULL;
     return code;
@@ -114,7 +93,7 @@ static unsigned walk(const struct gs_stacks *stacks, const char *thread_state, s
             uint64_t size = gs_load(uint64_t, code, layout->size);
             uint64_t offset = gs_load(uint64_t, frame, layout->instruction) - instructions_of(layout, frame, code);
             if (offset < 2 * size) /* else the frame is not complete */
-                places[count++] = (struct gs_place){frame, code, identity(layout, code, size, &memo), (uint32_t)offset};
+                places[count++] = (struct gs_place){frame, code, identity(layout, code, &memo), (uint32_t)offset};
         }
         frame = gs_load(const char *, frame, layout->previous);
     }
@@ -140,20 +119,49 @@ uintptr_t gs_stack_gil(void)
     return gs_load(uintptr_t, gs_load(const char *, thread_state, layout->interpreter), layout->gil);
 }
 
-unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
+/* 3.11: a thread that runs in a subinterpreter uses a state of its, which need not be this thread's, and is known by
+ * none. But the record of the Python calls that it is in lies on this thread's stack, further in than the one of the
+ * state that is this thread's. The GIL is held, so no state comes or goes. */
+static const char *state_in_use(const struct gs_stacks *stacks, const char *known)
+{
+    const struct gs_interpreters *every = &stacks->interpreters;
+    if (stacks->layout.gil != 0 || every->next == NULL || every->next(every->first()) == NULL)
+        return known;
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t innermost = gs_load(uintptr_t, known, stacks->layout.cframe);
+    const char *found = known;
+    for (void *interpreter = every->first(); interpreter != NULL; interpreter = every->next(interpreter))
+        for (char *state = every->first_state(interpreter); state != NULL; state = every->next_state(state)) {
+            uintptr_t its = gs_load(uintptr_t, state, stacks->layout.cframe);
+            if (its > here && its < innermost) {
+                innermost = its;
+                found = state;
+            }
+        }
+    return found;
+}
+
+static unsigned places_of(const struct gs_gil *gil, struct gs_place *places, bool holds)
 {
     if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_stacks.is_finalizing())
         return 0;
     const char *thread_state = gs_stacks.thread_state();
+    if (thread_state != NULL && holds)
+        thread_state = state_in_use(&gs_stacks, thread_state);
     if (thread_state == NULL || (gil != &gs_no_gil && !belongs(&gs_stacks.layout, thread_state, gil)))
         return 0;
     return walk(&gs_stacks, thread_state, places);
 }
 
+unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
+{
+    return places_of(gil, places, false);
+}
+
 uint32_t gs_stack_number(const struct gs_gil *gil)
 {
     struct gs_place places[GS_STACK_DEPTH];
-    return gs_places_number(places, gs_stack_places(gil, places));
+    return gs_places_number(places, places_of(gil, places, true));
 }
 
 /* The kernel looks for us, and then refuses, because there is no such way to change a signal mask. */
@@ -161,7 +169,7 @@ bool gs_is_memory(const void *address)
 {
     int saved = errno;
     uintptr_t at = (uintptr_t)address & ~(uintptr_t)7;
-    bool there = at >= LOWEST_ADDRESS &&
+    bool there = at >= GS_LOWEST_ADDRESS &&
                  !(syscall(SYS_rt_sigprocmask, ~0, (void *)at, NULL, 8) != 0 && errno == EFAULT);
     errno = saved;
     return there;
@@ -187,7 +195,7 @@ static bool can_be_walked(const struct gs_stacks *stacks, const char *thread_sta
         if (steps == MOST_STEPS || !is_memory_at(frame, layout->owner) || !is_memory_at(frame, layout->instruction))
             return false;
         uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3;
-        if (executable >= LOWEST_ADDRESS && !is_memory_at((const char *)executable, layout->type))
+        if (executable >= GS_LOWEST_ADDRESS && !is_memory_at((const char *)executable, layout->type))
             return false;
         const char *code = code_of(stacks, frame);
         const uint32_t objects[] = {layout->file, layout->name, layout->line_table};
@@ -207,6 +215,15 @@ static bool find(struct gs_stacks *stacks, char *message, size_t size)
         return false;
     stacks->code_type = gs_symbol("PyCode_Type");
     stacks->thread_state = (void *(*)(void))gs_symbol("PyGILState_GetThisThreadState");
+    stacks->interpreters = (struct gs_interpreters){
+        .first = (void *(*)(void))gs_symbol("PyInterpreterState_Head"),
+        .next = (void *(*)(void *))gs_symbol("PyInterpreterState_Next"),
+        .first_state = (char *(*)(void *))gs_symbol("PyInterpreterState_ThreadHead"),
+        .next_state = (char *(*)(char *))gs_symbol("PyThreadState_Next"),
+    };
+    if (stacks->interpreters.first == NULL || stacks->interpreters.first_state == NULL ||
+        stacks->interpreters.next_state == NULL)
+        stacks->interpreters.next = NULL;
     stacks->is_finalizing = (int (*)(void))gs_symbol("Py_IsFinalizing");
     if (stacks->is_finalizing == NULL) /* up to 3.12 */
         stacks->is_finalizing = (int (*)(void))gs_symbol("_Py_IsFinalizing");

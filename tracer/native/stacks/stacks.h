@@ -10,6 +10,8 @@
 
 struct gs_gil;
 
+#define GS_FIRST_INTERNAL 3     /* owners from here on: no Python function, but where C calls into Python */
+#define GS_LOWEST_ADDRESS 4096u /* no object lies below: tagged values do */
 #define GS_STACK_DEPTH 64u /* frames of a stack that are recorded, the innermost */
 
 /* One frame: where it is in which code object. */
@@ -20,11 +22,20 @@ struct gs_place {
     uint32_t offset;   /* of the instruction, in bytes */
 };
 
+/* The interpreters of the process, and the thread states of each. next is NULL where they can't be had. */
+struct gs_interpreters {
+    void *(*first)(void);
+    void *(*next)(void *);
+    char *(*first_state)(void *);
+    char *(*next_state)(char *);
+};
+
 struct gs_stacks {
     struct gs_layout layout;
     const void *code_type;
     void *(*thread_state)(void); /* of the calling thread, also when it is detached; NULL: it has none */
     int (*is_finalizing)(void);
+    struct gs_interpreters interpreters;
     _Atomic bool on;
 };
 

@@ -27,6 +27,10 @@
 #define SCHED(event_id, event_name)                                                                  \
     "event { name = \"" #event_name "\"; id = " #event_id "; stream_id = 2; fields := struct { uint32_t tid; }; };\n"
 
+#define SAMPLE(event_id, event_name)                                                                 \
+    "event { name = \"" #event_name "\"; id = " #event_id                                            \
+    "; stream_id = 3; fields := struct { uint32_t frame; uint32_t tid; uint32_t waiters; }; };\n"
+
 #define TEXT_OF(number) #number
 #define VERSION(number) TEXT_OF(number)
 
@@ -56,7 +60,8 @@ static const char before[] =
 
 static const char of_process[] = "  stacks_missed = " NUMBER ";\n" CLOCK
     "stream { id = 0;\n" PACKET_CONTEXT "  event.context := struct { uint16_t gil; };\n};\n" GS_EVENTS(EVENT)
-    "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME);
+    "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME)
+    "stream { id = 3;\n" PACKET_CONTEXT "  event.context := struct { uint16_t gil; };\n};\n" GS_SAMPLE_EVENTS(SAMPLE);
 
 static const char of_sched[] = "  kind = \"sched\";\n  recording_stop = " NUMBER ";\n  cpus = " NUMBER ";\n" CLOCK
     "stream { id = 2;\n" PACKET_CONTEXT "  event.context := struct { uint16_t cpu; };\n};\n" GS_SCHED_EVENTS(SCHED)
@@ -74,10 +79,18 @@ static char *compose(const char *environment, const char *rest)
     return text;
 }
 
-bool gs_metadata_prepare(const char *environment)
+bool gs_metadata_prepare(const char *environment, const char *samples)
 {
+    size_t size = strlen(environment) + strlen(samples) + 64;
+    char *all = malloc(size);
     free(of_this_process);
-    return (of_this_process = compose(environment, of_process)) != NULL;
+    of_this_process = NULL;
+    if (all != NULL) {
+        snprintf(all, size, "%s  samples = \"%s\";\n", environment, samples);
+        of_this_process = compose(all, of_process);
+        free(all);
+    }
+    return of_this_process != NULL;
 }
 
 static void put(char *text, const char *key, uint64_t number)

@@ -5,8 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Keep the text for this recording, with room for what differs in a forked child. Allocates: not in a hook. */
-bool gs_metadata_prepare(const char *environment);
+/* Keep the text for this recording, with room for what differs in a forked child. samples: whether
+ * there are any, and if not why. Allocates: not in a hook. */
+bool gs_metadata_prepare(const char *environment, const char *samples);
 
 /* Write it. Async-signal-safe: also from a forked child's first hook. */
 bool gs_metadata_write(const char *path, uint32_t pid, uint32_t parent, uint64_t start);

@@ -8,8 +8,10 @@
 
 #include "base/aside.h"
 #include "base/clock.h"
+#include "base/helper.h"
 #include "base/text.h"
 #include "stacks/places.h"
+#include "stacks/sampler.h"
 #include "stream/broker.h"
 #include "stream/lock.h"
 #include "stream/metadata.h"
@@ -73,6 +75,7 @@ bool gs_session_resume(void)
         return false;
     int saved = errno;
     bool done = gs_session_begin_directory();
+    gs_sampler_begin();
     gs_set_state(done ? GS_RECORDING : GS_OFF);
     if (done) {
         uint64_t now = gs_now();
@@ -90,6 +93,15 @@ static void before_fork(void)
 {
     uint32_t state = gs_state();
     gs_run.was_recording = state == GS_RECORDING || state == GS_FORKED;
+    gs_helper_step_aside();
+}
+
+/* The helper comes back when this thread is next at its files: Python counts the threads of the process first, and warns
+ * of a fork where there are several. */
+static void after_fork_in_parent(void)
+{
+    if (gs_helper_is_missing())
+        gs_stream_ask_attention();
 }
 
 /* The child has this one thread. Whatever the parent's others were doing with our structures, here they start
@@ -105,6 +117,8 @@ static void after_fork_in_child(void)
     gs_lock_forget();
     gs_streams_forget();
     gs_names_forget();
+    gs_helper_forget();
+    gs_sampler_forget();
     gs_run.threads_lost = 0;
     gs_self.section = gs_self.open = gs_self.released = NULL;
     gs_run.number++;
@@ -122,7 +136,7 @@ bool gs_session_initialise(void)
     if (!gs_streams_initialise())
         return false;
     gs_run_initialise();
-    int error = pthread_atfork(before_fork, NULL, after_fork_in_child);
+    int error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     if (error != 0) {
         errno = error;
         return false;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/helper.h"
 #include "base/text.h"
 #include "stream/lock.h"
 #include "stream/names.h"
@@ -75,6 +76,14 @@ void gs_stream_attend(struct gs_stream *stream)
         attend(stream);
     errno = saved;
     gs_slow_end(cancel);
+    gs_helper_return();
+}
+
+void gs_stream_ask_attention(void)
+{
+    struct gs_stream *stream = gs_self.stream;
+    if (stream != NULL && gs_self.epoch == gs_epoch() && stream->attention > 1)
+        stream->attention = 1; /* not 0: its name is written already */
 }
 
 bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp)

@@ -68,6 +68,7 @@ static inline void gs_stream_write(struct gs_stream *stream, uint64_t timestamp,
 
 /* What has to be done now and then: map the next packet, write the thread's name. Never under the GIL's mutex. */
 void gs_stream_attend(struct gs_stream *stream);
+void gs_stream_ask_attention(void); /* for the calling thread's, soon */
 
 /* Give the calling thread a stream and write its thread_start. fast: only one made ahead will do, because the
  * caller holds the GIL's mutex. NULL: none to be had, the event is lost (and counted). */

@@ -111,11 +111,14 @@ static void named(struct gs_lane *lane, const struct gs_record *record)
     memcpy(&news.pid, record->payload, 4);
     memcpy(&news.tid, record->payload + 4, 4);
     strncpy(news.comm, record->payload + 8, sizeof news.comm - 1);
-    if (news.tid == record->tid)
+    if (news.tid == record->tid) /* else one thread named another */
         speaks(lane, record);
-    else if (!gs_tasks_knows(news.tid))
-        return; /* one thread named another, which was not seen yet: it began before, and may be asleep */
     gs_tasks_tell(&news);
+    if (strcmp(news.comm, GS_HELPER_NAME) == 0) { /* its first words, and the last that are recorded */
+        if (lane->running == news.tid)
+            leave(lane, record->time, gs_sched_out, news.tid);
+        gs_lanes_leave_out(lane->of, news.tid, true);
+    }
 }
 
 /* "python3.11", "libpython3.11.so.1.0", "libpypy3.9-c.so"; a build that has no GIL ends in t. */
@@ -145,11 +148,6 @@ static void mapped(const struct gs_record *record)
     memcpy(&news.tid, record->payload + 4, 4);
     strncpy(news.file, name + 1, sizeof news.file - 1);
     gs_tasks_tell(&news);
-    if (strcmp(news.comm, GS_HELPER_NAME) == 0) { /* its first words, and the last that are recorded */
-        if (lane->running == news.tid)
-            leave(lane, record->time, gs_sched_out, news.tid);
-        gs_lanes_leave_out(lane->of, news.tid, true);
-    }
 }
 
 static void forked_or_gone(struct gs_lane *lane, const struct gs_record *record)

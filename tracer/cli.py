@@ -78,7 +78,7 @@ def _record(options: Options, scheduler: Scheduler) -> int:
             )
             if scheduler.missing and not options.quiet:
                 say(f"no scheduler events: {scheduler.missing}")
-            return launcher.run(options.target, environment)
+            return launcher.run(options.target, environment, scheduler.ended)
     except UsageError:
         options.trace.rmdir()
         raise

@@ -217,6 +217,16 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class GilEnabled:
+    """A module that can't do without a GIL was imported, and switched it on."""
+
+    time: int
+    tid: int
+    module: str
+    file: str
+
+
+@dataclass(frozen=True)
 class Process:
     """One recorded process."""
 
@@ -241,6 +251,8 @@ class Process:
     """ns to add to a time to get UTC since 1970."""
     environment: Mapping[str, Any] = field(repr=False)
     """Everything that the trace's metadata says of the process, also what this version doesn't know."""
+    gil_enabled: GilEnabled | None = None
+    """What switched the GIL on, of a process that began without one."""
     threads_lost: int = 0
     """Threads that are not recorded, or no further than their last event: there was no file to be had."""
     loss: str | None = None

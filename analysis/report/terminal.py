@@ -14,9 +14,11 @@ from rich.text import Text
 
 from ..destinations import terminal
 from ..measures.cpu_time import CpuStatistics
+from ..measures.lock_names import place_of
 from ..measures.statistics import Statistics, statistics
 from ..measures.switch_interval import intervals_in
 from ..model import HELD, WITHOUT, State, total
+from ..reader.format import Event
 from ..states import STATES
 from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
@@ -300,6 +302,13 @@ def _remarks(trace: Trace) -> Iterator[str]:
             f"{_plural(len(killed), 'process', 'processes')} ended without a stop (killed, os._exit or exec):"
             f" {which} figures end with the last event."
         )
+    side = trace.side
+    switched = np.flatnonzero(side.kind == Event.GIL_ENABLED)
+    for at, index in zip(switched.tolist(), side.thread_of(switched).tolist(), strict=True):
+        thread = trace.threads[index]
+        where = place_of(trace, int(trace.stacks.of(thread.process, side.arg[at : at + 1])[0]))
+        moment = duration(int(side.time[at]) - trace.begin)
+        yield f"The GIL was switched on at {moment}, in {thread.name}{', ' if where else ''}{where}."
     for process in trace.processes:
         if process.ended == "failed":
             yield f"The recording of process {process.pid} ended early: {process.failure}."

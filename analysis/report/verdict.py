@@ -37,7 +37,9 @@ def verdict(statistics: Statistics) -> str:
     if not active:
         return " ".join([_without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
-    sentences = [*sentences, *_of_locks(statistics), *_of_cpus(statistics)][:_SENTENCES]
+    sentences = [*_of_switching_on(statistics), *sentences, *_of_locks(statistics), *_of_cpus(statistics)][
+        :_SENTENCES
+    ]
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
     return " ".join(sentences)
@@ -51,6 +53,17 @@ def _without_gil(statistics: Statistics) -> str:
     free = any(process.process.environment.get("without_gil") for process in statistics.processes)
     none = "No GIL" if free else "No GIL was seen"
     return f"{none}: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+
+
+def _of_switching_on(statistics: Statistics) -> list[str]:
+    """Return which import ended a run without a GIL."""
+    switched = [process.process for process in statistics.processes if process.process.gil_enabled]
+    return [
+        f"The import of {process.gil_enabled.module} switched the GIL on,"
+        f" {duration(process.gil_enabled.time - process.begin)} after the start."
+        for process in switched
+        if process.gil_enabled is not None
+    ]
 
 
 def _of_locks(statistics: Statistics) -> list[str]:

@@ -150,6 +150,53 @@ def runs_without_gil():
     return enabled is not None and not enabled()
 
 
+def follow_gil(report):
+    # type: (Callable[[str], object]) -> Callable[[], None]
+    """Where there is no GIL, watch the imports of compiled modules: one that can't do without switches it on.
+
+    Parameters
+    ----------
+    report : callable
+        Called once, in the thread that imports, with the module's name, a newline, and its file.
+
+    Returns
+    -------
+    callable
+        Ends the watching.
+    """
+    if not runs_without_gil():
+        return lambda: None
+    import importlib.machinery
+
+    Loader = importlib.machinery.ExtensionFileLoader  # type: Any
+    originals = {"create_module": Loader.create_module, "exec_module": Loader.exec_module}
+    watching = [True]
+
+    def watched(original):
+        # type: (Any) -> Any
+        def load(self, module):
+            # type: (Any, Any) -> Any
+            try:
+                return original(self, module)
+            finally:
+                if watching and not runs_without_gil():
+                    del watching[:]
+                    report("%s\n%s" % (self.name, self.path))
+
+        return load
+
+    for name, original in originals.items():
+        setattr(Loader, name, watched(original))
+
+    def undo():
+        # type: () -> None
+        del watching[:]
+        for name, original in originals.items():
+            setattr(Loader, name, original)
+
+    return undo
+
+
 def environment_text(stacks, locks="off"):
     # type: (str, str) -> str
     """What the metadata says of this process: assignments for the env block, in TSDL.

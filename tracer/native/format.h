@@ -120,6 +120,7 @@ struct gs_name_record {
                                first frame that needs them; what is beyond 64 KiB is missing */   \
     X(40, frame)            /* ref: number from 1; text: "<caller's frame or 0> <code> <offset in bytes>"; \
                                after the records of its caller and its code */                   \
+    X(46, gil_module)       /* ref: tid of who imported it; text: "<module>\n<file>", that switched the GIL on */ \
     X(45, lock)             /* ref: number from 1; text: "<kind>\n<address>\n<type>\n<offset> <size>" and, for the self of each of \
                                the innermost frames of who waited first, "\n<type> <address> <function>"; addresses are \
                                hexadecimal; see locks/identity.c */ \

@@ -3,6 +3,7 @@
 # make check   lint and types
 # make figures the lecture's experiments, run here, in figures/ (some minutes; FIGURES="--quick": seconds each)
 # make bench   benchmarks (SHORT=1: in a minute)
+# make docs    the documents as a site, in build/site
 # make build   compile in place, after a change of the native part
 #
 # PYTHON is the interpreter to use (3.11 or later), VENV the virtual environment made with it.
@@ -14,7 +15,7 @@ PACKAGING := setup.cfg setup.py pyproject.toml
 WHATIF := $(wildcard analysis/whatif/*.pxd)
 SOURCES := $(wildcard tracer/native/*.[ch] tracer/native/*/*.[ch] tracer/*.pyx examples/*.pyx) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
 
-.PHONY: demo figures test check bench build clean
+.PHONY: demo figures test check bench build docs clean
 
 demo: $(VENV)/installed $(VENV)/built
 	mkdir -p demo
@@ -64,6 +65,11 @@ $(VENV)/installed-dev: $(VENV)/installed-test
 $(VENV)/built: $(SOURCES) | $(VENV)/installed
 	GILSCOPE_WERROR=1 $(RUN) setup.py -q build_ext --inplace
 	touch $@
+
+# The documents as a site, in build/site; a link to what is not there is an error.
+docs: $(VENV)/installed-dev $(VENV)/built
+	COLUMNS=100 $(RUN) tools/reference
+	$(RUN) -m mkdocs build -q
 
 clean:
 	rm -rf build dist demo *.egg-info

@@ -120,7 +120,7 @@ def _is_recorded(process: Path) -> bool:
     except OSError:
         return False  # it has ended as it should, or never began
     try:
-        return not _take_lock(fd) if _says_locked(fd) else _runs(_pid(process))
+        return not _take_lock(fd) if _says_locked(fd) else runs(_pid(process))
     finally:
         os.close(fd)
 
@@ -143,7 +143,8 @@ def _take_lock(fd: int) -> bool:
     return True
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
     except OSError:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Final
 
 from ..destinations import json_text, say
+from ..errors import GilscopeError
 from ..measures.statistics import statistics
+from ..report.gate import Failure, described, parse
 from ..report.gate import check as check_limits
-from ..report.gate import described, parse
 from ..tables.trace import Trace
 
 EPILOG: Final = described()
@@ -30,10 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="EXPRESSION",
         help="exit with status 1 if this is so, as in 'wait.p99 > 2ms'; give it again for more",
     )
+    add = parser.add_argument
+    add("--junit", metavar="FILE", help="write a JUnit report: a case for each limit")
+    add("--gitlab", metavar="FILE", help="write limits that are not kept as GitLab's code quality report")
+    add("--github", action="store_true", help="print them as GitHub's annotations")
 
 
 def check(options: argparse.Namespace) -> None:
     """Raise GilscopeError if an expression is none."""
+    if not options.fail_if and (options.junit or options.gitlab or options.github):
+        raise GilscopeError("--junit, --gitlab and --github report limits: give some with --fail-if")
     options.limits = [parse(text) for text in options.fail_if]
 
 
@@ -52,4 +60,27 @@ def run(trace: Trace, options: argparse.Namespace) -> int:
     sys.stdout.flush()
     for failure in failures:
         say(str(failure))
+    _report(trace, options, failures)
     return 1 if failures else 0
+
+
+def _report(trace: Trace, options: argparse.Namespace, failures: list[Failure]) -> None:
+    """Write what a CI shows."""
+    if not (options.junit or options.gitlab or options.github):
+        return
+    from ..report import annotations
+
+    if options.junit:
+        _write(options.junit, annotations.junit(trace, options.limits, options.fail_if, failures))
+    if options.gitlab:
+        _write(options.gitlab, annotations.gitlab(trace, failures))
+    if options.github:
+        for line in annotations.github(trace, failures):
+            print(line)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise GilscopeError(f"{path} can't be written: {error.strerror}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from .problems import Problems
 
 _HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
 _OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK)
+_MADE_UP = re.compile(r"Dummy-[0-9]+")
 _OF_THREADS = (Name.THREAD_NAME, Name.THREAD_ALIVE, Name.THREAD_COMM)
 
 
@@ -25,6 +28,12 @@ class NameRecord:
     kind: Name
     ref: int
     text: str
+
+    @property
+    def reason(self) -> str:
+        """What `ref` means as an errno, and what failed: "No space left on device: gil_3"."""
+        reason = os.strerror(self.ref)
+        return reason if self.text in ("", reason) else f"{reason}: {self.text}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,8 @@ def display_names(names: Names, *, pid: int, threads: list[tuple[int, int, int]]
     """Return what to call each thread.
 
     Python's name (the last one within the thread's life), or the one in the OS if it differs from the main
-    thread's (threads inherit that), or "thread <tid>".
+    thread's (threads inherit that), or "thread <tid>". A name that Python makes up for a thread that it finds
+    running, "Dummy-1", is less than either: a thread gets one in each subinterpreter that it enters.
 
     Parameters
     ----------
@@ -102,6 +112,7 @@ def display_names(names: Names, *, pid: int, threads: list[tuple[int, int, int]]
         by_tid.setdefault(tid, []).append((end, index))
     python: dict[int, str] = {}
     system: dict[int, str] = {}
+    made_up: dict[int, str] = {}
     main = ""
     for record in names.records:
         if record.kind not in _OF_THREADS:
@@ -112,12 +123,19 @@ def display_names(names: Names, *, pid: int, threads: list[tuple[int, int, int]]
         # The life that the record falls into, or the one after it; a name may come just after the end, too.
         if lives:
             owner = next((index for end, index in lives if record.time <= end), lives[-1][1])
-            (python if record.kind == Name.THREAD_NAME else system)[owner] = record.text
+            if record.kind != Name.THREAD_NAME:
+                system[owner] = record.text
+            elif _MADE_UP.fullmatch(record.text):
+                made_up.setdefault(owner, record.text)
+            else:
+                python[owner] = record.text
 
     def name(index: int, tid: int) -> str:
         if python.get(index):
             return python[index]
         comm = system.get(index, "")
-        return comm if comm and comm != main else "MainThread" if tid == pid else f"thread {tid}"
+        if comm and comm != main:
+            return comm
+        return made_up.get(index) or ("MainThread" if tid == pid else f"thread {tid}")
 
     return [name(index, tid) for index, (tid, _, _) in enumerate(threads)]

@@ -73,7 +73,7 @@ def alike(threads: Sequence[Thread], lives: Sequence[float], duration: float) ->
     found: dict[str, list[int]] = {}
     for at, (thread, life) in enumerate(zip(threads, lives, strict=True)):
         named = thread.name != f"thread {thread.tid}"
-        if named and life < MOST_OF_A_LIFE * duration and not thread.main:
+        if named and 0 < life < MOST_OF_A_LIFE * duration and not thread.main:
             found.setdefault(_NUMBER.sub("*", thread.name), []).append(at)
     return [
         (_called(name, threads[members[0]]), members)

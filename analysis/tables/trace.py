@@ -29,6 +29,7 @@ from ..reader.frames import Frames, join_frames
 from ..reader.grammar import LOST
 from ..reader.locks import Locks, join_locks
 from ..reader.scheduling import Scheduling
+from ..shown import Shown
 from ..states import Cpu
 from . import requests
 from .anatomy import ANATOMY, WITHOUT_CPU, parts_of_waits
@@ -47,7 +48,7 @@ from .window import cut, cut_side, threads_within
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class Trace(Shown):
     """What was recorded, as entities and as tables.
 
     Tables are made when they are first asked for, and kept.

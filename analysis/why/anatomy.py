@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..shown import Shown
 from ..tables.anatomy import ASLEEP, PARTS, STALLED
 from ..tables.cpu_states import sums_of
 from ..tables.trace import Trace
@@ -45,7 +46,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class WaitAnatomy:
+class WaitAnatomy(Shown):
     """The anatomy of all waits of a trace.
 
     `threads` and `processes` are in the order of the trace's. `scheduled`: the scheduler was recorded, so

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ..arrays import Int64s, Table
+from ..shown import Shown
 from ..tables.anatomy_clock import GilClock
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ waited while the other held the GIL, and in how many of its waits it did."""
 
 
 @dataclass(frozen=True)
-class Blame:
+class Blame(Shown):
     """The matrix blocked × holder of a trace with `size` threads; `table` is BLAME."""
 
     table: Table = field(repr=False)

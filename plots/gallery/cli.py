@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,12 +27,17 @@ from .slide import Form
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status.
+    """Run the command; return its exit status. `atlas` is a command of its own.
 
     0; 1 if an experiment failed (one that is left out has not); 2 after one line on stderr that says what is
     wrong with the command.
     """
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["atlas"]:
+        from .atlas import command
+
+        return command.main(given[1:])
+    options = _parser().parse_args(given)
     try:
         chosen = _chosen(options.names)
         found = Interpreters(options.python)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from analysis.measures.switch_interval import intervals_in
 from analysis.model import State
+from analysis.report.pools import alike
 
 from ..text import percent
 from ..timeaxis import NBSP, duration
@@ -41,7 +42,8 @@ class Measures:
     share of its process's life. `waited`: the share of the window in which at least one thread waited, None
     where that was not computed. `holds`: how many there are. With CPUs, `stalled` and `asleep`: the share of
     the window in which a GIL's holder wanted one, and slept; `native`: each thread's share in which it
-    computed without the GIL; `ready`: how many wanted a CPU for that, on average.
+    computed without the GIL; `ready`: how many wanted a CPU for that, on average. `lives`: each thread's
+    share of the window that it was there.
     """
 
     holding: Floats
@@ -54,6 +56,16 @@ class Measures:
     native: Floats | None = None
     asleep: float = 0.0
     ready: float = 0.0
+    lives: Floats | None = None
+
+    @property
+    def rivals(self) -> list[tuple[float, float]]:
+        """The shares of the threads that wait for the GIL for a good part of their lives."""
+        return [
+            share
+            for thread, share in enumerate(self.shares)
+            if share[1] >= _RIVAL and self.waiting[thread] >= _USED
+        ]
 
     @classmethod
     def of(cls, view: View, waited: float | None) -> Measures:
@@ -61,33 +73,42 @@ class Measures:
         times = view.times / view.window.span
         shares = [view.share(thread) for thread in range(len(times))]
         of_gil = (times[:, 0], times[:, 1], shares, view.gil_shares, waited, view.holds)
+        lives = np.array([view.life(thread) for thread in range(len(times))]) / view.window.span
         if not view.drawn.cpus:
-            return cls(*of_gil)
+            return cls(*of_gil, lives=lives)
         native = view.state_times[:, State.NATIVE] / view.window.span
         together = view.state_times.sum(axis=0) / view.window.span
         stalled, asleep, ready = together[[State.STALLED, State.HOLDING_ASLEEP, State.READY]].tolist()
-        return cls(*of_gil, stalled, native, asleep, ready)
+        return cls(*of_gil, stalled, native, asleep, ready, lives)
 
 
 def headline(trace: Trace, window: Window, measures: Measures) -> str:
     """Return the finding for a window, some ten words."""
-    if window.finding:
-        return window.finding
+    finding = window.finding or _finding(trace, measures)
+    early = [process for process in trace.processes if process.ended == "failed"]
+    return f"Recorded in part. {finding}" if early else finding
+
+
+def _finding(trace: Trace, measures: Measures) -> str:
     total, waits = float(measures.holding.sum()), float(measures.waiting.sum())
     native = float(measures.native.sum()) if measures.native is not None else 0.0
     if not total and not waits:
-        return _without_gil(measures, native) if native else "Nobody used the GIL"
+        if native:
+            return _without_gil(measures, native)
+        unknown = any("unrecorded" in process.environment for process in trace.processes)
+        return "No GIL was recorded" if unknown else "Nobody used the GIL"
     if measures.stalled >= max(_RIVAL, _MOSTLY * total):
         part = percent(measures.stalled / total)
         return f"{part} of the time that the GIL is held, its holder has no CPU"
     if measures.asleep >= max(_RIVAL, _MOSTLY * total):
         part = percent(measures.asleep / total)
         return f"{part} of the time that the GIL is held, its holder sleeps"
-    if native >= _MOSTLY and native > total:
+    lost = waits >= max(0.05 * (total + waits), _USED)
+    if native >= _MOSTLY and native > total and not (lost and measures.rivals):
         return _without_gil(measures, native)
     used = [share for share in measures.held.values() if share >= _USED]
-    if waits >= 0.05 * (total + waits):
-        return _contended(measures, used, waits)
+    if lost:
+        return _of_pool(trace, measures) or _contended(measures, used, waits)
     nobody = "nobody waits" if not waits else "hardly anybody waits"
     if len(used) > 1:
         owners = "process" if len({trace.gils[g].process for g in measures.held}) > 1 else "interpreter"
@@ -111,11 +132,7 @@ def _without_gil(measures: Measures, native: float) -> str:
 def _contended(measures: Measures, used: list[float], waits: float) -> str:
     if len(used) > 1:
         return f"{len(used)} GILs, {extent(used)} held: on average {_number(waits)} threads wait"
-    rivals = [
-        share
-        for thread, share in enumerate(measures.shares)
-        if share[1] >= _RIVAL and measures.waiting[thread] >= _USED
-    ]
+    rivals = measures.rivals
     if len(rivals) == 2:
         return f"2 threads share one GIL: each holds it {extent([hold for hold, _ in rivals])} of its life"
     if len(rivals) > 2:
@@ -123,6 +140,21 @@ def _contended(measures: Measures, used: list[float], waits: float) -> str:
     if measures.waited is not None:
         return f"Somebody waits for the GIL {percent(measures.waited)} of the time"
     return f"On average {_number(waits)} threads wait for the GIL"
+
+
+def _of_pool(trace: Trace, measures: Measures) -> str:
+    """Return what there is to say of short threads, if they are those that hold the GIL: "" if not."""
+    if measures.lives is None or (len(trace.processes) > 1 and len(measures.held) > 1):
+        return ""
+    for name, members in alike(trace.threads, measures.lives.tolist(), 1.0):
+        held, waited = float(measures.holding[members].sum()), float(measures.waiting[members].sum())
+        life = float(measures.lives[members].sum())
+        if held >= 0.5 * float(measures.holding.sum()) and life:
+            many = f"{len(members):,} short threads ({name})"
+            if waited >= _RIVAL * life:
+                return f"{many} share one GIL: they wait {percent(waited / life)} of their lives"
+            return f"{many} hold the GIL {percent(held)} of the time"
+    return ""
 
 
 def _number(value: float) -> str:
@@ -168,7 +200,7 @@ def subtitle(trace: Trace, window: Window, measures: Measures) -> str:
 
 def warnings(trace: Trace) -> list[str]:
     """Return what a reader must know before believing the figure: losses and early ends."""
-    found = []
+    found, unrecorded = [], 0
     lost = sum(process.discarded for process in trace.processes)
     if lost:
         found.append(f"{lost:,} event{'' if lost == 1 else 's'} lost")
@@ -177,8 +209,13 @@ def warnings(trace: Trace) -> list[str]:
         found.append(f"{lost:,} scheduler record{'' if lost == 1 else 's'} lost")
     for process in trace.processes:
         which = f"process {process.pid} " if len(trace.processes) > 1 else ""
+        when = duration(process.end - trace.begin)
         if process.ended == "killed":
-            found.append(f"{which}killed at {duration(process.end - trace.begin)}")
+            found.append(f"{which}{'killed' if process.signal else 'no end recorded: last seen'} at {when}")
         elif process.ended == "failed":
-            found.append(f"{which}recording failed at {duration(process.end - trace.begin)}")
+            found.append(f"{which}recording ended early, at {when}: {process.failure}")
+        elif "unrecorded" in process.environment:
+            unrecorded += 1
+    if unrecorded:
+        found.append(f"{unrecorded} Python{'' if unrecorded == 1 else 's'} not recorded")
     return found if len(found) <= 3 else [*found[:2], f"{len(found) - 2} processes more cut off"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from analysis.model import State
+from analysis.report.rank import NOTABLE
 
 from .coverage import Times, Visible
 
@@ -138,11 +139,18 @@ def plan(
 
 
 def _relevance(trace: Trace, times: Times, native: Times | None, thread: int) -> float:
-    """The first process's main thread is where people look first; then who holds, waits, computes most."""
+    """The first process's main thread is where people look first; then who holds and waits, who computes."""
     entry = trace.threads[thread]
     if entry.main and entry.process == trace.threads[0].process:
-        return float("inf")
-    return float(times[thread, 0] + times[thread, 1]) + (0.0 if native is None else float(native[thread]))
+        return 4.0
+    span = max(trace.end - trace.begin, 1)
+    about_gil = float(times[thread, :2].sum()) / span
+    computes = 0.0 if native is None else float(native[thread]) / span
+    if about_gil >= NOTABLE:
+        return 2.0 + about_gil
+    if computes >= NOTABLE:
+        return 1.0 + computes
+    return about_gil + computes
 
 
 def _rows(trace: Trace, seen: Visible, alive: Sequence[int], shown: set[int], strips: bool) -> list[Row]:

@@ -9,26 +9,7 @@ there is a GIL that the core can see.
 import os
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def _seen(c):
-    # type: (str) -> bool
-    return c > "\xa0" and bool(getattr(c, "isprintable", c.isalnum)())  # 2.7: bytes
-
-
-def say(line):
-    # type: (str) -> None
-    """Write one line; what a terminal would obey, in a path or an argument, is not written."""
-    try:
-        fit = "".join(c if " " <= c < "\x7f" or _seen(c) else "?" for c in line)
-        os.write(2, ("gilscope: " + fit + "\n").encode("utf-8", "replace"))
-    except Exception:
-        pass
 
 
 def leave_children_alone():
@@ -51,6 +32,8 @@ def is_loaded(path):
 
 def record():
     # type: () -> None
+    from gilscope_begin import begin, say
+
     settings = {
         name[len("GILSCOPE_") :]: value for name, value in os.environ.items() if name.startswith("GILSCOPE_")
     }
@@ -75,119 +58,12 @@ def record():
             os.environ["GILSCOPE_SILENT"] = "1"  # its children would say the same
 
 
-def begin(directory, core_path, children, wanted, broker):
-    # type: (str, str, bool, dict[str, bool], str) -> str
-    """Start recording; returns what prevented it, in one line, or nothing. wanted: STACKS and LOCKS."""
-    if hasattr(sys, "pypy_version_info"):
-        return "PyPy's lock is not CPython's GIL, only when its threads have a CPU can be seen"
-    import gilscope_ctypes as ctypes
-    import gilscope_recording as recording
-
-    core = ctypes.PyDLL(core_path)  # PyDLL: the core is called with the GIL held
-    gs_name_thread = core.gs_name_thread
-    gs_name_thread.argtypes = [ctypes.c_uint32, ctypes.c_char_p]
-    gs_name_thread.restype = None
-
-    def name_thread(tid, name):
-        # type: (int, str) -> None
-        gs_name_thread(tid, name if isinstance(name, bytes) else name.encode("utf-8", "replace"))
-
-    if not core.gs_may_begin():
-        recording.follow_thread_names(name_thread)
-        return ""
-
-    stop = core.gs_stop
-    stop.argtypes = []
-    stop.restype = None
-    message = ctypes.create_string_buffer(8192)
-    for function in (core.gs_install, core.gs_install_without_gil, core.gs_locks_find):
-        function.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
-    core.gs_start.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_char_p,
-        ctypes.c_int,
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-    ]
-    core.gs_use_broker.argtypes = [ctypes.c_char_p]
-    core.gs_use_broker.restype = None
-    core.gs_use_broker(broker if isinstance(broker, bytes) else broker.encode("ascii", "replace"))
-    path = directory if isinstance(directory, bytes) else os.fsencode(directory)
-    install = core.gs_install
-    if recording.runs_without_gil() and wanted["LOCKS"]:
-        install = core.gs_install_without_gil
-    if install(message, len(message)) != 0:
-        name_threads_in_os(recording)
-        return said(message)
-
-    def find_locks():
-        # type: () -> str
-        return said(message) if core.gs_locks_find(message, len(message)) != 0 else ""
-
-    stacks = decide_stacks(core, wanted["STACKS"], recording)
-    locks = recording.decide_locks(wanted["LOCKS"], find_locks, lambda: None)
-    if locks.startswith("off: ") and sys.version_info >= (3, 11):
-        say("process %d is recorded without its locks: %s" % (os.getpid(), locks[len("off: ") :]))
-    environment = recording.environment_text(stacks, locks)
-    text = environment if isinstance(environment, bytes) else environment.encode("utf-8", "replace")
-    if core.gs_start(path, text, children, message, len(message)) != 0:
-        return said(message)
-    core.gs_thread_id.argtypes = []
-    core.gs_thread_id.restype = ctypes.c_uint32
-    recording.stop_before_exit(stop)
-    recording.follow_thread_names(name_thread, core.gs_thread_id)
-    return ""
-
-
-def name_threads_in_os(recording):
-    # type: (Any) -> None
-    """Tell the kernel what threads are called, as Python does from 3.14 on: nobody else sees them here."""
-    import threading
-
-    import gilscope_ctypes as ctypes
-
-    if sys.version_info >= (3, 14) or sys.version_info < (3, 8):
-        return
-    prctl = ctypes.CDLL(None).prctl
-    prctl.argtypes = [ctypes.c_int, ctypes.c_char_p]
-
-    def name_thread(tid, name):
-        # type: (int, str) -> None
-        if tid == threading.get_native_id() != os.getpid():  # the main thread keeps the program's name
-            prctl(15, name.encode("utf-8", "replace"))  # PR_SET_NAME, which takes the first 15 bytes
-
-    recording.follow_thread_names(name_thread)
-
-
-def said(message):
-    # type: (Any) -> str
-    return str(message.value.decode("utf-8", "replace")) or "the native core gave no reason"
-
-
-def decide_stacks(core, wanted, recording):
-    # type: (Any, bool, Any) -> str
-    import gilscope_ctypes as ctypes
-
-    text = ctypes.create_string_buffer(65536)
-    for function in (core.gs_stacks_find, core.gs_stacks_text):
-        function.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
-
-    def find():
-        # type: () -> str
-        return said(text) if core.gs_stacks_find(text, len(text)) != 0 else ""
-
-    def read():
-        # type: () -> str
-        core.gs_stacks_text(text, len(text))
-        return str(text.value.decode("utf-8", "replace"))
-
-    return str(recording.decide_stacks(wanted, find, read, core.gs_stacks_use))
-
-
-sys.path.insert(0, HERE)  # where the helper is found even if someone has changed the path
+sys.path.insert(0, HERE)  # where the helpers are found even if someone has changed the path
 try:
     record()
 except Exception:
+    from gilscope_begin import say
+
     say("process %d is not recorded: %s" % (os.getpid(), sys.exc_info()[1]))
 sys.path[:] = [entry for entry in sys.path if entry != HERE]
 

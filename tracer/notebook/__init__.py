@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Final
 
-_MAGICS: Final = ("gil_line",)
+_MAGICS: Final = ("gil_line", "gil_cell")
 
 
 def register(ipython: Any) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import Any, Final
 
+from analysis.destinations import say
 from tracer.errors import GilscopeError, UsageError
 from tracer.releases.recording import Call, record_here
 
@@ -20,7 +20,7 @@ def register(ipython: Any) -> None:
         try:
             answer(line, ipython.user_ns)
         except GilscopeError as error:
-            print(f"gilscope: {error}", file=sys.stderr)
+            say(str(error))
 
     ipython.register_magic_function(gil, "line", "gil")
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from analysis.destinations import json_text, say
 from tracer.errors import UsageError
 from tracer.launcher import Target
 from tracer.releases.recording import Call, Job, Recorded, interpreter_of, record
@@ -121,7 +120,7 @@ def _answer(question: Question) -> int:
 
     recorded, judgement = judged(question)
     if question.json:
-        print(json.dumps({**_asked(question, recorded), **words.to_json(judgement)}, indent=2), flush=True)
+        print(json_text({**_asked(question, recorded), **words.to_json(judgement)}), flush=True)
     else:
         words.print_judgement(Console(), question.call.statement, judgement, recorded.interpreter)
     return _status(question, judgement.verdict)
@@ -157,7 +156,7 @@ def _answer_sizes(question: Question) -> int:
             "changes": threshold.changes,
             "sizes": {str(size): words.to_json(of) for size, of in threshold.points.items()},
         }
-        print(json.dumps(answer, indent=2), flush=True)
+        print(json_text(answer), flush=True)
     else:
         words.print_threshold(
             Console(), question.call.statement, question.size, threshold, recorded.interpreter
@@ -174,7 +173,8 @@ def threshold_of(question: Question) -> tuple[Recorded, Threshold]:
 
     def measure(sizes: Iterable[int]) -> dict[int, Judgement]:
         calls = [
-            replace(question.call, name=str(size), values={question.size: size}, repeat=3) for size in sizes
+            replace(question.call, name=str(size), values={question.size: size}, repeat=3, asks=False)
+            for size in sizes
         ]
         recorded = record(Job(calls), question.target)
         if not recorded.calls:
@@ -204,10 +204,7 @@ def _asked(question: Question, recorded: Recorded) -> dict[str, object]:
 def _status(question: Question, verdict: str) -> int:
     if question.expected is None or verdict == question.expected.replace("-", " ").replace("gil", "GIL"):
         return 0
-    print(
-        f"gilscope: expected {question.expected}, but the verdict is {verdict.replace(' ', '-')}",
-        file=sys.stderr,
-    )
+    say(f"expected {question.expected}, but the verdict is {verdict.replace(' ', '-').lower()}")
     return 1
 
 

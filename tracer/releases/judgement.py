@@ -35,8 +35,8 @@ class Judgement:
     share : float
         Median share of its own time that it held the GIL; `shares` are the least and the greatest.
     piece : int
-        How long it kept the GIL at most after another thread had asked for it: a hold in one piece, that
-        nobody can interrupt.
+        How long it kept the GIL at most after another thread had asked for it, in the middle one of the
+        runs where one did: a hold in one piece, that nobody can interrupt.
     yields : bool
         Asked to let go it does, long before it is through: Python does so between its instructions.
     released : float
@@ -74,7 +74,7 @@ def judge(measured: Measured) -> Judgement:
     shares = [run.share for run in alone]
     walls = [run.wall / run.number for run in alone]
     first = measured.of("first")[0]
-    worst = max(measured.of("asked"), key=lambda run: run.overdue, default=None)
+    worst = _middle(measured.of("asked"))
     return Judgement(
         name=measured.name,
         verdict=_verdict(shares) if measured.gil or max(shares) > 0 else "no GIL",
@@ -117,6 +117,11 @@ def _yields(alone: Sequence[Run], worst: Run | None) -> bool:
     """Whether holds within a call are cut when somebody asks. Calls shorter than that can't show it."""
     held = median(run.held / run.number for run in alone)
     return worst is not None and held > _CAN_BE_CUT and worst.overdue < held / 4
+
+
+def _middle(asked: Sequence[Run]) -> Run | None:
+    ordered = sorted(asked, key=lambda run: run.overdue)
+    return ordered[len(ordered) // 2] if ordered else None
 
 
 def _of_own(runs: Sequence[Run], what: str) -> float:

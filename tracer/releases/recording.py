@@ -46,6 +46,8 @@ class Call:
         Further globals of the statement, JSON.
     budget : float
         Seconds after which no further run begins.
+    asks : bool
+        Whether it is run while another thread wants the GIL, too; without a GIL: in two threads at once.
     """
 
     name: str
@@ -55,15 +57,20 @@ class Call:
     repeat: int = 5
     values: Mapping[str, Any] = field(default_factory=dict)
     budget: float = 20.0
+    asks: bool = True
 
 
 @dataclass(frozen=True)
 class Job:
-    """Statements with a common setup, and distributions whose versions are wanted."""
+    """Statements with a common setup, and distributions whose versions are wanted.
+
+    `limit`: seconds after which a call is ended, and its process with it; 0: never.
+    """
 
     calls: Sequence[Call]
     setup: str = "pass"
     distributions: Sequence[str] = ()
+    limit: int = 0
 
 
 @dataclass(frozen=True)

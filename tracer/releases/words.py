@@ -9,6 +9,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from analysis.destinations import visible
 from analysis.states import HOLD, NATIVE
 from analysis.units import count, duration, share
 from tracer.releases.judgement import Judgement
@@ -170,4 +171,4 @@ def to_json(of: Judgement) -> dict[str, Any]:
 
 def _one_line(statement: str) -> str:
     lines = statement.strip().splitlines()
-    return lines[0] + (" …" if len(lines) > 1 else "") if lines else "pass"
+    return visible(lines[0]) + (" …" if len(lines) > 1 else "") if lines else "pass"

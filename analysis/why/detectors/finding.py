@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...shown import Shown
+
 
 @dataclass(frozen=True)
-class Pattern:
+class Pattern(Shown):
     """One pattern, with its evidence.
 
     Attributes

@@ -90,7 +90,8 @@ def test_failure_is_told(tmp_path: Path) -> None:
         process.events([(100, 10, "gil_acquired"), (100, 20, "gil_released")])
         process.fail(50, 28, "/tmp/t/100/gil_0").discard(100, 7)
     [process_read] = analysis.load(tmp_path / "t").processes
-    assert (process_read.ended, process_read.failure) == ("failed", "/tmp/t/100/gil_0")
+    assert process_read.ended == "failed"
+    assert process_read.failure == "No space left on device: /tmp/t/100/gil_0"
     assert (process_read.end, process_read.discarded) == (50, 7)
 
 
@@ -311,3 +312,24 @@ def test_files_that_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     before = analysis.load(path).events
     monkeypatch.setattr("analysis.tables.load._capacity", lambda directories: 1)
     assert np.array_equal(analysis.load(path).events, before)
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ((("worker", "thread_name"), ("Dummy-1", "thread_name")), "worker"),
+        ((("Dummy-1", "thread_name"), ("worker", "thread_name")), "worker"),
+        ((("Dummy-3", "thread_name"), ("cuda-EvtHandlr", "thread_comm")), "cuda-EvtHandlr"),
+        ((("Dummy-3", "thread_name"), ("python", "thread_comm")), "Dummy-3"),
+        ((("worker", "thread_name"), ("cuda-EvtHandlr", "thread_comm")), "worker"),
+        ((("Dummy-1", "thread_name"), ("Dummy-2", "thread_name")), "Dummy-1"),
+    ],
+)
+def test_made_up_names_hide_none(tmp_path: Path, said: tuple[tuple[str, str], ...], name: str) -> None:
+    """A thread that enters a subinterpreter is "Dummy-1" there; a library's own thread is in Python too."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(100).name(100, 0, "python", "thread_comm")
+        process.events([(100, 0, "gil_acquired"), (100, 5, "gil_released"), (101, 10, "gil_acquired")])
+        for text, kind in said:
+            process.name(101, 20, text, kind)
+    assert analysis.load(tmp_path / "t").threads[1].name == name

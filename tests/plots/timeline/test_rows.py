@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
+import analysis
+import plots
 from analysis import Trace
 from plots.timeline.coverage import Visible, totals
 from plots.timeline.rows import COUNTED, Plan, plan
+from tests.analysis.report.test_rows import program_of_many
 
 from ..conftest import SCENES, Scene
 
@@ -84,3 +88,18 @@ def test_each_gil_has_a_strip(scene: Scene) -> None:
     assert [row.label for row in strips] == [f"owner of GIL {n}" for n in range(3)]
     assert [trace.gils[row.gil].number for row in strips] == [0, 1, 2]
     assert planned(trace, strips=False).strips() == []
+
+
+def test_lanes_are_of_those_that_hold_and_wait(tmp_path: Path) -> None:
+    """Of a library's own threads those that compute come next; the title is about the ones that wait."""
+    trace = analysis.load(program_of_many(tmp_path / "t"))
+    figure = plots.timeline(trace).get_figure()
+    assert figure is not None
+    (title,) = (text.get_text() for text in figure.texts if text.get_gid() == "title")
+    assert (
+        title.replace("\N{NO-BREAK SPACE}", " ")
+        == "3 threads share one GIL: each waits 25 – 75 % of its life"
+    )
+    labels = [label.get_text() for label in plots.timeline(trace).get_yticklabels()]
+    for name in ("MainThread", "infer-0", "infer-3", "cuda-EvtHandlr", "thread 207"):
+        assert name in labels

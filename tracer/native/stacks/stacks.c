@@ -21,6 +21,7 @@
 #include "base/text.h"
 
 #define MOST_STEPS 1024 /* frames and what lies between them: no endless chain */
+#define GIL_SIZE 1024u  /* M lies within so many bytes of the interpreter's GIL */
 
 struct gs_stacks gs_stacks;
 
@@ -107,32 +108,52 @@ static bool belongs(const struct gs_layout *layout, const char *thread_state, co
         return true;
     const char *interpreter = gs_load(const char *, thread_state, layout->interpreter);
     uintptr_t its = gs_load(uintptr_t, interpreter, layout->gil);
-    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GS_GIL_SIZE;
+    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GIL_SIZE;
 }
 
-uintptr_t gs_stack_gil(void)
+/* 3.11: a thread that runs in a subinterpreter uses a state of its, which need not be this thread's, and is known by
+ * none. But the record of the Python calls that it is in lies on this thread's stack, further in than the one of the
+ * state that is this thread's. The GIL is held, so no state comes or goes. */
+static const char *state_in_use(const struct gs_stacks *stacks, const char *known)
 {
-    const struct gs_layout *layout = &gs_stacks.layout;
-    const char *thread_state = gs_stacks.thread_state != NULL ? gs_stacks.thread_state() : NULL;
-    if (thread_state == NULL || layout->gil == 0)
-        return 0;
-    return gs_load(uintptr_t, gs_load(const char *, thread_state, layout->interpreter), layout->gil);
+    const struct gs_interpreters *every = &stacks->interpreters;
+    if (stacks->layout.gil != 0 || every->next == NULL || every->next(every->first()) == NULL)
+        return known;
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t innermost = gs_load(uintptr_t, known, stacks->layout.cframe);
+    const char *found = known;
+    for (void *interpreter = every->first(); interpreter != NULL; interpreter = every->next(interpreter))
+        for (char *state = every->first_state(interpreter); state != NULL; state = every->next_state(state)) {
+            uintptr_t its = gs_load(uintptr_t, state, stacks->layout.cframe);
+            if (its > here && its < innermost) {
+                innermost = its;
+                found = state;
+            }
+        }
+    return found;
 }
 
-unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
+static unsigned places_of(const struct gs_gil *gil, struct gs_place *places, bool holds)
 {
     if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_stacks.is_finalizing())
         return 0;
     const char *thread_state = gs_stacks.thread_state();
+    if (thread_state != NULL && holds)
+        thread_state = state_in_use(&gs_stacks, thread_state);
     if (thread_state == NULL || (gil != &gs_no_gil && !belongs(&gs_stacks.layout, thread_state, gil)))
         return 0;
     return walk(&gs_stacks, thread_state, places);
 }
 
+unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
+{
+    return places_of(gil, places, false);
+}
+
 uint32_t gs_stack_number(const struct gs_gil *gil)
 {
     struct gs_place places[GS_STACK_DEPTH];
-    return gs_places_number(places, gs_stack_places(gil, places));
+    return gs_places_number(places, places_of(gil, places, true));
 }
 
 /* The kernel looks for us, and then refuses, because there is no such way to change a signal mask. */
@@ -186,6 +207,15 @@ static bool find(struct gs_stacks *stacks, char *message, size_t size)
         return false;
     stacks->code_type = gs_symbol("PyCode_Type");
     stacks->thread_state = (void *(*)(void))gs_symbol("PyGILState_GetThisThreadState");
+    stacks->interpreters = (struct gs_interpreters){
+        .first = (void *(*)(void))gs_symbol("PyInterpreterState_Head"),
+        .next = (void *(*)(void *))gs_symbol("PyInterpreterState_Next"),
+        .first_state = (char *(*)(void *))gs_symbol("PyInterpreterState_ThreadHead"),
+        .next_state = (char *(*)(char *))gs_symbol("PyThreadState_Next"),
+    };
+    if (stacks->interpreters.first == NULL || stacks->interpreters.first_state == NULL ||
+        stacks->interpreters.next_state == NULL)
+        stacks->interpreters.next = NULL;
     stacks->is_finalizing = (int (*)(void))gs_symbol("Py_IsFinalizing");
     if (stacks->is_finalizing == NULL) /* up to 3.12 */
         stacks->is_finalizing = (int (*)(void))gs_symbol("_Py_IsFinalizing");

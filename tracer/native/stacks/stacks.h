@@ -22,11 +22,20 @@ struct gs_place {
     uint32_t offset;   /* of the instruction, in bytes */
 };
 
+/* The interpreters of the process, and the thread states of each. next is NULL where they can't be had. */
+struct gs_interpreters {
+    void *(*first)(void);
+    void *(*next)(void *);
+    char *(*first_state)(void *);
+    char *(*next_state)(char *);
+};
+
 struct gs_stacks {
     struct gs_layout layout;
     const void *code_type;
     void *(*thread_state)(void); /* of the calling thread, also when it is detached; NULL: it has none */
     int (*is_finalizing)(void);
+    struct gs_interpreters interpreters;
     _Atomic bool on;
 };
 
@@ -40,11 +49,6 @@ uint32_t gs_stack_number(const struct gs_gil *gil);
  * thread states of others are freed when the interpreter ends: so only between gs_slow_begin and gs_slow_end, while
  * recording, which ends before. Returns how many. gil: that it had last, or gs_no_gil. */
 unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places);
-
-/* Where the GIL of the calling thread's interpreter begins; 0: not known. After gs_stacks_find. */
-uintptr_t gs_stack_gil(void);
-
-#define GS_GIL_SIZE 1024u /* M lies within so many bytes of it */
 
 /* Whether there is memory at address. */
 bool gs_is_memory(const void *address);

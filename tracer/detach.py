@@ -1,0 +1,24 @@
+"""`gilscope detach PID`: end what `attach` began, when that is not there any more to end it."""
+
+from __future__ import annotations
+
+import argparse
+
+from analysis.destinations import say
+from tracer.attach import detach, find
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; returns the exit status.
+
+    Raises
+    ------
+    GilscopeError
+        The process is not there, or not recorded.
+    """
+    parser = argparse.ArgumentParser(prog="gilscope detach", description="End what attach began.")
+    parser.add_argument("pid", metavar="PID", type=int)
+    process = find(parser.parse_args(arguments).pid, recorded=True)
+    detach(process)
+    say(f"process {process.pid} is not recorded any more")
+    return 0

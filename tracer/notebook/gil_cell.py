@@ -1,0 +1,89 @@
+"""`%%gil`: record a cell, and show its timeline, what it says, and the page to zoom and search in."""
+
+from __future__ import annotations
+
+import argparse
+import html
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from tracer.errors import GilscopeError, UsageError
+
+if TYPE_CHECKING:
+    from analysis import Trace
+
+_PAGE_SIZE: Final = 4_000_000
+"""Bytes that the page may add to a notebook."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"%%gil: {message}")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="%%gil", description=__doc__, add_help=False, allow_abbrev=False)
+    add = parser.add_argument
+    add("-o", "--output", metavar="DIR", help="keep the trace there")
+    add("--force", action="store_true", help="replace an existing trace")
+    add("--no-png", action="store_true", help="no timeline")
+    add("--no-html", action="store_true", help="no page")
+    add("--switch-interval", type=float, metavar="S", help="the interpreter's, in seconds, meanwhile")
+    add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
+    add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
+    return parser
+
+
+def register(ipython: Any) -> None:
+    """Add the magic to an IPython."""
+
+    def gil(line: str, cell: str) -> Trace | None:
+        """Record a cell: %%gil [-o DIR] [--force] [--no-png] [--no-html] [--switch-interval S] …"""
+        try:
+            options = _parser().parse_args(shlex.split(line))
+            return _recorded(ipython, cell, options)
+        except (GilscopeError, ValueError) as error:
+            print(f"gilscope: {error}", file=sys.stderr)
+            return None
+
+    ipython.register_magic_function(gil, "cell", "gil")
+
+
+def _recorded(ipython: Any, cell: str, options: argparse.Namespace) -> Trace:
+    """Run a cell with a recording around it; return the trace, which is `_` then."""
+    import analysis
+    import tracer
+
+    path = Path(options.output or tempfile.mkdtemp(prefix="gilscope-")).absolute()
+    with tracer.trace(
+        path,
+        switch_interval=options.switch_interval,
+        force=options.force,
+        sched=not options.no_sched,
+        stacks=not options.no_stacks,
+    ):
+        result = ipython.run_cell(cell)
+    trace = analysis.load(path)
+    if result.success and trace.threads:
+        _show(trace, png=not options.no_png, page=not options.no_html)
+    return trace
+
+
+def _show(trace: Trace, *, png: bool, page: bool) -> None:
+    from IPython.display import HTML, Image, display  # type: ignore[attr-defined]
+
+    import plots
+    from plots.web.page import page as page_of
+
+    if png:
+        with tempfile.TemporaryDirectory(prefix="gilscope-") as directory:
+            picture = plots.save_timeline(trace, Path(directory) / "timeline.png")
+            display(Image(data=picture.read_bytes(), width=1000))  # type: ignore[no-untyped-call]
+    if page:
+        # A document of its own: its styles and code are not the notebook's, nor the other way round.
+        source = html.escape(page_of(trace, size=_PAGE_SIZE), quote=True)
+        frame = f'<iframe sandbox="allow-scripts" srcdoc="{source}" title="gilscope"'
+        display(HTML(frame + ' style="width: 100%; height: 720px; border: 0"></iframe>'))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What recording all locks costs over recording the GIL alone: pairs of one program, with and without --no-locks.
+"""What recording all locks costs over the GIL alone: pairs of one program, with and without --no-locks.
 
 python -m benchmarks.locks [--short]
 """

@@ -242,11 +242,15 @@ class Process:
     begin: int
     end: int
     ended: str
-    """"stopped", "killed" (no end was recorded) or "failed" (the trace could not be written on)."""
+    """"stopped"; "failed" (the trace could not be written on); and where the recording was not stopped, as
+    the scheduler saw it, "exited", "exec" (it became another program), "running" (it goes on), or "killed"
+    (by `signal`; if that is None, nothing is known of its end)."""
     failure: str | None
     """What ended the recording early."""
     discarded: int
     """Events lost."""
+    signal: int | None
+    """What killed it, where that is known."""
     utc_offset: int
     """ns to add to a time to get UTC since 1970."""
     environment: Mapping[str, Any] = field(repr=False)

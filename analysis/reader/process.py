@@ -58,6 +58,7 @@ class RecordedProcess:
     ended: str
     failure: str | None
     discarded: int
+    signal: int | None = None
     frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
     samples: Table = field(default_factory=lambda: np.empty(0, SAMPLE_RECORD), repr=False)
     threads_lost: int = 0
@@ -83,6 +84,7 @@ class RecordedProcess:
             ended=self.ended,
             failure=self.failure,
             discarded=self.discarded,
+            signal=self.signal,
             utc_offset=metadata.utc_offset,
             environment=metadata.environment,
             gil_enabled=self.gil_enabled,
@@ -168,7 +170,7 @@ def _assemble(
         begin=begin,
         end=end,
         ended="failed" if failures else "stopped" if stopped else "killed",
-        failure=failures[0].text if failures else None,
+        failure=failures[0].reason if failures else None,
         discarded=sum(stream.discarded for stream in streams) + names.discarded,
         frames=frames,
         threads_lost=len(lost),

@@ -10,6 +10,7 @@ from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistic
 from ..model import HELD, State, total
 from ..units import count, duration, share
 from .pools import Pool, find_pools
+from .reservations import early_end
 
 _ACTIVE = 0.01
 """A share of the time that is worth a word."""
@@ -42,7 +43,7 @@ def verdict(statistics: Statistics) -> str:
     ]
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
-    return " ".join(sentences)
+    return " ".join([*filter(None, (early_end(each.process) for each in active)), *sentences])
 
 
 def _without_gil(statistics: Statistics) -> str:

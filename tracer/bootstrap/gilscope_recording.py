@@ -131,6 +131,15 @@ def decide_stacks(wanted, find, read, use):
     return "on" if wanted and not why else "off: " + why if why else "off"
 
 
+def pid_namespace():
+    # type: () -> int
+    """The namespace that this process's id is of: an inode, 0 where that is not to be had."""
+    try:
+        return int(os.readlink("/proc/self/ns/pid").partition("[")[2].rstrip("]"))
+    except (OSError, ValueError):
+        return 0
+
+
 def decide_locks(wanted, find, leave):
     # type: (bool, Callable[[], str], Callable[[], object]) -> str
     """Whether locks other than the GIL are recorded; what the metadata says of it.
@@ -220,6 +229,7 @@ def environment_text(stacks, locks="off"):
         ("switch_interval_ns", "%.0f" % (interval * 1e9)),
         ("cpus", str(cpus)),
         ("kernel", tsdl_string(machine[2])),
+        ("pid_namespace", "%d" % pid_namespace()),
         ("stacks", tsdl_string(stacks)),
         ("locks", tsdl_string(locks)),
         ("without_gil", str(int(runs_without_gil()))),

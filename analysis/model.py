@@ -217,6 +217,16 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class GilEnabled:
+    """A module that can't do without a GIL was imported, and switched it on."""
+
+    time: int
+    tid: int
+    module: str
+    file: str
+
+
+@dataclass(frozen=True)
 class Process:
     """One recorded process."""
 
@@ -232,15 +242,21 @@ class Process:
     begin: int
     end: int
     ended: str
-    """"stopped", "killed" (no end was recorded) or "failed" (the trace could not be written on)."""
+    """"stopped"; "failed" (the trace could not be written on); and where the recording was not stopped, as
+    the scheduler saw it, "exited", "exec" (it became another program), "running" (it goes on), or "killed"
+    (by `signal`; if that is None, nothing is known of its end)."""
     failure: str | None
     """What ended the recording early."""
     discarded: int
     """Events lost."""
+    signal: int | None
+    """What killed it, where that is known."""
     utc_offset: int
     """ns to add to a time to get UTC since 1970."""
     environment: Mapping[str, Any] = field(repr=False)
     """Everything that the trace's metadata says of the process, also what this version doesn't know."""
+    gil_enabled: GilEnabled | None = None
+    """What switched the GIL on, of a process that began without one."""
     threads_lost: int = 0
     """Threads that are not recorded, or no further than their last event: there was no file to be had."""
     loss: str | None = None

@@ -314,6 +314,21 @@ class SchedWriter:
         self._names.append((time, Name.RECORDING_FAILED, errno, text))
         return self
 
+    def exec(self, tid: int, time: int) -> SchedWriter:
+        """Let a task become another program."""
+        self._names.append((time, Name.TASK_EXEC, tid, ""))
+        return self
+
+    def python(self, pid: int, time: int, file: str = "libpython3.11.so.1.0") -> SchedWriter:
+        """Say that a process has a Python in memory."""
+        self._names.append((time, Name.TASK_PYTHON, pid, file))
+        return self
+
+    def inner(self, tid: int, time: int, namespace: int, inside: int) -> SchedWriter:
+        """Say which id a task has in a pid namespace below."""
+        self._names.append((time, Name.TASK_INNER, tid, f"{namespace} {inside}"))
+        return self
+
     def exit(self, tid: int, time: int) -> SchedWriter:
         """End a task."""
         self._names.append((time, Name.TASK_EXIT, tid, ""))

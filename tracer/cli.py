@@ -26,10 +26,12 @@ _COMMANDS: Final = {
     "attach": "tracer.attach",
     "detach": "tracer.detach",
     "dump": "analysis.commands.dump",
+    "pack": "analysis.commands.pack:pack_main",
     "releases": "tracer.releases.command",
     "top": "analysis.commands.top",
+    "unpack": "analysis.commands.pack:unpack_main",
 }
-"""Words in place of a program, and the modules that take what follows them: `main(arguments)`."""
+"""Words in place of a program, and what takes what follows them: `main` of a module, or what is named."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments and arguments[0] in _COMMANDS:
-            return int(import_module(_COMMANDS[arguments[0]]).main(arguments[1:]))
+            module, _, function = _COMMANDS[arguments[0]].partition(":")
+            return int(getattr(import_module(module), function or "main")(arguments[1:]))
         options = parse(arguments)
         _check_limits(options)
         scheduler = Scheduler(
@@ -75,7 +78,7 @@ def _record(options: Options, scheduler: Scheduler) -> int:
             )
             if scheduler.missing and not options.quiet:
                 say(f"no scheduler events: {scheduler.missing}")
-            return launcher.run(options.target, environment)
+            return launcher.run(options.target, environment, scheduler.ended)
     except UsageError:
         options.trace.rmdir()
         raise

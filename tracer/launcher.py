@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +79,12 @@ def target_environment(
     return environment
 
 
-def run(target: Target, environment: dict[str, str]) -> int:
-    """Run `target` to its end, passing signals on.
+def run(
+    target: Target,
+    environment: dict[str, str],
+    ended: Callable[[int, int], object] = lambda pid, status: None,
+) -> int:
+    """Run `target` to its end, passing signals on; `ended` is told its id and its status.
 
     Returns
     -------
@@ -107,6 +112,7 @@ def run(target: Target, environment: dict[str, str]) -> int:
         except OSError as error:
             raise UsageError(f"{target.interpreter} can't be started: {error.strerror}") from error
         status = _wait(pid, watched)
+        ended(pid, status)
         while signal.sigtimedwait(_PASSED_ON, 0) is not None:
             pass  # came while the target died: it was meant for it
         return status

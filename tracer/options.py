@@ -28,7 +28,8 @@ _EPILOG = """\
 NAME comes from the program (threads.py: threads; -m pkg.mod: pkg.mod; -c: command). Options come before the
 program; everything after it is its own. The interpreter's own options go where they always go:
 python -X dev -m tracer script.py. The exit status is the program's; 2 for an error of gilscope's own.
-gilscope dump TRACE prints a trace as text, gilscope releases STATEMENT says whether it lets go of the GIL.
+gilscope dump TRACE prints a trace as text, gilscope pack TRACE makes one file of it, which everything reads
+(gilscope unpack FILE: the trace again), gilscope releases STATEMENT says whether it lets go of the GIL.
 With --exec the program is any command: gilscope --exec -- make test. Pythons in it are recorded as ever, all
 else as the scheduler sees it.
 """

@@ -39,6 +39,11 @@ class Scheduler:
         self._wanted = wanted
         self._children = children
         self._begun = False
+        self._ended: tuple[int, int] | None = None
+
+    def ended(self, pid: int, status: int) -> None:
+        """Write down how the program ended: `status` as `os.waitstatus_to_exitcode` says."""
+        self._ended = pid, status
 
     def __enter__(self) -> Scheduler:
         if self._wanted:
@@ -57,8 +62,24 @@ class Scheduler:
 
             result = _recorder.sched_stop()
             self.lost, self.failure = result["lost"], result["failure"]
+            if self._ended is not None:
+                _write_status(self._trace / SCHED / "metadata", *self._ended)
             if result["events"] == 0:
                 shutil.rmtree(self._trace / SCHED, ignore_errors=True)  # the program could not be started
+
+
+_PLACE = "0" + " " * 19
+"""A number of the metadata that is known at the end, and then written over."""
+
+
+def _write_status(path: Path, pid: int, status: int) -> None:
+    try:
+        text = path.read_text()
+        for key, value in (("program_pid", pid), ("program_status", status)):
+            text = text.replace(f"  {key} = {_PLACE};", f"  {key} = {value:<20};", 1)
+        path.write_text(text)
+    except OSError:
+        pass  # then nobody knows
 
 
 def _json(command: Sequence[str]) -> str:
@@ -75,6 +96,9 @@ def environment_text(command: Sequence[str]) -> str:
             ("hostname", text(machine.nodename)),
             ("argv", text(_json(command))),
             ("kernel", text(f"{machine.sysname} {machine.release} {machine.machine}")),
+            ("pid_namespace", str(gilscope_recording.pid_namespace())),
+            ("program_pid", _PLACE),
+            ("program_status", _PLACE),
             ("gilscope_version", text(gilscope_recording.VERSION)),
         )
     )

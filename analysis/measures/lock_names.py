@@ -11,6 +11,9 @@ from ..tables.trace import Trace
 _SYNCHRONISERS: Final = ("Event", "Condition", "Semaphore", "BoundedSemaphore", "Barrier")
 """Types of threading whose own Condition or lock stands for them."""
 
+_SYNCHRONISING: Final = ("threading.py", "queue.py", "gilscope_recording.py", "gilscope_begin.py")
+"""Files whose frames say less than who called them."""
+
 _OF_INTERPRETER: Final = {
     # Size of PyInterpreterState: offsets in it, as its own headers have them (3.13t, 3.14, 3.15).
     215616: {10748: "stop", 10744: "stopping", 196152: "types"},
@@ -42,7 +45,7 @@ def place_of(trace: Trace, frame: int) -> str:
 
 
 def _is_synchroniser(file: str) -> bool:
-    return PurePath(file).name in ("threading.py", "queue.py", "_weakrefset.py")
+    return file.startswith("<frozen importlib") or PurePath(file).name in _SYNCHRONISING
 
 
 def lock_name(lock: Lock) -> str:

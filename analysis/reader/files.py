@@ -36,7 +36,8 @@ _KINDS: Final = (
 )
 
 
-_READ: Final = re.compile(r"(metadata)|names|samples|(gil|sched)_[0-9]{1,9}")
+READ: Final = re.compile(r"(metadata)|names|samples|(gil|sched)_[0-9]{1,9}")
+"""Names of the files of a process (or of `sched`) that are read."""
 
 
 def check_all(directory: Path) -> None:
@@ -46,7 +47,7 @@ def check_all(directory: Path) -> None:
     except OSError:
         return  # whoever reads it next says why it can't be read
     for path in entries:
-        if name := _READ.fullmatch(path.name):
+        if name := READ.fullmatch(path.name):
             check_file(path, LARGEST_METADATA if name[1] else LARGEST_STREAM)
 
 

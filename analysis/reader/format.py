@@ -103,7 +103,11 @@ class Name(IntEnum):
     TASK_EXIT = 37  # ref: tid; of sched/; no text
     CODE = 38  # ref: number of a code object; text: "<first line>\n<qualified name>\n<file>"
     CODE_LINES = 39  # ref: code; text: a piece of its co_linetable, in hexadecimal
+    TASK_EXEC = 64  # ref: tid; of sched/: it became another program, as the only thread of its process
+    TASK_PYTHON = 65  # ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name
+    TASK_INNER = 68  # ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>"
     FRAME = 40  # ref: number of a frame; text: "<caller's frame or 0> <code> <instruction offset in bytes>"
+    GIL_MODULE = 46  # ref: tid of who imported it; text: "<module>\n<file>", that switched the GIL on
     LOCK = 45  # ref: number of a lock; text: see `reader.locks`
     THREAD_LOST = 66  # ref: tid, or 0; recorded no further; text: "<errno> <what could not be had>"
     GILS_MISSED = 67  # ref: takes of GILs that there was no room for, so far; no text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Iterator
@@ -27,6 +28,12 @@ class NameRecord:
     kind: Name
     ref: int
     text: str
+
+    @property
+    def reason(self) -> str:
+        """What `ref` means as an errno, and what failed: "No space left on device: gil_3"."""
+        reason = os.strerror(self.ref)
+        return reason if self.text in ("", reason) else f"{reason}: {self.text}"
 
 
 @dataclass(frozen=True)

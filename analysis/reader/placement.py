@@ -7,10 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .endings import settle
+from .joining import join, outer_pid
 from .metadata import Metadata
 from .process import RecordedProcess, Run
 from .scheduling import Scheduling
 from .tasks import Task
+from .unrecorded import why_unrecorded
+
+_EXECS_TOLD = 4
+"""The version of the format from which on an exec has a record; before it a new name may be one."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +36,8 @@ def place(processes: Sequence[RecordedProcess], scheduling: Scheduling) -> Place
 
     A thread of a process whose GIL was recorded lives within what was recorded of that process.
     """
-    by_tid: dict[int, list[int]] = {}
-    for index, task in enumerate(scheduling.tasks):
-        by_tid.setdefault(task.tid, []).append(index)
-    task_of: dict[int, int] = {}
-    for process in processes:
-        for run in process.runs:
-            found = _of_run(run, by_tid.get(run.tid, []), scheduling)
-            if found is not None:
-                task_of[id(run)] = found
+    task_of = join(processes, scheduling)
+    processes = settle(processes, scheduling, task_of)
     taken = set(task_of.values())
     others: dict[int, list[int]] = {}
     for index, task in enumerate(scheduling.tasks):
@@ -70,21 +69,14 @@ def _after_exec(
             index = task_of.get(id(run))
             if run.main and index is not None and process.end >= last.get(index, (process, 0))[1]:
                 last[index] = process, process.end
-    for index, (process, end) in last.items():
-        since = next((when for when, _ in scheduling.tasks[index].named if when > end), None)
-        if since is not None and process.ended == "killed":
-            yield process.metadata.pid, index, since
-
-
-def _of_run(run: Run, candidates: Sequence[int], scheduling: Scheduling) -> int | None:
-    """Return the task in whose life most of a thread's is."""
-    best, most = None, -1
-    for index in candidates:
+    for index, (process, _) in last.items():
         task = scheduling.tasks[index]
-        common = min(task.end, run.end) - max(task.begin, run.begin)
-        if common > most:
-            best, most = index, common
-    return best
+        if process.ended == "exec":
+            yield task.pid, index, process.end
+        elif process.ended == "killed" and scheduling.metadata.number("gilscope_format") < _EXECS_TOLD:
+            since = next((when for when, _ in task.named if when > process.end), None)
+            if since is not None:
+                yield task.pid, index, since
 
 
 def _with_others(
@@ -94,8 +86,8 @@ def _with_others(
     scheduling: Scheduling,
     task_of: dict[int, int],
 ) -> RecordedProcess:
-    pid = process.metadata.pid
-    members = others.get(pid, [])
+    pid = outer_pid(process, scheduling, task_of)
+    members = others.get(pid, []) if pid is not None else []
     begin, end = process.begin, process.end
     if not any(run.path for run in process.runs):  # no GIL was seen: its life is what the scheduler says
         begin = min([begin, *(scheduling.tasks[index].begin for index in members)])
@@ -110,10 +102,11 @@ def _with_others(
             continue
         exited = task.exited and task.end <= end
         name = _name(task, mains)
-        run = Run(task.tid, since, until, name, task.main, False, exited, None)
+        run = Run(task.inner or task.tid, since, until, name, task.main, False, exited, None)
         task_of[id(run)] = index
         runs.append(run)
-    others[pid] = left
+    if pid is not None:
+        others[pid] = left
     runs.sort(key=lambda run: (not run.main, run.begin))
     return replace(process, runs=tuple(runs), begin=begin, end=end)
 
@@ -158,10 +151,11 @@ def _new_process(
     main = scheduling.tasks[members[0]]
     members = [index for index in members if scheduling.tasks[index].end >= since]
     tasks = [scheduling.tasks[index] for index in members]
+    why = why_unrecorded(scheduling, members[0], since)
     runs = []
     for index, task in zip(members, tasks, strict=True):
         name = _name(task, mains)
-        run = Run(task.tid, max(task.begin, since), task.end, name, task.main, False, task.exited, None)
+        run = Run(task.tid, max(task.begin, since), task.end, name, task.main, bool(why), task.exited, None)
         task_of[id(run)] = index
         runs.append(run)
     runs.sort(key=lambda run: (not run.main, run.begin))
@@ -171,6 +165,8 @@ def _new_process(
     }
     environment["kind"] = "sched"  # all that is known of it is from the scheduler
     environment["comm"] = main.comm or f"pid {pid}"
+    if why:
+        environment["unrecorded"] = why
     started = main.ppid == of_all.pid != 0 and of_all.argv  # what the recorder was told to run
     environment["argv"] = json.dumps(of_all.argv if started else [environment["comm"]])
     begin = min(run.begin for run in runs)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import Table
 from ..errors import TraceFormatError
-from ..model import Process
+from ..model import GilEnabled, Process
 from .format import SAMPLE_RECORD, Event, Name
 from .frames import ProcessFrames, read_frames
 from .locks import LockRecord, read_locks
@@ -58,12 +58,14 @@ class RecordedProcess:
     ended: str
     failure: str | None
     discarded: int
+    signal: int | None = None
     frames: ProcessFrames = field(default_factory=ProcessFrames, repr=False)
     samples: Table = field(default_factory=lambda: np.empty(0, SAMPLE_RECORD), repr=False)
     threads_lost: int = 0
     loss: str | None = None
     gils_missed: int = 0
     locks: tuple[LockRecord, ...] = field(default=(), repr=False)
+    gil_enabled: GilEnabled | None = None
 
     def numbered(self, index: int) -> Process:
         """Return what the model says of a process."""
@@ -82,8 +84,10 @@ class RecordedProcess:
             ended=self.ended,
             failure=self.failure,
             discarded=self.discarded,
+            signal=self.signal,
             utc_offset=metadata.utc_offset,
             environment=metadata.environment,
+            gil_enabled=self.gil_enabled,
             threads_lost=self.threads_lost,
             loss=self.loss,
             gils_missed=self.gils_missed,
@@ -129,7 +133,15 @@ def read_process(
     streams = [stream for stream in streams if stream.first < stream.last]
     samples = read_samples(directory, pid=metadata.pid, problems=problems)
     recorded = _assemble(directory, metadata, streams, names, store, read_frames(names, problems))
-    recorded = replace(recorded, locks=read_locks(names, problems), samples=samples)
+    enabled = next(names.of(Name.GIL_MODULE), None)
+    recorded = replace(
+        recorded,
+        locks=read_locks(names, problems),
+        samples=samples,
+        gil_enabled=None
+        if enabled is None
+        else GilEnabled(enabled.time, enabled.ref, *enabled.text.partition("\n")[::2]),
+    )
     _check_complete(recorded, names, problems)
     return recorded
 
@@ -158,7 +170,7 @@ def _assemble(
         begin=begin,
         end=end,
         ended="failed" if failures else "stopped" if stopped else "killed",
-        failure=failures[0].text if failures else None,
+        failure=failures[0].reason if failures else None,
         discarded=sum(stream.discarded for stream in streams) + names.discarded,
         frames=frames,
         threads_lost=len(lost),

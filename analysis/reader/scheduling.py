@@ -75,6 +75,11 @@ class Scheduling:
     failure: str | None = None
 
     @property
+    def namespace(self) -> int:
+        """The inode of the pid namespace that tids are of; 0: it was not written down."""
+        return self.metadata.number("pid_namespace")
+
+    @property
     def lost(self) -> int:
         """Number of records that were lost."""
         return sum(loss.count for loss in self.losses)
@@ -132,7 +137,7 @@ def read_scheduling(directory: Path, problems: Problems, within: tuple[int, int]
     if failed is not None:  # some of what comes later may be there, but who knows what is not
         unseen += [Loss(failed.time, np.iinfo(np.int64).max, stream.cpu, 0) for stream in streams]
     scheduling = _sorted_by_task(metadata, streams, names, unseen)
-    return replace(scheduling, failure=failed.text) if failed is not None else scheduling
+    return replace(scheduling, failure=failed.reason) if failed is not None else scheduling
 
 
 def _real(names: Names, problems: Problems) -> Names:

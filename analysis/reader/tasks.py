@@ -12,6 +12,8 @@ from ..arrays import Bytes, Int64s
 from .format import Name, Sched
 from .names import NameRecord, Names
 
+_OF_TASKS = (Name.TASK, Name.TASK_EXIT, Name.TASK_EXEC, Name.TASK_PYTHON, Name.TASK_INNER)
+_INNER = re.compile(r"([0-9]{1,19}) ([0-9]{1,9})")
 _TASK = re.compile(r"([0-9]{1,9}) ([0-9]{1,9}) (.*)", re.DOTALL)
 
 
@@ -30,6 +32,14 @@ class Task:
     """Its exit was seen: `end` is that."""
     named: tuple[tuple[int, str], ...] = ()
     """When it was given which name: at its start, by itself, by an exec."""
+    execs: tuple[int, ...] = ()
+    """When it became another program."""
+    python: tuple[int, ...] = ()
+    """When its process, if it is the main thread, got an interpreter of Python; an exec ends that."""
+    inner: int = 0
+    """Its id in the pid namespace that it is in; 0: that is ours, or it was gone before it could be asked."""
+    namespace: int = 0
+    """The inode of that namespace; 0: ours, or not known."""
 
     @property
     def main(self) -> bool:
@@ -53,7 +63,7 @@ def find_tasks(
     """
     records: dict[int, list[NameRecord]] = {}
     for record in names.records:
-        if record.kind in (Name.TASK, Name.TASK_EXIT):
+        if record.kind in _OF_TASKS:
             records.setdefault(record.ref, []).append(record)
     events = dict(zip(tids, zip(first[:-1].tolist(), first[1:].tolist(), strict=True), strict=True))
     tasks: list[Task] = []
@@ -96,7 +106,26 @@ def _task(tid: int, life: list[NameRecord], time: Int64s, end: int) -> Task:
     said = [(record.time, _parsed(record.text)) for record in life if record.kind == Name.TASK]
     pid, ppid, comm = said[-1][1] if said else (tid, 0, "")
     named = tuple((when, name) for when, (_, _, name) in said)
-    return Task(tid, pid or tid, ppid, comm, begin, max(begin, end), exited, named)
+    times = {
+        kind: tuple(record.time for record in life if record.kind == kind)
+        for kind in (Name.TASK_EXEC, Name.TASK_PYTHON)
+    }
+    inside = [_INNER.fullmatch(record.text) for record in life if record.kind == Name.TASK_INNER]
+    where = inside[-1] if inside else None
+    return Task(
+        tid=tid,
+        pid=pid or tid,
+        ppid=ppid,
+        comm=comm,
+        begin=begin,
+        end=max(begin, end),
+        exited=exited,
+        named=named,
+        execs=times[Name.TASK_EXEC],
+        python=times[Name.TASK_PYTHON],
+        inner=int(where[2]) if where else 0,
+        namespace=int(where[1]) if where else 0,
+    )
 
 
 def _parsed(text: str) -> tuple[int, int, str]:

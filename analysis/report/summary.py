@@ -33,7 +33,9 @@ figures are null when count is 0.
     skipped           [text]: what a salvaging load left out
     processes         [{
         pid, ppid, argv, python_version, python_implementation, hostname, switch_interval_ns,
-        begin_ns, end_ns, ended ("stopped", "killed", "failed"), failure (text or null), discarded,
+        begin_ns, end_ns, ended (see analysis.model.Process: "stopped",
+        "failed", "exited", "exec", "running", "killed"), signal (number or null), failure (text or null),
+        discarded, recorded (false: a Python of which only the scheduler is known; true of all else),
         time_ns, states_ns, cpu, counts, wait_ns, hold_ns, anatomy,
         gils    [{number, switch_interval_ns, held_ns, contended_ns, held_share, contended_share, handoffs,
                   switches, requested_handoffs, wait_ns, hold_ns}],
@@ -234,7 +236,9 @@ def _process(of: ProcessStatistics, anatomy: WaitAnatomy) -> dict[str, Any]:
         "begin_ns": process.begin,
         "end_ns": process.end,
         "ended": process.ended,
+        "signal": process.signal,
         "failure": process.failure,
+        "recorded": "unrecorded" not in process.environment,
         "discarded": process.discarded,
         **_amounts(of),
         "anatomy": _anatomy(anatomy.processes[process.index]),

@@ -14,14 +14,17 @@ from rich.text import Text
 
 from ..destinations import terminal
 from ..measures.cpu_time import CpuStatistics
+from ..measures.lock_names import place_of
 from ..measures.statistics import Statistics, statistics
 from ..measures.switch_interval import intervals_in
 from ..model import HELD, WITHOUT, State, total
+from ..reader.format import Event
 from ..states import STATES
 from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
 from ..units import count, duration, share
 from ..why.blame_by_thread import NOBODY, blame
+from . import reservations
 from .lock_table import lock_tables
 from .rows import MOST_LINES, Row, rows
 from .sentences import why
@@ -293,16 +296,19 @@ def _time(line: Row, states: tuple[State, ...], colour: str) -> Text:
 
 def _remarks(trace: Trace) -> Iterator[str]:
     """Yield what a reader must know before believing the figures."""
-    killed = [process for process in trace.processes if process.ended == "killed"]
-    if killed:
-        which = "its" if len(killed) == 1 else "their"
-        yield (
-            f"{_plural(len(killed), 'process', 'processes')} ended without a stop (killed, os._exit or exec):"
-            f" {which} figures end with the last event."
-        )
+    yield from reservations.ends(trace)
+    if line := reservations.unrecorded_line(trace):
+        yield line
+    side = trace.side
+    switched = np.flatnonzero(side.kind == Event.GIL_ENABLED)
+    for at, index in zip(switched.tolist(), side.thread_of(switched).tolist(), strict=True):
+        thread = trace.threads[index]
+        where = place_of(trace, int(trace.stacks.of(thread.process, side.arg[at : at + 1])[0]))
+        moment = duration(int(side.time[at]) - trace.begin)
+        yield f"The GIL was switched on at {moment}, in {thread.name}{', ' if where else ''}{where}."
     for process in trace.processes:
-        if process.ended == "failed":
-            yield f"The recording of process {process.pid} ended early: {process.failure}."
+        if line := reservations.early_end(process):
+            yield line
         if process.discarded:
             yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
         if process.threads_lost:

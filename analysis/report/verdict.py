@@ -10,6 +10,7 @@ from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistic
 from ..model import HELD, State, total
 from ..units import count, duration, share
 from .pools import Pool, find_pools
+from .reservations import early_end
 
 _ACTIVE = 0.01
 """A share of the time that is worth a word."""
@@ -37,10 +38,12 @@ def verdict(statistics: Statistics) -> str:
     if not active:
         return " ".join([_without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
-    sentences = [*sentences, *_of_locks(statistics), *_of_cpus(statistics)][:_SENTENCES]
+    sentences = [*_of_switching_on(statistics), *sentences, *_of_locks(statistics), *_of_cpus(statistics)][
+        :_SENTENCES
+    ]
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
-    return " ".join(sentences)
+    return " ".join([*filter(None, (early_end(each.process) for each in active)), *sentences])
 
 
 def _without_gil(statistics: Statistics) -> str:
@@ -51,6 +54,17 @@ def _without_gil(statistics: Statistics) -> str:
     free = any(process.process.environment.get("without_gil") for process in statistics.processes)
     none = "No GIL" if free else "No GIL was seen"
     return f"{none}: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+
+
+def _of_switching_on(statistics: Statistics) -> list[str]:
+    """Return which import ended a run without a GIL."""
+    switched = [process.process for process in statistics.processes if process.process.gil_enabled]
+    return [
+        f"The import of {process.gil_enabled.module} switched the GIL on,"
+        f" {duration(process.gil_enabled.time - process.begin)} after the start."
+        for process in switched
+        if process.gil_enabled is not None
+    ]
 
 
 def _of_locks(statistics: Statistics) -> list[str]:

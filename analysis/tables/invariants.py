@@ -9,8 +9,8 @@
 7. Nothing was lost without a word.
 8. On one CPU, one thread runs at a time; the states tile a thread's life, and each is a part of what it
    did about the GIL.
-9. A thread waits for one lock at a time; a wake that ended a wait comes within it, and is for the same lock.
-10. On one lock that a thread got by waiting and lets go, holds never overlap.
+9. A thread waits for one lock at a time; a wake that ended a wait comes within it, is for the same lock, and
+   ended no other.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def validate(trace: Trace) -> list[Violation]:
         _lost_in_silence,
         _shared_cpus,
         _states_do_not_tile,
+        _lock_waits_cross,
     ]
     found: list[Violation] = []
     for check in checks:
@@ -223,3 +224,19 @@ def _states_do_not_tile(trace: Trace) -> Iterator[Violation]:
     for at in np.flatnonzero(wrong):
         thread = intervals.thread_of(np.array([at]))[0]
         yield _violation(trace, 8, thread, intervals.start[at], "has states that are not what the GIL says")
+
+
+def _lock_waits_cross(trace: Trace) -> Iterator[Violation]:
+    """A thread that waits twice at once, or what ended a wait and was not in it."""
+    waits, wakes = trace.lock_waits, trace.lock_wakes
+    end = waits["start"] + waits["duration"]
+    crossing = (waits["thread"][1:] == waits["thread"][:-1]) & (waits["start"][1:] < end[:-1])
+    for at in np.flatnonzero(crossing) + 1:
+        yield _violation(trace, 9, waits["thread"][at], waits["start"][at], "waits for two locks at once")
+    ended = np.flatnonzero(waits["wake"] >= 0)
+    wake = wakes[waits["wake"][ended]]
+    wrong = (wake["lock"] != waits["lock"][ended]) | (wake["time"] < waits["start"][ended])
+    wrong |= wake["wait"] != ended
+    for at in ended[wrong]:
+        message = "has its wait for a lock ended by what was not about it"
+        yield _violation(trace, 9, waits["thread"][at], waits["start"][at], message)

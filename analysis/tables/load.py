@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +16,7 @@ from ..reader.files import check_all, check_directory, check_file
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
 from ..reader.locks import join_locks
+from ..reader.packed import is_packed, unpack
 from ..reader.packets import EVER
 from ..reader.placement import place
 from ..reader.problems import Problems
@@ -32,7 +35,7 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
     Parameters
     ----------
     path : path
-        A trace directory, or the directory of one process in it.
+        A trace directory, or the directory of one process in it, or a packed trace (`python -m tracer pack`).
     salvage : bool
         Skip what is wrong, and say so in `Trace.skipped`.
     within : (int, int)
@@ -46,8 +49,30 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
     """
     path = Path(path)
     problems = Problems(salvage)
+    if is_packed(path):
+        return _load_packed(path, problems, within)
+    return _load_directory(path, problems, within)
+
+
+def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
+    """Read a packed trace; what is said of its files names them as they are in it."""
+    with tempfile.TemporaryDirectory(prefix="gilscope-") as name:
+        directory = Path(name)
+        try:
+            unpack(path, directory, problems)
+            trace = _load_directory(directory, problems, within)
+        except TraceFormatError as wrong:
+            if not wrong.path.is_relative_to(directory):
+                raise
+            inside = path / wrong.path.relative_to(directory)
+            raise TraceFormatError(inside, wrong.found, wrong.expected, wrong.where) from None
+    skipped = [line.replace(name, str(path)) for line in problems.skipped]
+    return replace(trace, path=path, skipped=skipped)
+
+
+def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
     directories = _process_directories(path, problems)
-    if not salvage:  # at once; else whoever reads a file that is none says what is skipped
+    if not problems.salvage:  # at once; else whoever reads a file that is none says what is skipped
         for directory in (*directories, path / "sched"):
             check_all(directory)
     store = Store(_capacity(directories) if within == EVER else 0)
@@ -104,7 +129,8 @@ def _process_directories(path: Path, problems: Problems) -> list[Path]:
     try:
         entries = sorted(path.iterdir())
     except OSError as error:
-        raise TraceFormatError(path, error.strerror or str(error), "a trace directory") from None
+        reason = error.strerror or str(error)
+        raise TraceFormatError(path, reason, "a trace directory, or one in a file") from None
     found = []
     for entry in entries:
         if _PROCESS_DIRECTORY.fullmatch(entry.name):

@@ -84,12 +84,19 @@ class Measures:
 
 def headline(trace: Trace, window: Window, measures: Measures) -> str:
     """Return the finding for a window, some ten words."""
-    if window.finding:
-        return window.finding
+    finding = window.finding or _finding(trace, measures)
+    early = [process for process in trace.processes if process.ended == "failed"]
+    return f"Recorded in part. {finding}" if early else finding
+
+
+def _finding(trace: Trace, measures: Measures) -> str:
     total, waits = float(measures.holding.sum()), float(measures.waiting.sum())
     native = float(measures.native.sum()) if measures.native is not None else 0.0
     if not total and not waits:
-        return _without_gil(measures, native) if native else "Nobody used the GIL"
+        if native:
+            return _without_gil(measures, native)
+        unknown = any("unrecorded" in process.environment for process in trace.processes)
+        return "No GIL was recorded" if unknown else "Nobody used the GIL"
     if measures.stalled >= max(_RIVAL, _MOSTLY * total):
         part = percent(measures.stalled / total)
         return f"{part} of the time that the GIL is held, its holder has no CPU"
@@ -193,7 +200,7 @@ def subtitle(trace: Trace, window: Window, measures: Measures) -> str:
 
 def warnings(trace: Trace) -> list[str]:
     """Return what a reader must know before believing the figure: losses and early ends."""
-    found = []
+    found, unrecorded = [], 0
     lost = sum(process.discarded for process in trace.processes)
     if lost:
         found.append(f"{lost:,} event{'' if lost == 1 else 's'} lost")
@@ -202,8 +209,13 @@ def warnings(trace: Trace) -> list[str]:
         found.append(f"{lost:,} scheduler record{'' if lost == 1 else 's'} lost")
     for process in trace.processes:
         which = f"process {process.pid} " if len(trace.processes) > 1 else ""
+        when = duration(process.end - trace.begin)
         if process.ended == "killed":
-            found.append(f"{which}killed at {duration(process.end - trace.begin)}")
+            found.append(f"{which}{'killed' if process.signal else 'no end recorded: last seen'} at {when}")
         elif process.ended == "failed":
-            found.append(f"{which}recording failed at {duration(process.end - trace.begin)}")
+            found.append(f"{which}recording ended early, at {when}: {process.failure}")
+        elif "unrecorded" in process.environment:
+            unrecorded += 1
+    if unrecorded:
+        found.append(f"{unrecorded} Python{'' if unrecorded == 1 else 's'} not recorded")
     return found if len(found) <= 3 else [*found[:2], f"{len(found) - 2} processes more cut off"]

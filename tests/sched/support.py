@@ -99,7 +99,7 @@ class Recorded:
                     found.append(Task(time, tid, int(pid), int(ppid), comm))
                 elif record["id"] == Name.RECORDING_FAILED:
                     self.failed = time
-                else:
+                elif record["id"] not in (Name.TASK_EXEC, Name.TASK_PYTHON, Name.TASK_INNER):
                     assert record["id"] == Name.TASK_EXIT
                     found.append(Task(time, tid, 0, 0, None))
                 at = (end + 8) & ~7

@@ -45,8 +45,13 @@ def begin(directory, core_path, children, wanted, broker):
 
     def name_thread(tid, name):
         # type: (int, str) -> None
+        if without_gil and tid == core.gs_thread_id():
+            core.gs_attach_thread()  # no take of a GIL would
         gs_name_thread(tid, name if isinstance(name, bytes) else name.encode("utf-8", "replace"))
 
+    without_gil = recording.runs_without_gil()
+    core.gs_thread_id.argtypes = []
+    core.gs_thread_id.restype = ctypes.c_uint32
     if not core.gs_may_begin():
         recording.follow_thread_names(name_thread)
         return ""
@@ -69,7 +74,7 @@ def begin(directory, core_path, children, wanted, broker):
     core.gs_use_broker(broker if isinstance(broker, bytes) else broker.encode("ascii", "replace"))
     path = directory if isinstance(directory, bytes) else os.fsencode(directory)
     install = core.gs_install
-    if recording.runs_without_gil() and wanted["LOCKS"]:
+    if without_gil and wanted["LOCKS"]:
         install = core.gs_install_without_gil
     if install(message, len(message)) != 0:
         name_threads_in_os(recording)
@@ -87,10 +92,10 @@ def begin(directory, core_path, children, wanted, broker):
     text = environment if isinstance(environment, bytes) else environment.encode("utf-8", "replace")
     if core.gs_start(path, text, children, message, len(message)) != 0:
         return said(message)
-    core.gs_thread_id.argtypes = []
-    core.gs_thread_id.restype = ctypes.c_uint32
     undo.append(recording.stop_before_exit(stop))
     undo.append(recording.follow_thread_names(name_thread, core.gs_thread_id))
+    core.gs_gil_enabled_by.argtypes = [ctypes.c_char_p]
+    undo.append(recording.follow_gil(lambda text: core.gs_gil_enabled_by(text.encode("utf-8", "replace"))))
     return ""
 
 

@@ -131,6 +131,15 @@ def decide_stacks(wanted, find, read, use):
     return "on" if wanted and not why else "off: " + why if why else "off"
 
 
+def pid_namespace():
+    # type: () -> int
+    """The namespace that this process's id is of: an inode, 0 where that is not to be had."""
+    try:
+        return int(os.readlink("/proc/self/ns/pid").partition("[")[2].rstrip("]"))
+    except (OSError, ValueError):
+        return 0
+
+
 def decide_locks(wanted, find, leave):
     # type: (bool, Callable[[], str], Callable[[], object]) -> str
     """Whether locks other than the GIL are recorded; what the metadata says of it.
@@ -148,6 +157,53 @@ def runs_without_gil():
     """Whether this is a free-threaded build that runs without a GIL now."""
     enabled = getattr(sys, "_is_gil_enabled", None)
     return enabled is not None and not enabled()
+
+
+def follow_gil(report):
+    # type: (Callable[[str], object]) -> Callable[[], None]
+    """Where there is no GIL, watch the imports of compiled modules: one that can't do without switches it on.
+
+    Parameters
+    ----------
+    report : callable
+        Called once, in the thread that imports, with the module's name, a newline, and its file.
+
+    Returns
+    -------
+    callable
+        Ends the watching.
+    """
+    if not runs_without_gil():
+        return lambda: None
+    import importlib.machinery
+
+    Loader = importlib.machinery.ExtensionFileLoader  # type: Any
+    originals = {"create_module": Loader.create_module, "exec_module": Loader.exec_module}
+    watching = [True]
+
+    def watched(original):
+        # type: (Any) -> Any
+        def load(self, module):
+            # type: (Any, Any) -> Any
+            try:
+                return original(self, module)
+            finally:
+                if watching and not runs_without_gil():
+                    del watching[:]
+                    report("%s\n%s" % (self.name, self.path))
+
+        return load
+
+    for name, original in originals.items():
+        setattr(Loader, name, watched(original))
+
+    def undo():
+        # type: () -> None
+        del watching[:]
+        for name, original in originals.items():
+            setattr(Loader, name, original)
+
+    return undo
 
 
 def environment_text(stacks, locks="off"):
@@ -173,6 +229,7 @@ def environment_text(stacks, locks="off"):
         ("switch_interval_ns", "%.0f" % (interval * 1e9)),
         ("cpus", str(cpus)),
         ("kernel", tsdl_string(machine[2])),
+        ("pid_namespace", "%d" % pid_namespace()),
         ("stacks", tsdl_string(stacks)),
         ("locks", tsdl_string(locks)),
         ("without_gil", str(int(runs_without_gil()))),

@@ -7,6 +7,7 @@
  *      gil_timeout says since when.
  *   4  Python's other locks: lock_* among the events of a gil stream, records lock among its names,
  *      thread_lost and gils_missed. Samples of the code that ran while a GIL was held: stream samples (class 3).
+ *      Records task_exec, task_python and task_inner among the names of sched/.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names, samples. What the scheduler did with all of them is one more, sched/:
@@ -120,9 +121,13 @@ struct gs_name_record {
                                first frame that needs them; what is beyond 64 KiB is missing */   \
     X(40, frame)            /* ref: number from 1; text: "<caller's frame or 0> <code> <offset in bytes>"; \
                                after the records of its caller and its code */                   \
+    X(46, gil_module)       /* ref: tid of who imported it; text: "<module>\n<file>", that switched the GIL on */ \
     X(45, lock)             /* ref: number from 1; text: "<kind>\n<address>\n<type>\n<offset> <size>" and, for the self of each of \
                                the innermost frames of who waited first, "\n<type> <address> <function>"; addresses are \
                                hexadecimal; see locks/identity.c */ \
+    X(64, task_exec)        /* ref: tid; of sched/: it became another program, as the only thread of its process */ \
+    X(65, task_python)      /* ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name */ \
+    X(68, task_inner)       /* ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>" */ \
     X(66, thread_lost)      /* ref: tid, or 0; it is recorded no further; text: "<errno> <what could not be had>" */ \
     X(67, gils_missed)      /* ref: takes of GILs that there was no room for, so far; no text */
 

@@ -42,6 +42,12 @@ GS_API int gs_install_without_gil(char *message, size_t size);
  * one line when the result is not GS_OK. */
 GS_API int gs_locks_find(char *message, size_t size);
 
+/* The calling thread's import of a module has switched the GIL on. text: its name, a newline, its file. */
+GS_API void gs_gil_enabled_by(const char *text);
+
+/* Begin to record the calling thread, if it is not yet: where there is no GIL to show it. */
+GS_API void gs_attach_thread(void);
+
 /* Take those out again. */
 GS_API void gs_locks_leave(void);
 

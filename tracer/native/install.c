@@ -10,7 +10,6 @@
 #include "locks/locks.h"
 #include "stream/session.h"
 #include "elf/symbols.h"
-#include "stacks/stacks.h"
 
 /* Before 3.2: another kind of GIL, which is not even made before the first thread is. */
 static bool has_old_gil(void)
@@ -83,10 +82,9 @@ int gs_install(char *message, size_t size)
 int gs_install_without_gil(char *message, size_t size)
 {
     int result = gs_state() == GS_OFF ? put_in(message, size) : GS_OK;
-    if (result == GS_OK && gs_gil_count() == 0 && (result = gs_stacks_find(message, size)) == GS_OK) {
-        gs_gil_area = gs_stack_gil();
-        gs_gil_area_end = gs_gil_area + GS_GIL_SIZE;
+    if (result == GS_OK && gs_gil_count() == 0) {
         gs_run.without_gil = true;
+        atomic_store(&gs_gil_off, true);
     }
     return result;
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/helper.h"
 #include "gil/gil.h"
+#include "gil/note.h"
 #include "gilscope.h"
 #include "stream/broker.h"
 #include "stream/metadata.h"
@@ -204,6 +205,27 @@ void gs_get_status(struct gs_status *status)
 void gs_name_thread(uint32_t tid, const char *text)
 {
     gs_names_write(gs_thread_name, tid, text);
+}
+
+void gs_attach_thread(void)
+{
+    if (gs_ready(&gs_self) == NULL)
+        gs_make_ready(&gs_self);
+}
+
+void gs_gil_enabled_by(const char *text)
+{
+    atomic_store(&gs_gil_off, false);
+    gs_attach_thread();
+    int cancel = gs_slow_begin();
+    struct gs_place places[GS_STACK_DEPTH];
+    uint32_t frame = gs_ready(&gs_self) != NULL ? gs_places_number(places, gs_stack_places(&gs_no_gil, places)) : 0;
+    struct gs_stream *stream = gs_ready(&gs_self);
+    if (stream != NULL)
+        gs_stream_write(stream, gs_now(), gs_gil_enabled, GS_NO_GIL, frame);
+    gs_slow_end(cancel);
+    if (stream != NULL)
+        gs_names_write(gs_gil_module, stream->tid, text);
 }
 
 uint32_t gs_thread_id(void)

@@ -116,7 +116,7 @@ def test_remarks(tmp_path: Path) -> None:
         writer.process(100).events([(100, 0, "gil_acquired")]).fail(10, 28, "no space").discard(100, 7)
         writer.process(101).events([(101, 0, "gil_acquired"), (101, 5, "gil_released")])
     text = shown(tmp_path / "t")
-    assert "The recording of process 100 ended early: no space." in text
+    assert "The recording of process 100 ended early: No space left on device: no space." in text
     assert "process 100 lost 7 events." in text
     assert "1 process ended without a stop" in text
 

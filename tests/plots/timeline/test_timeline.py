@@ -275,7 +275,7 @@ def test_a_killed_process_is_cut_off_visibly(scene: Scene) -> None:
     assert list(np.asarray(cut.get_xdata())) == [trace.end - trace.begin] * 3
     assert isinstance(axes.figure, Figure)
     (warning,) = [text for text in axes.figure.texts if text.get_gid() == "warning"]
-    assert warning.get_text().startswith("killed at")
+    assert warning.get_text().startswith("no end recorded: last seen at")
     assert not [line for line in plots.timeline(scene("two_threads")).lines if line.get_label() == "cut"]
 
 

@@ -9,7 +9,7 @@ struct gs_gil gs_gils[GS_GILS], gs_no_gil;
 _Atomic(void *) gs_gil_mutexes[GS_GILS];
 _Atomic uint32_t gs_gil_slots;
 static _Atomic uint32_t learned, missed;
-uintptr_t gs_gil_area, gs_gil_area_end;
+_Atomic bool gs_gil_off;
 
 struct gs_gil *gs_gil_of_switch_cond(void *cond)
 {
@@ -37,8 +37,7 @@ static bool give_number(struct gs_gil *gil)
  * switch_cond and becomes visible with its mutex. */
 static struct gs_gil *learn(const struct gs_candidate *take)
 {
-    uintptr_t mutex = (uintptr_t)take->mutex;
-    if (gs_gil_area != 0 && (mutex < gs_gil_area || mutex >= gs_gil_area_end))
+    if (atomic_load_explicit(&gs_gil_off, memory_order_relaxed))
         return NULL;
     for (uint32_t i = 0; i < GS_GILS; i++) {
         struct gs_gil *gil = &gs_gils[i];

@@ -24,9 +24,8 @@ struct gs_gil {
 
 #define GS_GILS 4096u /* GILs alive at once */
 
-/* Where the mutex of the interpreter's GIL lies, where that is known beforehand: while there is no GIL, nothing shows
- * which of the interpreter's other mutexes are none. 0: anywhere. */
-extern GS_HIDDEN uintptr_t gs_gil_area, gs_gil_area_end;
+/* This interpreter runs without a GIL: imports take it for a moment all the same, which is not worth a word. */
+extern GS_HIDDEN _Atomic bool gs_gil_off;
 
 extern GS_HIDDEN struct gs_gil gs_gils[GS_GILS];
 extern GS_HIDDEN struct gs_gil gs_no_gil; /* no mutex is its */

@@ -121,6 +121,35 @@ static void named(struct gs_lane *lane, const struct gs_record *record)
     }
 }
 
+/* "python3.11", "libpython3.11.so.1.0", "libpypy3.9-c.so"; a build that has no GIL ends in t. */
+static bool is_python(const char *name)
+{
+    static const char *const beginnings[] = {"libpython", "python", "libpypy", "pypy"};
+    for (unsigned i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        size_t length = strlen(beginnings[i]);
+        if (strncmp(name, beginnings[i], length) != 0)
+            continue;
+        const char *end = name + length + strspn(name + length, "0123456789.");
+        if (strncmp(end, "so", 2) == 0 && end[-1] == '.')
+            end--;
+        return *end != 't' && (i >= 2 || *end == '\0' || *end == '.' || *end == 'm' || *end == 'd' || *end == 's');
+    }
+    return false;
+}
+
+/* A library or a program comes into memory; of most it need not be known. */
+static void mapped(const struct gs_record *record)
+{
+    const char *path = record->payload + 32, *name = strrchr(path, '/');
+    if (name == NULL || !is_python(name + 1))
+        return;
+    struct gs_news news = {.time = record->time, .kind = GS_TASK_PYTHON};
+    memcpy(&news.pid, record->payload, 4);
+    memcpy(&news.tid, record->payload + 4, 4);
+    strncpy(news.file, name + 1, sizeof news.file - 1);
+    gs_tasks_tell(&news);
+}
+
 static void forked_or_gone(struct gs_lane *lane, const struct gs_record *record)
 {
     uint32_t ids[4]; /* pid, ppid, tid, ptid */
@@ -182,6 +211,9 @@ static void drain_ring(struct gs_lanes *lanes, struct gs_ring *ring, struct gs_l
             break;
         case PERF_RECORD_COMM:
             named(lane, &record);
+            break;
+        case PERF_RECORD_MMAP:
+            mapped(&record);
             break;
         case PERF_RECORD_FORK:
         case PERF_RECORD_EXIT:

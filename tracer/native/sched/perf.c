@@ -30,6 +30,7 @@ int gs_perf_open(pid_t tid, int cpu, bool on_exec, bool *counts_lost)
         .exclude_hv = 1,
         .comm = 1,
         .comm_exec = 1,
+        .mmap = 1, /* of what may be executed alone: which libraries a process has */
         .task = 1,
         .watermark = 1, /* wake the reader when the ring is half full: what 0 bytes mean */
         .sample_id_all = 1,

@@ -17,6 +17,7 @@ struct task {
     uint32_t tid; /* 0: a free place, GONE: one that was taken */
     uint32_t pid, ppid;
     char comm[GS_COMM_SIZE];
+    bool nested; /* in a pid namespace below ours */
 };
 
 #define GONE UINT32_MAX
@@ -27,6 +28,7 @@ static struct {
     struct gs_news *news;
     uint32_t news_count, news_size;
     struct gs_plain names;
+    unsigned depth; /* pid namespaces that we are in; 0: /proc is not of the one that the kernel's ids are of */
     bool out_of_memory, recorder_is_parent;
 } tasks;
 
@@ -81,12 +83,46 @@ static struct task *add(uint32_t tid)
     return task;
 }
 
+/* How many numbers there are behind NSpid: in a text of /proc/<pid>/status; last becomes the last of them. */
+static unsigned namespaces(const char *status, unsigned *last)
+{
+    const char *at = strstr(status, "\nNSpid:");
+    unsigned count = 0;
+    int used;
+    if (at == NULL)
+        return 0;
+    for (at += strlen("\nNSpid:"); *at != '\n' && sscanf(at, "%u%n", last, &used) == 1; at += used)
+        count++;
+    return count;
+}
+
+static bool read_file(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t length = read(fd, text, size - 1);
+    close(fd);
+    text[length > 0 ? length : 0] = '\0';
+    return length > 0;
+}
+
+static unsigned own_depth(void)
+{
+    char text[4096], self[16] = "";
+    unsigned last = 0;
+    if (readlink("/proc/self", self, sizeof self - 1) <= 0 || strtol(self, NULL, 10) != getpid())
+        return 0;
+    return read_file("/proc/self/status", text, sizeof text) ? namespaces(text, &last) : 0;
+}
+
 bool gs_tasks_begin(const char *names_path, uint32_t recorder, bool recorder_is_parent)
 {
     memset(&tasks, 0, sizeof tasks);
     tasks.size = 256;
     tasks.places = calloc(tasks.size, sizeof *tasks.places);
     tasks.recorder_is_parent = recorder_is_parent;
+    tasks.depth = own_depth();
     return tasks.places != NULL && gs_plain_begin(&tasks.names, names_path, GS_STREAM_NAMES, recorder);
 }
 
@@ -133,17 +169,30 @@ static void look_up(struct task *task)
 {
     char path[64], text[256] = "";
     snprintf(path, sizeof path, "/proc/%u/task/%u/stat", task->pid, task->tid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (tasks.depth == 0 || !read_file(path, text, sizeof text))
         return;
-    ssize_t length = read(fd, text, sizeof text - 1);
-    close(fd);
     char *name = strchr(text, '('), *end = strrchr(text, ')');
-    if (length <= 0 || name == NULL || end == NULL || end < name)
+    if (name == NULL || end == NULL || end < name)
         return;
     *end = '\0';
     snprintf(task->comm, sizeof task->comm, "%.15s", name + 1);
     sscanf(end + 1, " %*c %u", &task->ppid);
+}
+
+/* In a pid namespace below ours a thread has another id for itself, and that is what the recorder knows. */
+static bool tell_inner(uint64_t time, struct task *task)
+{
+    char path[64], text[4096], name[64] = "";
+    unsigned inner = 0;
+    snprintf(path, sizeof path, "/proc/%u/task/%u/status", task->pid, task->tid);
+    if (tasks.depth == 0 || !read_file(path, text, sizeof text) || namespaces(text, &inner) <= tasks.depth)
+        return true;
+    task->nested = true;
+    snprintf(path, sizeof path, "/proc/%u/ns/pid", task->pid);
+    ssize_t length = readlink(path, name, sizeof name - 1); /* "pid:[4026531836]"; of another user's not for us */
+    const char *inode = length > 0 ? strchr(name, '[') : NULL;
+    snprintf(text, sizeof text, "%lu %u", inode != NULL ? strtoul(inode + 1, NULL, 10) : 0, inner);
+    return write_record(time, gs_task_inner, task->tid, text);
 }
 
 static bool forked(const struct gs_news *news)
@@ -162,7 +211,8 @@ static bool forked(const struct gs_news *news)
         task->ppid = maker->ppid; /* a thread: of the same process */
     if (maker != NULL)
         memcpy(task->comm, maker->comm, sizeof task->comm);
-    return write_task(news->time, task);
+    bool may_be_nested = news->pid != news->ppid || maker == NULL || maker->nested; /* a thread is where its process is */
+    return write_task(news->time, task) && (!may_be_nested || tell_inner(news->time, task));
 }
 
 static bool named(const struct gs_news *news)
@@ -201,7 +251,7 @@ static bool execed(const struct gs_news *news)
         if (task->tid != 0 && task->tid != GONE && task->tid != news->tid && task->pid == news->pid)
             written = gone(news->time, task);
     }
-    return written && named(news);
+    return written && named(news) && write_record(news->time, gs_task_exec, news->tid, "");
 }
 
 static bool apply(const struct gs_news *news)
@@ -214,6 +264,8 @@ static bool apply(const struct gs_news *news)
         return named(news);
     case GS_TASK_EXEC:
         return execed(news);
+    case GS_TASK_PYTHON:
+        return write_record(news->time, gs_task_python, news->pid, news->file);
     case GS_TASK_EXIT:
         task = find(news->tid);
         return task == NULL || gone(news->time, task);

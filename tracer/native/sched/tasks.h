@@ -6,13 +6,15 @@
 #include <stdint.h>
 
 #define GS_COMM_SIZE 16
+#define GS_FILE_SIZE 64
 
 enum gs_news_kind {
     GS_TASK_FORK,
     GS_TASK_COMM,
     GS_TASK_EXEC, /* a new name, and no other thread of the process is left */
     GS_TASK_EXIT,
-    GS_TASK_SEEN, /* it runs, and may be one that nothing was said of */
+    GS_TASK_SEEN,   /* it runs, and may be one that nothing was said of */
+    GS_TASK_PYTHON, /* its process has an interpreter of Python in memory: file is its name */
 };
 
 struct gs_news {
@@ -20,6 +22,7 @@ struct gs_news {
     enum gs_news_kind kind;
     uint32_t pid, ppid, tid, ptid; /* ppid, ptid: of who made it */
     char comm[GS_COMM_SIZE];
+    char file[GS_FILE_SIZE];
 };
 
 /* parent: of the first task that has no known one. False: no memory. */

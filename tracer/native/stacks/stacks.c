@@ -21,6 +21,7 @@
 #include "base/text.h"
 
 #define MOST_STEPS 1024 /* frames and what lies between them: no endless chain */
+#define GIL_SIZE 1024u  /* M lies within so many bytes of the interpreter's GIL */
 
 struct gs_stacks gs_stacks;
 
@@ -107,16 +108,7 @@ static bool belongs(const struct gs_layout *layout, const char *thread_state, co
         return true;
     const char *interpreter = gs_load(const char *, thread_state, layout->interpreter);
     uintptr_t its = gs_load(uintptr_t, interpreter, layout->gil);
-    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GS_GIL_SIZE;
-}
-
-uintptr_t gs_stack_gil(void)
-{
-    const struct gs_layout *layout = &gs_stacks.layout;
-    const char *thread_state = gs_stacks.thread_state != NULL ? gs_stacks.thread_state() : NULL;
-    if (thread_state == NULL || layout->gil == 0)
-        return 0;
-    return gs_load(uintptr_t, gs_load(const char *, thread_state, layout->interpreter), layout->gil);
+    return (uintptr_t)atomic_load_explicit(&gil->mutex, memory_order_relaxed) - its < GIL_SIZE;
 }
 
 /* 3.11: a thread that runs in a subinterpreter uses a state of its, which need not be this thread's, and is known by

@@ -50,11 +50,6 @@ uint32_t gs_stack_number(const struct gs_gil *gil);
  * recording, which ends before. Returns how many. gil: that it had last, or gs_no_gil. */
 unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places);
 
-/* Where the GIL of the calling thread's interpreter begins; 0: not known. After gs_stacks_find. */
-uintptr_t gs_stack_gil(void);
-
-#define GS_GIL_SIZE 1024u /* M lies within so many bytes of it */
-
 /* Whether there is memory at address. */
 bool gs_is_memory(const void *address);
 

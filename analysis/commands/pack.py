@@ -1,0 +1,102 @@
+"""`python -m tracer pack TRACE` and `unpack FILE`: a trace as one file, and back."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from ..destinations import say
+from ..errors import GilscopeError
+from ..reader.packed import unpack
+from ..reader.packing import pack
+from ..reader.problems import Problems
+
+SUFFIX = ".gilpack"
+
+
+def pack_main(arguments: list[str]) -> int:
+    """Run `pack`; returns the exit status.
+
+    Raises
+    ------
+    GilscopeError
+        It is no trace, or the file can't be written.
+    """
+    options = _parser("pack", "TRACE", "write a trace as one file, to send to somebody", f"TRACE{SUFFIX}")
+    given = options.parse_args(arguments)
+    trace = Path(given.trace)
+    target = Path(given.output or trace.with_name(trace.name + SUFFIX))
+    _made(target, given.force, lambda part: _pack_into(trace, part))
+    before = sum(path.stat().st_size for path in trace.rglob("*") if path.is_file())
+    after = target.stat().st_size
+    say(f"{target}: {after:,} bytes in place of {before:,}")
+    return 0
+
+
+def unpack_main(arguments: list[str]) -> int:
+    """Run `unpack`; returns the exit status.
+
+    Raises
+    ------
+    GilscopeError
+        It is no packed trace, or a wrong one, or the directory can't be written.
+    """
+    options = _parser(
+        "unpack", "FILE", "write a packed trace as the directory it was", f"FILE without {SUFFIX}"
+    )
+    options.add_argument("--salvage", action="store_true", help="write what is good of a cut or changed one")
+    given = options.parse_args(arguments)
+    source = Path(given.trace)
+    if given.output is None and source.suffix != SUFFIX:
+        raise GilscopeError(f"{source} does not end with {SUFFIX}: say where to (-o DIRECTORY)")
+    target = Path(given.output or source.with_suffix(""))
+    if target.exists():
+        raise GilscopeError(f"{target} exists already: choose another place (-o DIRECTORY)")
+    problems = Problems(given.salvage)
+    try:
+        target.mkdir()
+        unpack(source, target, problems)
+    except OSError as error:
+        raise GilscopeError(f"{target}: {error.strerror}") from None
+    for line in problems.skipped:
+        say(line)
+    say(f"trace {target}")
+    return 0
+
+
+def _pack_into(trace: Path, part: Path) -> None:
+    with part.open("xb") as file:
+        pack(trace, file)
+
+
+def _made(target: Path, force: bool, make: Callable[[Path], None]) -> None:
+    """Make a file at once, so that there is never half of one."""
+    if target.exists() and not force:
+        raise GilscopeError(
+            f"{target} exists already: choose another place (-o FILE) or replace it (--force)"
+        )
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        make(part)
+        part.replace(target)
+    except OSError as error:
+        raise GilscopeError(f"{target}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise GilscopeError(f"{self.prog}: {message}")
+
+
+def _parser(name: str, what: str, description: str, default: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog=f"python -m tracer {name}", description=description)
+    parser.add_argument("trace", metavar=what)
+    parser.add_argument("-o", "--output", metavar="PATH", help=f"where to (default: {default})")
+    if name == "pack":
+        parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    return parser

@@ -33,7 +33,7 @@ def find(scene: Scene) -> Iterator[Pattern]:
     if not len(late) or not scene.contended:
         return
     holds = scene.holds
-    frames = scene.trace.release_frames(scene.gil)
+    frames = scene.trace.hold_frames(scene.gil)
     for thread in np.unique(holds.thread[late]).tolist():
         mine = late[holds.thread[late] == thread]
         total, worst = int(overdue[mine].sum()), int(mine[np.argmax(overdue[mine])])

@@ -47,6 +47,6 @@ try {
   }
 } finally {
   await context.close();
-  rmSync(profile, { recursive: true, force: true });
+  rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }); // it may still be writing
 }
 process.stdout.write(JSON.stringify(seen));

@@ -65,14 +65,14 @@ def work():
 def test_samples_agree_with_the_programs_own_clocks(launcher: Launcher, program: str) -> None:
     trace = launcher.record(program).load()
     spent = json.loads((launcher.directory / "spent.json").read_text())
-    assert len(trace.samples) > 50
+    assert len(trace.samples) > 20
     frames = trace.samples["frame"]
     frames = frames[frames >= 0]
     names = np.array([code.name for code in trace.codes])[trace.frames["code"][frames]]
     total = sum(spent.values())
     for name, time in spent.items():
         seen = np.count_nonzero(names == name) / np.isin(names, list(spent)).sum()
-        assert abs(seen - time / total) < 0.2, (name, seen, time / total)
+        assert abs(seen - time / total) < 0.1 + 2 / np.sqrt(len(frames)), (name, seen, time / total)
     worst = max(spent, key=lambda name: spent[name])
     blame = analysis.code_blame(trace)
     assert trace.codes[blame.functions["code"][0]].name == worst

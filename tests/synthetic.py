@@ -39,13 +39,16 @@ from analysis.reader.format import (
     NO_GIL,
     PACKET_HEADER,
     PACKET_SIZE,
+    SAMPLE_RECORD,
     SCHED_RECORD,
     STREAM_GIL,
     STREAM_NAMES,
+    STREAM_SAMPLES,
     STREAM_SCHED,
     UNUSED_TIMESTAMP,
     Event,
     Name,
+    Sample,
     Sched,
 )
 
@@ -120,6 +123,7 @@ class ProcessWriter:
         self._events: dict[int, list[npt.NDArray[np.void]]] = {}
         self._names: list[tuple[int, int, int, str]] = []
         self._discarded: dict[int, int] = {}
+        self._samples: list[tuple[int, int, int, int, int, int]] = []
 
     def events(self, events: Iterable[tuple[int | str, ...]]) -> ProcessWriter:
         """Add events (tid, time, name[, gil[, arg]]): any mix of threads, in time order for each of them."""
@@ -134,6 +138,11 @@ class ProcessWriter:
             )
         for thread, of_thread in rows.items():
             self._add(thread, np.array(of_thread, EVENT_RECORD))
+        return self
+
+    def samples(self, samples: Iterable[tuple[int, int, int]], gil: int = 0) -> ProcessWriter:
+        """Add samples (tid, time, frame) in time order, up to a packet of them."""
+        self._samples += [(time, Sample.SAMPLE, gil, frame, tid, 1) for tid, time, frame in samples]
         return self
 
     def columns(self, tid: int, time: Column, kind: Column, gil: Column | int = 0) -> ProcessWriter:
@@ -208,6 +217,8 @@ class ProcessWriter:
             discarded = max(self._discarded.get(tid, 0) for tid, _ in runs)
             self._headers(packets, STREAM_GIL)["events_discarded"][-1] = discarded
             (self.directory / f"gil_{number}").write_bytes(self._finished(packets, STREAM_GIL, discarded))
+        if self._samples:
+            (self.directory / "samples").write_bytes(self._sample_packet())
         names = self._name_packets()
         (self.directory / "names").write_bytes(self._finished(names, STREAM_NAMES, 0))
 
@@ -263,6 +274,15 @@ class ProcessWriter:
 
     def _headers(self, packets: npt.NDArray[np.void], stream_class: int) -> npt.NDArray[np.void]:
         return packet_headers(packets, stream_class, self.pid)
+
+    def _sample_packet(self) -> bytes:
+        records = np.array(self._samples, SAMPLE_RECORD)
+        header = np.zeros(1, PACKET_HEADER)
+        header["magic"], header["stream_class"], header["pid"] = CTF_MAGIC, STREAM_SAMPLES, self.pid
+        header["timestamp_begin"], header["timestamp_end"] = records["timestamp"][[0, -1]]
+        header["content_size"] = 8 * (HEADER_SIZE + records.nbytes)
+        header["packet_size"] = 8 * PACKET_SIZE
+        return (header.tobytes() + records.tobytes()).ljust(PACKET_SIZE, b"\0")
 
     def _finished(self, packets: npt.NDArray[np.void], stream_class: int, discarded: int) -> bytes:
         """Append the packet that was prepared ahead: empty, at the end of time or of the recording."""

@@ -20,7 +20,7 @@ from ..errors import GilscopeError
 from ..tables.load import load
 from ..tables.trace import Trace
 
-COMMANDS: Final = ("blame", "whatif", "export")
+COMMANDS: Final = ("blame", "whatif", "export", "show")
 """Commands about one trace, each a module of this folder."""
 
 _OF_SEVERAL: Final = ("diff",)
@@ -31,6 +31,7 @@ python -m analysis TRACE [--json] [--fail-if EXPRESSION]
        python -m analysis blame TRACE     which code held the GIL while others waited
        python -m analysis whatif TRACE    another switch interval, no GIL, other CPUs
        python -m analysis diff A B        what changed between two recordings
+       python -m analysis show TRACE      the lanes in the terminal, to zoom and to pan
        python -m analysis export TRACE    for Perfetto, Firefox Profiler, speedscope, Chrome, Parquet
 
 Each has --help. (A trace that has the name of a command: ./blame.)"""

@@ -315,6 +315,19 @@ class Trace(Shown):
         parts = [self._samples_of(gil) for gil in self.gils if gil.process < len(self.sampled)]
         return np.concatenate(parts) if parts else np.empty(0, SAMPLE)
 
+    def hold_frames(self, gil: Gil) -> Int32s:
+        """Return for each of the `holds` of a GIL the frame that was sampled most; else that at its end."""
+        frames = self.release_frames(gil)
+        samples = self.samples[self.samples["gil"] == gil.index]
+        if len(samples):
+            pairs, count = np.unique(
+                np.stack([samples["hold"], samples["frame"]], axis=1), axis=0, return_counts=True
+            )
+            order = np.lexsort((-pairs[:, 1], count))  # the last of a hold is the most frequent
+            frames = frames.copy()
+            frames[pairs[order, 0]] = pairs[order, 1]
+        return frames
+
     def _samples_of(self, gil: Gil) -> Table:
         records = self.sampled[gil.process]
         records = records[records["gil"] == gil.number]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Bools, Int64s
 from ..errors import GilscopeError
-from ..model import Code, State
+from ..model import Code, Gil, State
 from ..tables.trace import Trace
 
 WAITS_FOR_THREADS: Final = (
@@ -32,8 +32,9 @@ def holds_without_gil(trace: Trace, functions: tuple[str, ...], threads: tuple[s
     """Return which of `trace.intervals_by_column` are holds that would need no GIL: shape (intervals,).
 
     A function is named by the end of its dotted path, "module.function" or "module.Class.method"; its holds
-    are those at whose end the thread was in it, or in something that it had called. That is known of
-    releases that somebody waited for. Of a thread, named as in the summary, it is every hold.
+    are those in which the thread was in it, or in something that it had called, by most of the samples; or,
+    where a hold has none, by most of those in holds that ended in the same place; or else at the hold's end.
+    Of a thread, named as in the summary, it is every hold.
 
     Raises
     ------
@@ -45,11 +46,10 @@ def holds_without_gil(trace: Trace, functions: tuple[str, ...], threads: tuple[s
     for name in functions:
         inside = _frames_in(trace, name)
         for gil in trace.gils:
-            holds, frames = trace.holds(gil), trace.release_frames(gil)
+            holds = trace.holds(gil)
             at = trace.holding(gil)
             at = at[np.lexsort((intervals.duration[at], intervals.start[at]))]
-            frames = frames[holds.acquire_seen]
-            found[at[(frames >= 0) & inside[frames]]] = True
+            found[at[_holds_in(trace, gil, inside)[holds.acquire_seen]]] = True
     for name in threads:
         mine = [thread.index for thread in trace.threads if thread.name == name]
         if not mine:
@@ -59,6 +59,21 @@ def holds_without_gil(trace: Trace, functions: tuple[str, ...], threads: tuple[s
             found[int(intervals.first[index]) : int(intervals.first[index + 1])] = True
     found &= intervals.state == State.HOLDING
     return found
+
+
+def _holds_in(trace: Trace, gil: Gil, inside: Bools) -> Bools:
+    """Return which holds of a GIL are mostly in these frames."""
+    ends = trace.release_frames(gil)
+    within: Bools = (ends >= 0) & inside[ends]
+    samples = trace.samples[trace.samples["gil"] == gil.index]
+    hold, frame = samples["hold"], samples["frame"]
+    vote = np.where((frame >= 0) & inside[frame], 1, -1)
+    alike = np.bincount(ends[hold] + 1, vote, len(inside) + 1)[ends + 1]
+    own = np.bincount(hold, vote, len(ends))
+    sampled = np.bincount(hold, minlength=len(ends)) > 0
+    for known, votes in ((alike != 0, alike), (sampled, own)):
+        within = np.where(known, votes > 0, within)
+    return within
 
 
 def waits_for_threads(trace: Trace) -> Int64s | None:

@@ -1,10 +1,11 @@
 """The timeline: one lane a thread, the owner of each GIL, and how many threads wait.
 
 How to read it: time runs to the right. In a lane, a full bar holds the GIL, a half bar waits for it, a thin
-line lives without it, and a dotted line is not known. With the OS scheduler, a full bar is hatched where the
-thread has the GIL and no CPU, one of less than full height computes without the GIL, and a thin line is
-blocked. Under the lanes of a process a strip shows which thread owns the GIL, in the colour of the square
-beside that thread's name; the last strip counts who waits, or who has a CPU where no GIL was seen at all.
+line lives without it, and a dotted line is not known. With the OS scheduler, a full bar has diagonal lines
+where the thread has the GIL and wants a CPU, dots where it sleeps with the GIL; one of less than full height
+computes without the GIL, or with diagonal lines wants a CPU for it, and a thin line is blocked. Under
+the lanes of a process a strip shows which thread owns the GIL, in the colour of the square beside that
+thread's name; the last strip counts who waits, or who has a CPU where no GIL was seen at all.
 """
 
 from __future__ import annotations

@@ -276,6 +276,27 @@ static void more_gils(void)
     finish();
 }
 
+/* So many at once, and as many after them, when the first are gone. */
+static void many_gils(void)
+{
+    struct fake_gil **others = calloc((size_t)amount, sizeof *others);
+    start();
+    fake_drop(&main_thread, 0);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < amount; i++) {
+            struct fake_thread owner = {.gil = others[i] = fake_gil_new(5000)};
+            fake_take(&owner);
+            fake_drop(&owner, 1);
+            add(&owner);
+        }
+        for (int i = 0; i < amount; i++)
+            fake_gil_destroy(others[i]);
+    }
+    free(others);
+    fake_take(&main_thread);
+    finish();
+}
+
 static void child_works(void)
 {
     fake_gil_after_fork(gil);
@@ -450,6 +471,7 @@ static const struct {
 } scenarios[] = {
     {"contention", contention, 500, 300}, {"churn", churn, 5000, 1000}, {"crowd", crowd, 5000, 500},
     {"long_wait", long_wait, 20, 1500},   {"abandon", abandon, 1000, 0}, {"more_gils", more_gils, 5000, 5},
+    {"many_gils", many_gils, 5000, 3000},
     {"forks", forks, 500, 10},            {"restarts", restarts, 500, 30}, {"full", full, 5000, 32768},
     {"cancel", cancel, 5000, 5000},       {"closed", closed, 5000, 0},
     {"interposed_before", interposed_before, 5000, 0}, {"interposed_after", interposed_after, 5000, 0},

@@ -19,7 +19,10 @@ from analysis.reader.format import Event
 
 from .build import build, instructions_a_pair
 
-COUNTED = ("contention", "churn", "crowd", "long_wait", "abandon", "more_gils", "forks", "cancel", "closed")
+COUNTED = (
+    *("contention", "churn", "crowd", "long_wait", "abandon", "more_gils", "many_gils", "forks", "cancel"),
+    "closed",
+)
 INTERPOSED = ("interposed_before", "interposed_after")
 
 

@@ -283,3 +283,35 @@ def test_api(launcher: Launcher) -> None:
     found = [analysis.load(launcher.directory / f"{name}.trace") for name in ("with", "without", "again")]
     assert [("work" in {code.name for code in trace.codes}) for trace in found] == [True, False, True]
     assert found[1].wait_frames.max(initial=-1) == -1
+
+
+IN_A_SUBINTERPRETER = """
+import time
+def hog():
+    for _ in range(200):
+        for _ in range(5000): pass
+        time.sleep(0)
+hog()
+"""
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="only 3.11 hides a subinterpreter's state")
+def test_code_of_a_subinterpreter_that_shares_the_gil(launcher: Launcher) -> None:
+    launcher.write(IN_A_SUBINTERPRETER, "inside.py")
+    run = launcher.record(
+        """
+        import _xxsubinterpreters, threading
+        interpreter = _xxsubinterpreters.create(isolated=False)
+        code = open("inside.py").read()
+        def runs():
+            _xxsubinterpreters.run_string(interpreter, code)
+        def other():
+            for _ in range(3_000_000): pass
+        threads = [threading.Thread(target=runs, name="runs"), threading.Thread(target=other)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        """
+    )
+    trace = run.load()
+    innermost = [stack(trace, frame)[0][0] for frame in frames_by_thread(trace)["runs"]]
+    assert innermost.count("hog") > 10 * innermost.count("runs")

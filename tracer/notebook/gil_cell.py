@@ -73,7 +73,7 @@ def _recorded(ipython: Any, cell: str, options: argparse.Namespace) -> Trace:
 
 
 def _show(trace: Trace, *, png: bool, page: bool) -> None:
-    from IPython.display import HTML, Image, display  # type: ignore[attr-defined]
+    from IPython.display import HTML, Image, display
 
     import plots
     from plots.web.page import page as page_of

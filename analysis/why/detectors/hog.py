@@ -18,6 +18,7 @@ import numpy as np
 
 from ...arrays import Int64s
 from ...units import count, duration
+from .. import atlas
 from .finding import Pattern
 from .scene import Scene
 
@@ -32,7 +33,7 @@ def find(scene: Scene) -> Iterator[Pattern]:
     if not len(late) or not scene.contended:
         return
     holds = scene.holds
-    frames = scene.trace.release_frames(scene.gil)
+    frames = scene.trace.hold_frames(scene.gil)
     for thread in np.unique(holds.thread[late]).tolist():
         mine = late[holds.thread[late] == thread]
         total, worst = int(overdue[mine].sum()), int(mine[np.argmax(overdue[mine])])
@@ -51,6 +52,7 @@ def find(scene: Scene) -> Iterator[Pattern]:
             sentence=(
                 f"Hog: {scene.who(thread, int(frames[worst]))} kept the GIL up to {duration(longest)}"
                 f" after it was asked for it, {duration(total)} in {_holds(len(mine))}{_unless(scene)}."
+                f"{_known(scene, int(frames[worst]))}"
             ),
         )
 
@@ -71,3 +73,7 @@ def _unless(scene: Scene) -> str:
 
 def _holds(number: int) -> str:
     return "one hold" if number == 1 else f"{count(number)} holds"
+
+
+def _known(scene: Scene, frame: int) -> str:
+    return atlas.remark(scene.trace.codes[scene.trace.frames["code"][frame]]) if frame >= 0 else ""

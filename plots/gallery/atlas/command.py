@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import os
 import platform
 import sys
@@ -14,6 +15,7 @@ from typing import Final, NoReturn
 
 from analysis.destinations import say
 from analysis.errors import GilscopeError
+from analysis.why.atlas import FILE
 from tracer.launcher import Target
 from tracer.releases.recording import interpreter_of
 
@@ -35,9 +37,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; return its exit status: 0, or 2 after one line that says what is wrong with it."""
     options = _parser().parse_args(arguments)
     try:
-        found = libraries()
+        found = libraries(SOURCES / "gpu" if options.gpu else SOURCES)
         if unknown := [name for name in options.names if name not in found]:
             raise ExperimentError(f"no library {unknown[0]!r} in the atlas: there are {', '.join(found)}")
+        found_all = {**libraries(), **found} if options.gpu else found
         chosen = [found[name] for name in dict.fromkeys(options.names)] or list(found.values())
         if not options.redraw:
             targets = [interpreter_of(path) for path in options.python or [None]]
@@ -45,7 +48,10 @@ def main(arguments: Sequence[str]) -> int:
         sheets = kept.load(options.results)
         if not sheets:
             raise ExperimentError(f"nothing has been measured: there are no results in {options.results}")
-        print(page.write(options.output, sheets, list(found.values())))
+        print(page.write(options.output, sheets, list(found_all.values())))
+        if options.results == _RESULTS:
+            known = kept.known_functions([of for of in sheets if of.minor == page.main_python(sheets)])
+            FILE.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     except GilscopeError as error:
         say(str(error))
         return 2
@@ -98,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick", action="store_true", help="in a minute or two, without sizes and slow calls"
     )
+    parser.add_argument("--gpu", action="store_true", help="the calls of examples/releases/gpu")
     parser.add_argument("--redraw", action="store_true", help="write the page anew from what was measured")
     parser.add_argument(
         "--python",

@@ -127,3 +127,32 @@ def load(directory: Path) -> list[Sheet]:
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise ExperimentError(f"{path}: not a sheet of the atlas: {error}") from None
     return sorted(sheets, key=lambda of: (of.library, [-int(part) for part in of.minor.split(".")]))
+
+
+def known_functions(sheets: list[Sheet]) -> dict[str, list[str]]:
+    """Return what a summary may say of functions of libraries: see analysis.why.atlas.
+
+    A function counts where it has the call's own name, and all that was measured of that call agrees.
+    """
+    found: dict[str, list[str]] = {}
+    for of in sheets:
+        verdicts: dict[str, set[str]] = {}
+        for name, figures in of.calls.items():
+            verdicts.setdefault(name.partition(", ")[0], set()).add(figures["verdict"])
+        for name, figures in of.calls.items():
+            called, verdict = name.partition(", ")[0], figures["verdict"]
+            package = called.partition(".")[0]
+            file, _, function = figures.get("function", "").partition(":")
+            own = function.rpartition(".")[2].lstrip("_") == called.rpartition(".")[2]
+            if not (own and file.startswith(f"{package}/") and verdicts[called] in ({"holds"}, {"lets go"})):
+                continue
+            if not (verdict == "holds" and figures["lets_go_when_asked"]):
+                found[f"{file}:{function}"] = [called, verdict, _version(of, package)]
+    return dict(sorted(found.items()))
+
+
+def _version(of: Sheet, package: str) -> str:
+    for name, version in of.versions.items():
+        if version and (len(of.versions) == 1 or name.lower().replace("-", "_") == package.lower()):
+            return f"{name} {version}"
+    return f"CPython {of.python}"

@@ -1,0 +1,71 @@
+"""Waits charged by samples: exact figures on synthetic traces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import analysis
+from analysis.whatif.code import holds_without_gil
+from analysis.why.code_words import sentences
+from tests.synthetic import ProcessWriter, TraceWriter
+
+MS = 1_000_000
+
+
+def holds(process: ProcessWriter, lengths: list[int]) -> list[tuple[int, int]]:
+    """Thread 100 holds so long each time, always waited for by 101, and lets go in log(); when that was."""
+    process.code(1, 0, "parse", "app.py", 1).code(2, 0, "log", "app.py", 10)
+    process.frame(1, 0, 1, 4).frame(2, 0, 2, 4)
+    found, now = [], 0
+    for length in lengths:
+        process.events(
+            [(100, now, "gil_acquired"), (101, now, "gil_wait"), (100, now + length, "gil_released", 0, 2)]
+        )
+        process.events([(101, now + length, "gil_acquired"), (101, now + length + 1, "gil_released")])
+        found.append((now, now + length))
+        now += length + 10
+    return found
+
+
+def charged(trace: analysis.Trace) -> dict[str, tuple[int, int, int]]:
+    blame = analysis.code_blame(trace)
+    assert blame.functions["waited"].sum() == blame.total - blame.nobody
+    return {
+        trace.codes[row["code"]].name: (int(row["waited"]), int(row["samples"]), int(row["at_ends"]))
+        for row in blame.functions
+    }
+
+
+def test_a_long_hold_is_charged_to_its_own_samples(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t.trace") as writer:
+        process = writer.process()
+        (one, other) = holds(process, [4 * MS, 8 * MS])
+        process.samples([(100, one[0] + MS, 1), (100, one[0] + 2 * MS, 1), (100, one[0] + 3 * MS, 2)])
+        process.samples([(100, other[0] + MS, 2)])
+    trace = analysis.load(tmp_path / "t.trace")
+    third = 4 * MS / 3
+    assert charged(trace) == {"parse": (int(2 * third), 2, 0), "log": (12 * MS - int(2 * third), 2, 0)}
+    said = list(sentences(trace, analysis.code_blame(trace)))
+    assert said[0].startswith(
+        "log(), app.py:12, made 1 thread wait 9.33 ms (2 samples) in 2 holds, longest 8.00 ms"
+    )
+    # parse() is most of the first hold, and only of that.
+    released = holds_without_gil(trace, ("app.parse",), ())
+    start = trace.intervals_by_column.start[released]
+    assert start.tolist() == [one[0]]
+
+
+def test_short_holds_are_charged_together(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t.trace") as writer:
+        process = writer.process()
+        every = holds(process, [500_000] * 40)
+        process.samples([(100, every[4 * at][0] + 100, 1 if at < 9 else 2) for at in range(10)])
+    trace = analysis.load(tmp_path / "t.trace")
+    assert charged(trace) == {"parse": (18 * MS, 9, 0), "log": (2 * MS, 1, 0)}
+
+
+def test_without_samples_the_ends_tell(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t.trace") as writer:
+        holds(writer.process(), [4 * MS])
+    trace = analysis.load(tmp_path / "t.trace")
+    assert charged(trace) == {"log": (4 * MS, 0, 4 * MS)}

@@ -1,0 +1,90 @@
+"""The house: rooms import down only, and no module comes back to itself."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+ANALYSIS = ("reader", "tables", "measures", "why", "whatif", "report", "export", "live", "commands")
+"""Each imports those before it. What lies in no room is below all, but for the two ways in."""
+
+RECORDS = "plots.gallery"
+"""Draws what it has recorded itself, so it stands above the recorder too."""
+
+WAYS_IN = ("analysis", "analysis.__main__")
+
+
+def modules(top: str) -> dict[str, Path]:
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (ROOT / top).rglob("*.py")
+    }
+
+
+def imported(name: str, path: Path, known: dict[str, Path]) -> Iterator[str]:
+    """Yield the modules among the known ones that a module imports, not those for type checkers only."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names if each.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")
+            base = parts[: len(parts) + 1 - node.level] if node.level else []
+            target = ".".join([*base, *([node.module] if node.module else [])])
+            for each in node.names:
+                found = f"{target}.{each.name}"
+                if found in known or target in known:
+                    yield found if found in known else target
+
+
+def room(name: str) -> int:
+    """Return the floor of a module of the analysis: 0 where it lies in no room."""
+    part = name.split(".")[1] if name.count(".") else ""
+    return ANALYSIS.index(part) + 1 if part in ANALYSIS else 0
+
+
+def test_rooms_of_the_analysis_import_down() -> None:
+    known = modules("analysis")
+    assert {name.split(".")[1] for name in known if name.count(".") > 1} == set(ANALYSIS)
+    upward = [
+        f"{name} imports {other}"
+        for name, path in known.items()
+        if name not in WAYS_IN
+        for other in imported(name, path, known)
+        if room(other) > room(name)
+    ]
+    assert not upward
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"), [("analysis", "plots"), ("analysis", "tracer"), ("plots", "tracer")]
+)
+def test_stages_import_down(lower: str, upper: str) -> None:
+    above = modules(upper)
+    assert not [
+        f"{name} imports {other}"
+        for name, path in modules(lower).items()
+        if not name.startswith(RECORDS)
+        for other in imported(name, path, above)
+    ]
+
+
+@pytest.mark.parametrize("top", ["analysis", "plots", "tracer"])
+def test_no_module_comes_back_to_itself(top: str) -> None:
+    known = modules(top)
+    inside = {name: path for name, path in known.items() if path.name != "__init__.py"}
+    try:
+        TopologicalSorter(
+            {name: set(imported(name, path, inside)) for name, path in inside.items()}
+        ).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(error.args[1]))

@@ -55,9 +55,13 @@ def service(launcher: Launcher, *arguments: str, **environment: str) -> Iterator
 
 
 def looks(pid: int) -> tuple[list[str], int]:
-    """Return the descriptors of a process, and how many threads it has."""
+    """Return the descriptors of a process, and how many threads it has.
+
+    Not libffi's own file, which it opens and keeps when `_ctypes` is imported (not in all builds).
+    """
     of = Path(f"/proc/{pid}")
-    return sorted(fd.name for fd in (of / "fd").iterdir()), len(list((of / "task").iterdir()))
+    fds = [fd.name for fd in (of / "fd").iterdir() if "libffi" not in str(fd.readlink())]
+    return sorted(fds), len(list((of / "task").iterdir()))
 
 
 @needs_314

@@ -125,13 +125,21 @@ def _step_aside_at_forks() -> None:
     from tracer import _recorder
 
     def before() -> None:
-        if len(list(Path("/proc/self/task").iterdir())) == 2:
+        # The helper of the core steps aside by itself, later than this.
+        if sum(1 for task in Path("/proc/self/task").iterdir() if not _is_helper(task)) == 2:
             _recorder.sched_pause()
 
     if sys.version_info >= (3, 12) and not _forks_followed:
         _forks_followed = True
         # The warning comes after this, so the thread must come later still.
         os.register_at_fork(before=before, after_in_parent=_recorder.sched_resume_soon)
+
+
+def _is_helper(task: Path) -> bool:
+    try:
+        return (task / "comm").read_bytes() == b"gilscope helper\n"
+    except OSError:
+        return True  # it has ended
 
 
 def stop_here() -> None:

@@ -158,5 +158,5 @@ def draw_keys(slide: Slide, styles: Sequence[StateStyle], left: float = 0.45) ->
         y = slide.top - 0.1
         rare = {each.label for each in styles if each.rare}
         limit = 72 * (slide.width - left - 0.45)
-        legend = draw_legend(slide.figure, left / slide.width, y / slide.height, rare, limit, styles)
+        legend = draw_legend(slide.figure, left / slide.width, y / slide.height, rare, limit, styles, 14.0)
     slide.top = y - legend.get_window_extent().height / _DPI

@@ -106,10 +106,12 @@ def draw_legend(
     parts: set[str],
     limit: float,
     styles: Sequence[StateStyle] = STATES,
+    smallest: float = 8.0,
 ) -> Legend:
     """Draw one legend, its upper left at `(x, y)` in figure coordinates: one line, or two if it must be.
 
-    Letters become smaller before there are two lines, and again if these don't fit.
+    Letters become smaller before there are two lines, and again if these don't fit; where they may not become
+    smaller, there are more lines.
 
     Parameters
     ----------
@@ -118,6 +120,8 @@ def draw_legend(
         the labels of rare states.
     limit : float, points
         The width that it has to fit into.
+    smallest : float, points
+        The size of letters that they may not go below.
     """
     handles: list[Artist] = []
     handlers: dict[Artist | type, HandlerBase] = {}
@@ -175,10 +179,12 @@ def draw_legend(
             labelcolor=MUTED,
         )
         box = legend.get_window_extent()
-        if box.width * 72 / figure.dpi <= limit or (lines == 2 and size <= 8):
+        if box.width * 72 / figure.dpi <= limit or (lines == 2 and size <= 8) or lines == 4:
             return legend
         legend.remove()
-        if size <= 11 and lines == 1:
+        if size - 0.5 * lines < smallest:
+            lines += 1
+        elif size <= 11 and lines == 1:
             lines = 2
         else:
             size -= 0.5 * lines

@@ -45,7 +45,7 @@ def test_json_string_is_json(text: str) -> None:
 def test_environment_has_no_line_that_a_value_could_break() -> None:
     lines = recording.environment_text('off: a "quoted"\nreason').splitlines()
     assert all(line.startswith("  ") and line.endswith(";") and " = " in line for line in lines)
-    assert len(lines) == 13
+    assert [line.split()[0] for line in lines][:2] == ["hostname", "argv"]
 
 
 @pytest.fixture

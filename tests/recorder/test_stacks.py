@@ -104,11 +104,14 @@ def test_a_deep_recursion_has_its_innermost_frames(launcher: Launcher, with_stac
     import threading, time
     def down(n):
         if n == 0:
-            for i in range(20):
+            begun.append(n)
+            while len(begun) < 2: time.sleep(0.001)
+            for i in range(100):
                 sum(range(20000))
                 time.sleep(0)
         else:
             down(n - 1)
+    begun = []
     threads = [threading.Thread(target=down, args=(n,), name=str(n)) for n in (200, 300)]
     for thread in threads: thread.start()
     for thread in threads: thread.join()

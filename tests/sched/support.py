@@ -82,11 +82,16 @@ class Recorded:
 
     @cached_property
     def _ours(self) -> set[int]:
-        return {task.tid for task in self.all_tasks if task.comm == "gilscope" and task.tid != task.pid}
+        return {
+            task.tid
+            for task in self.all_tasks
+            if (task.comm or "").startswith("gilscope") and task.tid != task.pid
+        }
 
     @cached_property
     def all_tasks(self) -> list[Task]:
         found = []
+        self.named = 0  # records of any kind
         for _, content in self._packets(self.path / "names"):
             at = 0
             while at < len(content):
@@ -94,6 +99,7 @@ class Recorded:
                 end = content.index(0, at + NAME_RECORD.itemsize)
                 text = content[at + NAME_RECORD.itemsize : end].decode()
                 time, tid = int(record["timestamp"]), int(record["ref"])
+                self.named += 1
                 if record["id"] == Name.TASK:
                     pid, ppid, comm = text.split(" ", 2)
                     found.append(Task(time, tid, int(pid), int(ppid), comm))

@@ -260,8 +260,8 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     output = capsys.readouterr()
     assert output.out == ""
     assert (
-        output.err
-        == f"gilscope: {tmp_path}/no: found No such file or directory, expected a trace directory\n"
+        output.err == f"gilscope: {tmp_path}/no: found No such file or directory,"
+        " expected a trace directory, or one in a file\n"
     )
 
 

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/clock.h"
 #include "elf/symbols.h"
@@ -97,6 +98,7 @@ static void (*take_mutex)(void *), (*release_mutex)(void *);
 
 static void *contend(void *mutex)
 {
+    prctl(PR_SET_NAME, "gilscope locks"); /* where the scheduler is recorded, it is none of the program's threads */
     take_mutex(mutex);
     release_mutex(mutex);
     return NULL;

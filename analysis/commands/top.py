@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from ..destinations import say
 from ..live.follow import recording_of, seconds
 from ..live.screen import SORTS, plain, screen
 from ..live.second import Second
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
         from ..live.metrics import Metrics, serve
 
         metrics = Metrics()
-        print(f"gilscope: metrics at {serve(metrics, options.metrics)}", file=sys.stderr)
+        say(f"metrics at {serve(metrics, options.metrics)}")
     show = _on_screen if sys.stdout.isatty() and sys.stdin.isatty() else _as_lines
     try:
         show(_counted(path, metrics))

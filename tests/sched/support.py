@@ -91,7 +91,7 @@ class Recorded:
     @cached_property
     def all_tasks(self) -> list[Task]:
         found = []
-        self.named = 0  # records of any kind
+        self._named = 0
         for _, content in self._packets(self.path / "names"):
             at = 0
             while at < len(content):
@@ -99,7 +99,7 @@ class Recorded:
                 end = content.index(0, at + NAME_RECORD.itemsize)
                 text = content[at + NAME_RECORD.itemsize : end].decode()
                 time, tid = int(record["timestamp"]), int(record["ref"])
-                self.named += 1
+                self._named += 1
                 if record["id"] == Name.TASK:
                     pid, ppid, comm = text.split(" ", 2)
                     found.append(Task(time, tid, int(pid), int(ppid), comm))
@@ -111,6 +111,12 @@ class Recorded:
                 at = (end + 8) & ~7
         assert [task.time for task in found] == sorted(task.time for task in found)
         return found
+
+    @property
+    def named(self) -> int:
+        """How many records the names stream has, of any kind."""
+        assert self.all_tasks
+        return self._named
 
     @property
     def names(self) -> set[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import html
 import shlex
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from analysis.destinations import say
 from tracer.errors import GilscopeError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def register(ipython: Any) -> None:
             options = _parser().parse_args(shlex.split(line))
             return _recorded(ipython, cell, options)
         except (GilscopeError, ValueError) as error:
-            print(f"gilscope: {error}", file=sys.stderr)
+            say(str(error))
             return None
 
     ipython.register_magic_function(gil, "cell", "gil")

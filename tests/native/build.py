@@ -54,6 +54,8 @@ def build(directory: Path, *sanitize: str) -> Path:
         *(BENCHMARKS / name for name in ("hook_cost.c", "stack_cost.c")),
     ):
         _compile(directory, program.stem, [program], ["-O1", *extra, *libraries, *system])
+    sources = [HERE / "boundary.c", *sorted(CORE.rglob("*.c"))]
+    _compile(directory, "boundary", sources, ["-O1", "-ftls-model=initial-exec", *extra, *system])
     return directory
 
 

@@ -119,6 +119,12 @@ def test_the_hooks_stay_as_cheap_as_they_are(tmp_path: Path) -> None:
     assert stacks == recording  # a release that nobody waits for
 
 
+def test_times_do_not_decrease_from_packet_to_packet(programs: tuple[str, Path]) -> None:
+    """A stamp may be some ns early; a packet's first is not before the last one of the packet before."""
+    done = subprocess.run([programs[1] / "boundary"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "1000", "1000", "1000"]
+
+
 def test_the_clock_follows_the_kernels_for_two_hours(programs: tuple[str, Path]) -> None:
     """Simulated: bent each second, standing still while the counter goes on, not asked for seconds."""
     done = subprocess.run([programs[1] / "drift"], capture_output=True, text=True, check=True)

@@ -70,6 +70,8 @@ static bool append(uint16_t id, uint32_t ref, const char *text, bool may_grow)
     uint64_t timestamp = gs_now();
     if (packet == NULL)
         return false;
+    if (timestamp < packet->timestamp_end)
+        timestamp = packet->timestamp_end; /* another thread's stamp, which may be some ns ahead of ours */
     if (names.used + size > GS_PACKET_SIZE - (may_grow ? LAST_WORDS : 0)) {
         if (!may_grow || !next_packet(timestamp))
             return false;

@@ -90,7 +90,9 @@ bool gs_stream_advance(struct gs_stream *stream, uint64_t timestamp)
 {
     if (stream->next == NULL)
         return false;
-    gs_packet_open(stream->next, timestamp, stream->tid, stream->packet->events_discarded);
+    /* Stamps may be some ns early (base/clock.h); within a packet gs_stream_put sees to their order. */
+    uint64_t last = stream->packet->timestamp_end;
+    gs_packet_open(stream->next, timestamp > last ? timestamp : last, stream->tid, stream->packet->events_discarded);
     gs_publish(stream->packet, stream->next);
     gs_publish(stream->next, NULL);
     stream->used = GS_HEADER_SIZE;

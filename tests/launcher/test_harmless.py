@@ -99,7 +99,8 @@ def view():
         "signals": [int(status["Sig" + name], 16) & ~0x180000000 for name in ("Pnd", "Blk", "Ign", "Cgt")],
         "handlers": [str(signal.getsignal(number)) for number in sorted(signal.valid_signals())],
         "umask": mask,
-        "threads": len(os.listdir("/proc/self/task")),
+        # The least of some looks: a thread that makes a file for the recorder is there for microseconds.
+        "threads": min(len(os.listdir("/proc/self/task")) for _ in range(50)),
         "environment": sorted(os.environ),
         "directory": os.getcwd(),
         "limits": open("/proc/self/limits").read(),

@@ -162,7 +162,8 @@ def _of_thread(table: Table, thread: int, begin: int, end: int) -> Table:
     """Return those rows of a table, sorted by (thread, start), that overlap a time."""
     first, last = np.searchsorted(table["thread"], [thread, thread + 1])
     mine = table[first:last]
-    return mine[(mine["start"] < end) & (mine["start"] + mine["duration"] > begin)]
+    overlapping: Table = mine[(mine["start"] < end) & (mine["start"] + mine["duration"] > begin)]
+    return overlapping
 
 
 def _add_gil(trace: Trace, thread: int, begin: int, end: int, found: _Found) -> None:

@@ -54,9 +54,9 @@ def _events(trace: Trace) -> Iterator[dict[str, Any]]:
             event["ts"] = (int(row[time]) - trace.begin) / 1000
             yield event | ({"bp": "e"} if ph == "f" else {})
     for number, (waker, woke, waiter, awake, lock) in enumerate(scene.wakes(), len(switches)):
-        for ph, index, time in (("s", waker, woke), ("f", waiter, awake)):
+        for ph, index, moment in (("s", waker, woke), ("f", waiter, awake)):
             event = {"ph": ph, "id": number, "name": lock, "cat": "lock", **_at(scene, index)}
-            event["ts"] = (time - trace.begin) / 1000
+            event["ts"] = (moment - trace.begin) / 1000
             yield event | ({"bp": "e"} if ph == "f" else {})
     for process_index, (times, counts) in scene.waiters().items():
         pid = trace.processes[process_index].pid

@@ -96,6 +96,8 @@ def test_a_wait_for_a_lock_points_to_who_let_go(trace: Trace, tmp_path: Path) ->
     page = plots.save_page(trace, tmp_path / "page.html")
     # By keys, as interval after interval: the first that is a wait for the lock.
     steps = [{"focus": "#lanes"}, {"key": "ArrowDown"}, {"key": "ArrowDown"}, *[{"key": "ArrowLeft"}] * 12]
+    panel = "document.getElementById('panel-wait')"
+    heard = f"{panel}.hidden || {panel}.textContent"
     seen = browse(
         page,
         *steps,
@@ -104,13 +106,11 @@ def test_a_wait_for_a_lock_points_to_who_let_go(trace: Trace, tmp_path: Path) ->
             for _ in range(12)
             for each in (
                 {"key": "Enter"},
-                {
-                    "eval": "document.getElementById('panel-wait').hidden || document.getElementById('panel-wait').textContent"
-                },
+                {"eval": heard},
                 {"key": "ArrowRight"},
             )
         ],
     )
-    heard = [text for text in seen if isinstance(text, str) and "One wait for a lock" in text]
-    assert heard and "worker waited 1.00 µs for Lock" in heard[0]
-    assert "MainThread let go of it, at crunch(), app.py:4." in heard[0]
+    texts = [text for text in seen if isinstance(text, str) and "One wait for a lock" in text]
+    assert texts and "worker waited 1.00 µs for Lock" in texts[0]
+    assert "MainThread let go of it, at crunch(), app.py:4." in texts[0]

@@ -1,0 +1,24 @@
+"""Each task of a Celery worker is a span: import this where the application is made.
+
+python -m tracer -m celery -A app worker --pool threads
+python -m analysis spans celery.trace
+"""
+
+from typing import Any
+
+from celery.signals import task_postrun, task_prerun
+
+import tracer
+
+_open: dict[str, Any] = {}
+
+
+@task_prerun.connect
+def begin(task_id: str, task: Any, **_: Any) -> None:
+    _open[task_id] = tracer.span(task.name)
+    _open[task_id].__enter__()
+
+
+@task_postrun.connect
+def end(task_id: str, **_: Any) -> None:
+    _open.pop(task_id).__exit__()

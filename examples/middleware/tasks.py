@@ -13,12 +13,14 @@ import tracer
 _open: dict[str, Any] = {}
 
 
-@task_prerun.connect
 def begin(task_id: str, task: Any, **_: Any) -> None:
     _open[task_id] = tracer.span(task.name)
     _open[task_id].__enter__()
 
 
-@task_postrun.connect
 def end(task_id: str, **_: Any) -> None:
     _open.pop(task_id).__exit__()
+
+
+task_prerun.connect(begin)
+task_postrun.connect(end)

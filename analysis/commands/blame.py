@@ -17,6 +17,8 @@ from ..why import code_words, lock_words
 from ..why.charges import CodeBlame, code_blame
 from ..why.flames import collapsed, flame, speedscope
 from ..why.lock_blame import LockBlame, lock_blame
+from ..why.long_hold_words import long_holds_table
+from ..why.long_holds import long_holds
 
 _WIDTH_WITHOUT_TERMINAL = 200
 
@@ -71,6 +73,7 @@ def run(trace: Trace, options: argparse.Namespace, console: Console | None = Non
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH_WITHOUT_TERMINAL)
     _print_gil(trace, blame, options.lines, console)
+    _print_long_holds(trace, console, options.lines)
     _print_locks(trace, locks, options.lines, console)
     if not trace.codes:
         remark = (
@@ -97,6 +100,13 @@ def _print_locks(trace: Trace, blame: LockBlame, most: int, console: Console) ->
     console.print(lock_words.lines_table(trace, blame, most), highlight=False)
     console.print()
     console.print(lock_words.threads_table(trace, blame, most), highlight=False)
+
+
+def _print_long_holds(trace: Trace, console: Console, most: int) -> None:
+    found = long_holds(trace)
+    if len(found):
+        console.print()
+        console.print(long_holds_table(trace, found, most), highlight=False)
 
 
 def _write(path: Path, write: Callable[[TextIO], object]) -> None:

@@ -75,7 +75,7 @@ def run(trace: Trace, options: argparse.Namespace, console: Console | None = Non
     _print_gil(trace, blame, options.lines, console)
     _print_long_holds(trace, console, options.lines)
     _print_locks(trace, locks, options.lines, console)
-    if not trace.codes:
+    if not trace.codes and (blame.total or locks.total):
         remark = (
             "The trace has no Python frames: it was recorded with --no-stacks, or by an interpreter without."
         )
@@ -84,7 +84,7 @@ def run(trace: Trace, options: argparse.Namespace, console: Console | None = Non
 
 def _print_gil(trace: Trace, blame: CodeBlame, most: int, console: Console) -> None:
     if not blame.total:
-        console.print("Nobody waited for the GIL." if trace.gils else "No GIL was seen.")
+        console.print("Nobody waited for the GIL.")
         return
     console.print(code_words.blame_table(trace, blame, most), highlight=False)
     nobody = f"Of {duration(blame.total)} of waiting nobody held it for {duration(blame.nobody)}: handoffs."

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,6 +48,9 @@ class Call:
         Seconds after which no further run begins.
     asks : bool
         Whether it is run while another thread wants the GIL, too; without a GIL: in two threads at once.
+    keeps : bool
+        Whether it is run with memory that is kept, too, where it touches much: that changes how the process
+        frees memory from then on.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Call:
     values: Mapping[str, Any] = field(default_factory=dict)
     budget: float = 20.0
     asks: bool = True
+    keeps: bool = True
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ def record_here(calls: Sequence[Call], namespace: dict[str, Any]) -> Recorded:
     with tempfile.TemporaryDirectory(prefix="gilscope-") as place:
         trace = Path(place) / "job.trace"
         with _recorded(trace) if about["gil"] else contextlib.nullcontext():
-            answers = [program.run_call(asdict(call), namespace) for call in calls]
+            answers = [program.run_call(asdict(replace(call, keeps=False)), namespace) for call in calls]
         failures = {call["name"]: call["error"] for call in answers if call["error"]}
         good = [call for call in answers if not call["error"]]
         return Recorded(about, tuple(measured(trace if about["gil"] else None, good)), failures)

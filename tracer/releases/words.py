@@ -12,7 +12,7 @@ from rich.text import Text
 from analysis.destinations import visible
 from analysis.states import HOLD, NATIVE
 from analysis.units import count, duration, share
-from tracer.releases.judgement import Judgement
+from tracer.releases.judgement import Judgement, class_of
 from tracer.releases.sizes import Threshold, lets_go
 
 _BAR: Final = 40
@@ -41,10 +41,14 @@ def sentence(of: Judgement) -> str:
         return f"lets go of the GIL: holds it {times}{_what_else(of)}."
     if of.verdict == "partly":
         return f"holds the GIL partly: {times}{piece}{_lets_go_often(of)}{_what_else(of)}."
-    return (
-        f"unsure: it held the GIL {times}, and runs differ too much for a verdict;"
-        " more (-r) or longer ones (-n) may tell."
-    )
+    return f"unsure: it held the GIL {times}, {_why_unsure(of)}; more (-r) or longer ones (-n) may tell."
+
+
+def _why_unsure(of: Judgement) -> str:
+    low, high = of.shares
+    if class_of(low) == class_of(high):
+        return "too near to another verdict for what else the machine did"
+    return "and runs differ too much for a verdict"
 
 
 def _without_gil(of: Judgement) -> str:
@@ -124,6 +128,13 @@ def details(of: Judgement, about: Mapping[str, Any]) -> Iterator[str]:
         f" {calls} · wall {duration(low)} to {duration(high)}"
     )
     held = f", {share(of.first_share)} of it with the GIL" if of.verdict != "no GIL" else ""
+    if of.pages:
+        yield (
+            f"with memory fresh from the kernel {share(of.fresh_share)}: it touches"
+            f" {count(round(of.pages))} pages a call, which a process that keeps what it frees has already"
+        )
+    if of.busy >= _SEVERAL:
+        yield f"others had the CPU for {share(of.busy)} of the time, which is left out"
     yield f"first call {duration(of.first_wall)}{held} (apart from the others: imports, memory touched first)"
 
 
@@ -165,7 +176,7 @@ def to_json(of: Judgement) -> dict[str, Any]:
     """Return a judgement for machines: times in ns, of one call; shares from 0 to 1."""
     found = asdict(of)
     renamed = {"wall": "wall_ns", "walls": "walls_ns", "held": "held_ns", "piece": "longest_piece_ns"}
-    renamed |= {"first_wall": "first_wall_ns"}
+    renamed |= {"first_wall": "first_wall_ns", "pages": "pages_touched"}
     return {renamed.get(name, name): value for name, value in found.items()}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.launcher.support import TIMEOUT, environment
+from tests.launcher.support import TIMEOUT, environment, free_threaded
 from tracer.errors import UsageError
 from tracer.notebook import gil_line
 from tracer.releases.judgement import Judgement, judge
@@ -108,6 +108,22 @@ def test_memory_of_before_is_told_from_fresh_memory() -> None:
     assert min(run.pages / run.number for run in fresh) > 1000
     assert max(run.pages / run.number for run in kept) < 400
     assert judge(measured).verdict == "holds"
+
+
+def test_what_two_threads_lock_without_a_gil(interpreters: list[str]) -> None:
+    python = free_threaded(interpreters)
+    if python is None:
+        pytest.skip("no free-threaded interpreter here (GILSCOPE_PYTHONS names some)")
+    setup = "import sys, threading, time; vars(sys).setdefault('shared', threading.Lock())"
+    statement = "with sys.shared:\n time.sleep(0.004)"
+    done = releases("-n", "10", "-s", setup, statement, "--python", python, "--json")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert answer["verdict"] == "no GIL" and answer["locked"] > 0.2
+    assert answer["locks"][0]["where"].endswith("<statement>:1") and answer["locks"][0]["times"] > 1
+    assert not any("program.py" in of["where"] for of in answer["locks"])
+    done = releases("-n", "10", "-s", "import time", "time.sleep(0.004)", "--python", python)
+    assert "two threads at once, each with data of its own, take" in done.stdout
+    assert "they wait for no lock" in done.stdout
 
 
 def test_expectations_are_the_exit_status(tmp_path: Path) -> None:

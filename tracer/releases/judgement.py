@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final, Literal
 
+from tracer.releases.locked import Locked
 from tracer.releases.windows import Measured, Run
 
 Verdict = Literal["holds", "lets go", "partly", "unsure", "no GIL"]
@@ -65,6 +66,9 @@ class Judgement:
         Share of the wall time in which it wanted a CPU and had none. It counts nowhere else.
     together : float
         Without a GIL: how long two threads at once take, in times of one. 0: not measured.
+    locks, locked
+        Without a GIL: what two threads at once waited for, in one run, the longest first; and the share of
+        their time that they waited for locks.
     """
 
     name: str
@@ -86,6 +90,8 @@ class Judgement:
     first_share: float
     together: float
     function: tuple[str, ...]
+    locks: tuple[Locked, ...] = ()
+    locked: float = 0.0
     fresh_share: float = 0.0
     pages: float = 0.0
     busy: float = 0.0
@@ -120,6 +126,8 @@ def judge(measured: Measured) -> Judgement:
         first_share=first.share,
         together=_together(measured),
         function=worst.function if worst else (),
+        locks=_locks(measured),
+        locked=_locked(measured),
         fresh_share=median(run.share for run in fresh) if touches else 0.0,
         pages=median(run.pages / run.number for run in fresh) if touches else 0.0,
         busy=_busy(alone),
@@ -171,4 +179,17 @@ def _together(measured: Measured) -> float:
     single, together = measured.of("single"), measured.of("together")
     if not single or not together:
         return 0.0
-    return median(run.wall for run in together) / median(run.wall for run in single)
+    return median(run.own for run in together) / median(run.own for run in single)
+
+
+def _locks(measured: Measured) -> tuple[Locked, ...]:
+    """Return what two threads waited for in the middle one of the runs by that."""
+    together = sorted(measured.of("together"), key=lambda run: sum(of.waited for of in run.locks))
+    return together[len(together) // 2].locks if together else ()
+
+
+def _locked(measured: Measured) -> float:
+    """Return the share of two threads' time that they waited for locks."""
+    together = measured.of("together")
+    waited = (sum(of.waited for of in run.locks) / max(2 * run.wall, 1) for run in together)
+    return median(waited) if together else 0.0

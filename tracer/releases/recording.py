@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ _ASK: Final = (
     "import sys; i = getattr(sys, 'implementation', None);"
     " print('%s %d %d' % ((i.name if i else 'cpython',) + tuple(sys.version_info[:2])))"
 )
+_ASK_FREE: Final = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED'))"
 _OLDEST: Final = (3, 8)
 
 PROGRAM: Final = Path(__file__).with_name("program.py")
@@ -125,7 +127,11 @@ def record(job: Job, target: launcher.Target, *, quiet: bool = True) -> Recorded
             )
         directory.make(trace, force=False)
         environment = launcher.target_environment(
-            trace, switch_interval=None, children=False, stacks=True, locks=False
+            trace,
+            switch_interval=None,
+            children=False,
+            stacks=True,
+            locks=_is_free_threaded(target.interpreter),
         )
         environment["GILSCOPE_SILENT"] = "1"  # why there is nothing to see is said below, by what is known
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -181,6 +187,13 @@ def _recorded(trace: Path) -> Iterator[None]:
         yield
     finally:
         api.stop()
+
+
+@cache
+def _is_free_threaded(interpreter: str) -> bool:
+    """Whether it may run without a GIL, so that its other locks are what its threads wait for."""
+    said = subprocess.run([interpreter, "-c", _ASK_FREE], capture_output=True, text=True, timeout=60).stdout
+    return said.strip() == "1"
 
 
 def _no_answer(interpreter: str, status: int) -> str:

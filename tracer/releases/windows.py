@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import analysis
 from analysis.arrays import Bools, Int64s, Table
 from analysis.model import HELD, WITHOUT, State
 from analysis.tables.trace import Trace
+from tracer.releases.locked import Locked, locked
 from tracer.releases.ready import Others, Spans, ready_others, ready_spans, sleep_spans
 
 _SLICE: Final = 10_000_000
@@ -53,6 +54,8 @@ class Run:
         sleeps, that wanted a CPU and had none.
     unplaced : int
         Time without a CPU, of `held` and `without`, of which nobody knows which: it was not recorded.
+    locks : tuple of Locked
+        Without a GIL, of "together": the locks that the two threads waited for.
     """
 
     kind: str
@@ -72,6 +75,7 @@ class Run:
     pages: int = 0
     delayed: int = 0
     unplaced: int = 0
+    locks: tuple[Locked, ...] = ()
 
     @property
     def own(self) -> int:
@@ -143,9 +147,9 @@ def _run(seen: _Seen | None, call: Mapping[str, Any], run: list[Any]) -> Run:
     kind, begin, end, thread_cpu, process_cpu, pages, taken = run
     number = 1 if kind == "first" else call["number"]
     wall, elsewhere = end - begin, max(process_cpu - thread_cpu, 0)
-    if seen is None:
-        native = min(thread_cpu, wall)
-        return Run(kind, number, wall, 0, 0, wall, 0, 0, 0, 0, native, wall - native, elsewhere, pages=pages)
+    if seen is None or not call["gil"]:
+        alone = Run(kind, number, wall, 0, 0, wall, 0, 0, 0, 0, 0, 0, elsewhere, pages=pages)
+        return _without_gil(seen, call, alone, begin, thread_cpu)
     intervals = _in_window(seen.trace.gil_intervals, seen.thread, begin, end, seen.ready)
     held, waited, without = map(intervals.total, (HELD, (State.WAITING,), WITHOUT))
     holds = intervals.among(HELD)
@@ -175,6 +179,18 @@ def _run(seen: _Seen | None, call: Mapping[str, Any], run: list[Any]) -> Run:
         delayed=delayed,
         unplaced=unplaced,
     )
+
+
+def _without_gil(seen: _Seen | None, call: Mapping[str, Any], run: Run, begin: int, thread_cpu: int) -> Run:
+    """Return what a run did without a GIL: what its locks were, where they are recorded."""
+    ready = seen.ready.within(begin, begin + run.wall) if seen else 0
+    own = run.wall - ready
+    native = min(thread_cpu, own)
+    run = replace(run, without=own, ready=ready, native=native, asleep=own - native)
+    if seen is None or run.kind != "together":
+        return run
+    other = next((each.index for each in seen.trace.threads if each.tid == call.get("other_tid")), -1)
+    return replace(run, locks=locked(seen.trace, (seen.thread, other), begin, begin + run.wall))
 
 
 def _delayed(seen: _Seen, begin: int, end: int) -> int:

@@ -25,6 +25,10 @@ _SEVERAL: Final = 0.05
 _WORTH_A_PIECE: Final = 100_000
 """ns: what is held for less is over before another thread wants it."""
 
+_LOCKED: Final = 0.02
+"""Share of two threads' time waited for locks that is worth a word."""
+
+_LOCKS_SHOWN: Final = 5
 _SCALES: Final = 1.3
 """Two threads that take up to this many times what one takes are not in each other's way."""
 
@@ -56,7 +60,18 @@ def _without_gil(of: Judgement) -> str:
     if not of.together:
         return f"{begin}."
     two = f"two threads at once, each with data of its own, take {of.together:.2f} × that"
-    return f"{begin}; {two}{'' if of.together <= _SCALES else ': they are in each other’s way'}."
+    if of.locked >= _LOCKED:
+        first = of.locks[0]
+        where = f" at {first.where}" if first.where else ""
+        also = f" and {len(of.locks) - 1} more" if len(of.locks) > 1 else ""
+        waits = (
+            f"they wait {share(of.locked)} of the time for locks: {visible(first.name)}{visible(where)}{also}"
+        )
+    elif of.together <= _SCALES:
+        waits = "they wait for no lock"
+    else:
+        waits = "they wait for no lock, but are in each other’s way"
+    return f"{begin}; {two}; {waits}."
 
 
 def _shares(of: Judgement) -> str:
@@ -115,8 +130,19 @@ def print_judgement(console: Console, statement: str, of: Judgement, about: Mapp
     console.print(Text(_one_line(statement), style="bold"), highlight=False, soft_wrap=True)
     console.print(bar(of), highlight=False)
     console.print(Text(sentence(of)), highlight=False, soft_wrap=True)
-    for line in details(of, about):
+    for line in (*lock_lines(of), *details(of, about)):
         console.print(Text(line, style="dim"), highlight=False, soft_wrap=True)
+
+
+def lock_lines(of: Judgement) -> Iterator[str]:
+    """Yield the locks that two threads waited for in one run, without a GIL."""
+    total = sum(each.waited for each in of.locks)
+    for each in of.locks[:_LOCKS_SHOWN] if of.locked >= _LOCKED else ():
+        times = f"{count(each.times)} {'time' if each.times == 1 else 'times'}"
+        where = f", {each.where}" if each.where else ""
+        yield visible(
+            f"  {share(each.waited / total):>6} {each.name}{where}: {times}, {duration(each.waited)}"
+        )
 
 
 def details(of: Judgement, about: Mapping[str, Any]) -> Iterator[str]:

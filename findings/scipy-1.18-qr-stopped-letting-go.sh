@@ -1,9 +1,9 @@
 #!/bin/sh
-# scipy 1.17.1 and 1.18.1, numpy 2.4.6: `scipy.linalg.qr` lets go of the GIL in 1.17, and keeps it all the time in 1.18.
+# scipy 1.17.1 and 1.18.1, numpy 2.4.6: `scipy.linalg.qr` lets go of the GIL in 1.17, and keeps it in 1.18.
 #
 # 1.17 calls LAPACK's geqrf and orgqr through f2py's `_flapack`, whose wrappers let go around the call; 1.18 has a loop
-# in C++ over a stack of matrices (`_batched_linalg`, src/_linalg_qr.hh), and that module never lets go: it does not even
-# import PyEval_SaveThread. After an update the threads of such a program stand still, and nothing says so.
+# in C++ over a stack of matrices (`_batched_linalg`, src/_linalg_qr.hh), and that module never lets go: it doesn't
+# even import PyEval_SaveThread. After an update the threads of such a program stand still, and nothing says so.
 #
 # Exit status 0: it is still so; 1: it has changed. PYTHON: the interpreter (3.12 to 3.14).
 set -eu

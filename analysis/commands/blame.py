@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ..destinations import json_text, terminal
 from ..errors import GilscopeError
+from ..report.blame_table import blame_table, waiting_table
 from ..tables.trace import Trace
 from ..units import duration
 from ..why import code_words
@@ -68,11 +69,11 @@ def run(trace: Trace, options: argparse.Namespace, console: Console | None = Non
     if not blame.total:
         console.print("Nobody waited for the GIL.")
         return
-    console.print(code_words.blame_table(trace, blame, options.lines), highlight=False)
+    console.print(blame_table(trace, blame, options.lines), highlight=False)
     nobody = f"Of {duration(blame.total)} of waiting nobody held it for {duration(blame.nobody)}: handoffs."
     console.print(terminal(nobody, "dim"), highlight=False)
     console.print()
-    console.print(code_words.waiting_table(trace, blame, options.lines), highlight=False)
+    console.print(waiting_table(trace, blame, options.lines), highlight=False)
     if not trace.codes:
         remark = (
             "The trace has no Python frames: it was recorded with --no-stacks, or by an interpreter without."

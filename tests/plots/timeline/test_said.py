@@ -27,7 +27,7 @@ def test_brackets_names_and_flags(tmp_path: Path) -> None:
     assert "GET /" in [text.get_text() for text in axes.texts]
     (flags,) = (line for line in axes.lines if line.get_label() == "mark")
     assert np.asarray(flags.get_xdata()).tolist() == [6_700]
-    (legend,) = axes.figure.legends  # type: ignore[union-attr]
+    (legend,) = axes.figure.legends
     assert {"span", "mark"} <= {text.get_text() for text in legend.get_texts()}
     assert "\x1b" not in "".join(text.get_text() for text in axes.texts)
 

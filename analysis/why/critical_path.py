@@ -99,7 +99,7 @@ class CriticalPath:
 
 
 def last_thread(trace: Trace) -> int:
-    """Return the thread whose end is the program's: the root process's main one, else that which ends last."""
+    """Return the thread whose end is the program's: the main one, or that which ends last."""
     main = [thread for thread in trace.threads if thread.main]
     return (main[0] if main else max(trace.threads, key=lambda thread: thread.end)).index
 

@@ -49,7 +49,8 @@ def wait_for(trace: Trace) -> Table:
     locks["about"], locks["frame"] = waits["lock"][pieces["wait"]], waits["frame"][pieces["wait"]]
     locks["sort"] = np.where(waits["stopped"][pieces["wait"]], Sort.STOP, Sort.LOCK)
     whole = np.concatenate([*parts, locks])
-    return whole[np.lexsort((whole["start"], whole["thread"]))]
+    ordered: Table = whole[np.lexsort((whole["start"], whole["thread"]))]
+    return ordered
 
 
 def _of_gil(trace: Trace, gil: Gil) -> Table:
@@ -70,7 +71,8 @@ def _of_gil(trace: Trace, gil: Gil) -> Table:
     table["thread"], table["holder"] = waits["thread"][wait], thread[hold]
     table["about"], table["frame"] = gil.index, frames[wait]
     table["holder_frame"] = of_holds[hold]
-    return table[table["holder"] != table["thread"]]
+    others: Table = table[table["holder"] != table["thread"]]
+    return others
 
 
 def name_of(trace: Trace, sort: int, about: int) -> str:
@@ -91,7 +93,7 @@ def clip(rows: Table, begin: Int64s, end: Int64s) -> Table:
     count = np.maximum(last - first, 0)
     which = np.repeat(np.arange(len(begin)), count)
     at = np.arange(int(count.sum())) + np.repeat(first - (np.cumsum(count) - count), count)
-    parts = rows[at]
+    parts: Table = rows[at]
     parts["start"] = np.maximum(start[at], begin[which])
     parts["duration"] = np.minimum(stop[at], end[which]) - parts["start"]
     return parts

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Table
+from ..arrays import Table, distinct
 from ..measures.lock_names import lock_name, place_of
 from ..model import LockKind
 from ..tables.trace import Trace
@@ -103,8 +103,9 @@ def _by_thread(pieces: Table) -> Table:
     table = np.zeros(len(keys), BLAME)
     table["blocked"], table["holder"] = keys >> 32, (keys & 0xFFFFFFFF) - 1
     np.add.at(table["time"], of, pieces["duration"])
-    pairs = np.unique(np.stack([of, pieces["wait"]]), axis=1)  # a wait counts once for each holder
-    table["waits"] = np.bincount(pairs[0], minlength=len(keys))
+    waits = int(pieces["wait"].max(initial=0)) + 1
+    pairs = distinct(of * waits + pieces["wait"])  # a wait counts once for each holder
+    table["waits"] = np.bincount(pairs // waits, minlength=len(keys))
     return table
 
 
@@ -157,7 +158,7 @@ def _line(waits: Table, rows: Table, key: _Key) -> LockLine:
         longest=int(length[longest]),
         longest_at=int(waits["start"][wait[longest]]),
         waits=len(wait),
-        waiters=tuple(np.unique(rows["thread"]).tolist()),
-        holders=tuple(np.unique(rows["holder"][rows["holder"] >= 0]).tolist()),
+        waiters=tuple(distinct(rows["thread"]).tolist()),
+        holders=tuple(distinct(rows["holder"][rows["holder"] >= 0]).tolist()),
         nobody=nobody,
     )

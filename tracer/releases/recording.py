@@ -121,7 +121,7 @@ def record(job: Job, target: launcher.Target, *, quiet: bool = True) -> Recorded
             )
         directory.make(trace, force=False)
         environment = launcher.target_environment(
-            trace, switch_interval=None, children=False, stacks=True, locks=False
+            trace, switch_interval=None, children=False, stacks=True, samples=True, locks=False
         )
         environment["GILSCOPE_SILENT"] = "1"  # why there is nothing to see is said below, by what is known
         environment["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -48,7 +48,7 @@ def main() -> int:
     good = True
     with tempfile.TemporaryDirectory(prefix="gilscope-") as directory:
         for name, program in WORKLOADS.items():
-            tries = []
+            tries: list[tuple[float, str]] = []
             while len(tries) < (1 if arguments.short else TRIES) and not (tries and min(tries)[0] <= POINTS):
                 tries.append(measure(program, 1 if arguments.short else 12, Path(directory)))
             off, row = min(tries)

@@ -55,7 +55,9 @@ _MEANING: Final = {
 }
 
 
-def _of_distribution(name: str, what: str, get: Callable[[Subject], Distribution | None]) -> Iterator[Figure]:
+def _of_distribution(
+    name: str, what: str, get: Callable[[Subject], Distribution | None], *, threads: bool = True
+) -> Iterator[Figure]:
     def figure(key: str) -> Callable[[Subject], float | None]:
         def value(of: Subject) -> float | None:
             found = get(of)
@@ -65,10 +67,10 @@ def _of_distribution(name: str, what: str, get: Callable[[Subject], Distribution
 
         return value
 
-    yield Figure(f"{name}.count", "count", f"number of {what}", figure("count"))
-    yield Figure(f"{name}.total", "time", f"sum of {what}", figure("total"))
+    yield Figure(f"{name}.count", "count", f"number of {what}", figure("count"), threads)
+    yield Figure(f"{name}.total", "time", f"sum of {what}", figure("total"), threads)
     for key, meaning in _MEANING.items():
-        yield Figure(f"{name}.{key}", "time", f"{meaning} of {what}", figure(key))
+        yield Figure(f"{name}.{key}", "time", f"{meaning} of {what}", figure(key), threads)
 
 
 def _of_cpu(name: str) -> Callable[[Subject], Distribution | None]:
@@ -80,18 +82,20 @@ def _of_locks(name: str) -> Callable[[Subject], Distribution | None]:
         if isinstance(of, ThreadStatistics):
             found: Distribution = getattr(of, "lock" if name == "wait" else "stop")
             return found
-        if isinstance(of, Statistics):
-            of_all: Distribution = getattr(of.locks, name)
-            return of_all
-        raise LimitError(f"lock.{name} and pause are of the whole trace, or of one thread")
+        of_many: Distribution = getattr(of.locks, name)
+        return of_many
 
     return get
 
 
-def _pause(of: Subject) -> Distribution | None:
-    if isinstance(of, Statistics):
-        return of.locks.pause
-    raise LimitError("a pause is of the whole trace: name no thread or process")
+def _pause(of: Subject) -> Distribution:
+    assert not isinstance(of, ThreadStatistics)
+    return of.locks.pause
+
+
+def _lock_share(of: Subject, name: str) -> float:
+    found = _of_locks(name)(of)
+    return _of_life(of, found.total if found is not None else 0)
 
 
 def _gils(of: Subject) -> tuple[GilStatistics, ...]:
@@ -124,6 +128,11 @@ def _of_life(of: Subject, time: int) -> float:
     return time / life if life else 0.0
 
 
+def _spins(of: Subject) -> int:
+    assert not isinstance(of, ThreadStatistics)
+    return of.locks.spun
+
+
 def _discarded(of: Subject) -> int:
     if isinstance(of, Statistics):
         return sum(process.process.discarded for process in of.processes)
@@ -140,7 +149,11 @@ _FIGURES: Final = (
     *_of_distribution("ready", "stretches without the GIL that want a CPU", _of_cpu("ready")),
     *_of_distribution("lock.wait", "waits for a lock other than a GIL", _of_locks("wait")),
     *_of_distribution("lock.stop", "times that a thread stood: stop-the-world", _of_locks("stop")),
-    *_of_distribution("pause", "stop-the-world pauses", _pause),
+    *_of_distribution("pause", "stop-the-world pauses", _pause, threads=False),
+    Figure("lock.wait.share", "share", "waits for locks, of `wall`", lambda of: _lock_share(of, "wait")),
+    Figure("lock.stop.share", "share", "of threads standing, of `wall`", lambda of: _lock_share(of, "stop")),
+    Figure("pause.share", "share", "pauses, of `wall`", lambda of: _of_life(of, _pause(of).total), False),
+    Figure("lock.spins", "count", "times that threads tried for a lock again and again", _spins, False),
     Figure("wait.share", "share", "waits, of `wall`", lambda of: _of_life(of, of.wait.total)),
     Figure("hold.share", "share", "holds, of `wall`", lambda of: _of_life(of, of.hold.total)),
     Figure("contention", "share", "time with somebody waiting; of the worst GIL", _contention, False),

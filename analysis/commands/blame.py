@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ..destinations import json_text, terminal
 from ..errors import GilscopeError
+from ..report.blame_table import blame_table, waiting_table
 from ..tables.trace import Trace
 from ..units import duration
 from ..why import code_words, lock_words
@@ -86,11 +87,11 @@ def _print_gil(trace: Trace, blame: CodeBlame, most: int, console: Console) -> N
     if not blame.total:
         console.print("Nobody waited for the GIL.")
         return
-    console.print(code_words.blame_table(trace, blame, most), highlight=False)
+    console.print(blame_table(trace, blame, most), highlight=False)
     nobody = f"Of {duration(blame.total)} of waiting nobody held it for {duration(blame.nobody)}: handoffs."
     console.print(terminal(nobody, "dim"), highlight=False)
     console.print()
-    console.print(code_words.waiting_table(trace, blame, most), highlight=False)
+    console.print(waiting_table(trace, blame, most), highlight=False)
 
 
 def _print_locks(trace: Trace, blame: LockBlame, most: int, console: Console) -> None:

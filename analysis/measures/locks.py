@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..arrays import Int32s, Int64s, Table
+from ..arrays import Int32s, Int64s, Table, distinct
 from ..model import Lock, LockOutcome, Process
 from ..tables.trace import Trace
 from .distribution import NONE, Distribution, distribution, distributions
@@ -131,7 +131,7 @@ def _of_locks(trace: Trace, waits: Table) -> tuple[LockStatistics, ...]:
                 wait,
                 timeouts=int(np.count_nonzero(rows["outcome"] == LockOutcome.TIMEOUT)),
                 interrupted=int(np.count_nonzero(rows["outcome"] == LockOutcome.INTERRUPTED)),
-                threads=len(np.unique(rows["thread"])),
+                threads=len(distinct(rows["thread"])),
                 frame=frame,
                 waker=_most(rows["waker"], rows["duration"]),
                 waker_frame=waker_frame,

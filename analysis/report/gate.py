@@ -10,7 +10,6 @@ isn't there, and a figure that was not recorded, are errors: a limit that nothin
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -229,7 +228,9 @@ def parse(expression: str) -> Limit:
     name, scope = found["figure"], found["scope"] or ""
     if name not in FIGURES:
         prefix = [each for each in FIGURES if each.partition(".")[0] == name.partition(".")[0]]
-        near = difflib.get_close_matches(name, FIGURES, 5, 0.5) or prefix or list(FIGURES)
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, FIGURES, 5, 0.5) or prefix or list(FIGURES)
         raise LimitError(f"no figure {name!r}; there {'is' if len(near) == 1 else 'are'} {', '.join(near)}")
     figure = FIGURES[name]
     if scope == "thread" and not figure.threads:
@@ -289,7 +290,9 @@ def _subjects(limit: Limit, figures: Statistics) -> list[tuple[str, Subject]]:
         ]
         there = list(dict.fromkeys(each.thread.name for each in figures.threads))
     if not found:
-        near = difflib.get_close_matches(limit.name, there, 5, 0.3) or there[:5]
+        from difflib import get_close_matches
+
+        near = get_close_matches(limit.name, there, 5, 0.3) or there[:5]
         raise LimitError(f"no {limit.scope} {limit.name!r} in the trace; there are {', '.join(near)}")
     return found
 

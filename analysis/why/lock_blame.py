@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Table
+from ..arrays import Table, distinct
 from ..measures.lock_names import lock_name, place_of
 from ..model import LockKind
 from ..tables.trace import Trace
@@ -157,7 +157,7 @@ def _line(waits: Table, rows: Table, key: _Key) -> LockLine:
         longest=int(length[longest]),
         longest_at=int(waits["start"][wait[longest]]),
         waits=len(wait),
-        waiters=tuple(np.unique(rows["thread"]).tolist()),
-        holders=tuple(np.unique(rows["holder"][rows["holder"] >= 0]).tolist()),
+        waiters=tuple(distinct(rows["thread"]).tolist()),
+        holders=tuple(distinct(rows["holder"][rows["holder"] >= 0]).tolist()),
         nobody=nobody,
     )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-from rich import box
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, Final
 
 from ..destinations import terminal
 from ..tables.trace import Trace
@@ -13,10 +10,16 @@ from ..units import count, duration, share
 from .blame_by_thread import NOBODY
 from .lock_blame import LockBlame, LockLine
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 _NAMES: Final = 3
 
 
 def _table(*columns: str) -> Table:
+    from rich import box  # JSON has no need of it
+    from rich.table import Table
+
     table = Table(
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim"
     )

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ...arrays import Table
+from ...arrays import Table, distinct
 from ...units import count, duration, share
 from ..charges import overlap
 from .finding import Pattern
@@ -57,7 +57,7 @@ def _without_gil(scene: LockScene, queue: Queue) -> int:
     pieces = pieces[np.isin(pieces["wait"], queue.number) & (pieces["holder"] >= 0)]
     return sum(
         _waits(scene, pieces[pieces["holder"] == holder], int(holder))
-        for holder in np.unique(pieces["holder"])
+        for holder in distinct(pieces["holder"])
     )
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ...arrays import Int64s, Table
+from ...arrays import Int64s, Table, distinct
 from ...measures.lock_names import lock_name, place_of
 from ...model import Process
 from ...tables.trace import Trace
@@ -45,7 +45,7 @@ class Queue:
     @property
     def threads(self) -> tuple[int, ...]:
         """Who waited."""
-        return tuple(np.unique(self.rows["thread"]).tolist())
+        return tuple(distinct(self.rows["thread"]).tolist())
 
     @property
     def begin(self) -> int:

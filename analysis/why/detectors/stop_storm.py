@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from ...arrays import distinct
 from ...measures.lock_names import place_of
 from ...units import count, duration, share
 from .finding import Pattern
@@ -37,7 +38,7 @@ def find(scene: LockScene) -> Iterator[Pattern]:
         begin=int(pauses["start"].min()),
         end=int((pauses["start"] + pauses["duration"]).max()),
         process=scene.process.index,
-        threads=tuple(np.unique(pauses["thread"]).tolist()),
+        threads=tuple(distinct(pauses["thread"]).tolist()),
         figures={"pauses": len(pauses), "paused_ns": total, "stood_ns": int(pauses["stood"].sum())},
         sentence=(
             f"Stop-the-world storm: the world was stopped {count(len(pauses))} times,"

@@ -59,6 +59,7 @@ def target_environment(
     switch_interval: float | None,
     children: bool,
     stacks: bool,
+    samples: bool,
     locks: bool,
     broker: str = "",
 ) -> dict[str, str]:
@@ -75,6 +76,7 @@ def target_environment(
     environment["GILSCOPE_CORE"] = str(CORE)
     environment["GILSCOPE_CHILDREN"] = "1" if children else "0"
     environment["GILSCOPE_STACKS"] = "1" if stacks else "0"
+    environment["GILSCOPE_SAMPLES"] = "1" if samples else "0"
     environment["GILSCOPE_LOCKS"] = "1" if locks else "0"
     if broker:
         environment["GILSCOPE_BROKER"] = broker

@@ -52,7 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         module.check(options)
         status: int | None
-        status = module.run(options) if several else module.run(opened(options.trace, options), options)
+        if several:
+            status = module.run(options)
+        else:
+            trace = opened(options.trace, options)
+            if name:  # the summary says it itself
+                say_early_ends(trace)
+            status = module.run(trace, options)
         sys.stdout.flush()
     except GilscopeError as error:
         say(str(error))
@@ -77,6 +83,14 @@ def opened(path: str, options: argparse.Namespace) -> Trace:
     except ValueError:
         whole = (trace.end - trace.begin) / 1e9
         raise GilscopeError(f"--between {begin:g} {end:g}: the trace lasts from 0 to {whole:.6g} s") from None
+
+
+def say_early_ends(trace: Trace) -> None:
+    """Say on stderr which recordings ended early: what follows is of the part before."""
+    from ..report.reservations import early_ends
+
+    for line in early_ends(trace.processes):
+        say(line)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -47,7 +47,7 @@ def record():
     try:
         if "SWITCH_INTERVAL" in settings and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(float(settings["SWITCH_INTERVAL"]))
-        wanted = {name: settings.get(name, "1") != "0" for name in ("STACKS", "LOCKS")}
+        wanted = {name: settings.get(name, "1") != "0" for name in ("STACKS", "SAMPLES", "LOCKS")}
         failure = begin(settings["TRACE"], settings["CORE"], children, wanted, settings.get("BROKER", ""))
     except Exception:
         error = sys.exc_info()[1]

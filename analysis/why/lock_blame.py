@@ -105,8 +105,9 @@ def _by_thread(pieces: Table) -> Table:
     table = np.zeros(len(keys), BLAME)
     table["blocked"], table["holder"] = keys >> 32, (keys & 0xFFFFFFFF) - 1
     np.add.at(table["time"], of, pieces["duration"])
-    pairs = np.unique(np.stack([of, pieces["wait"]]), axis=1)  # a wait counts once for each holder
-    table["waits"] = np.bincount(pairs[0], minlength=len(keys))
+    waits = int(pieces["wait"].max(initial=0)) + 1
+    pairs = distinct(of * waits + pieces["wait"])  # a wait counts once for each holder
+    table["waits"] = np.bincount(pairs // waits, minlength=len(keys))
     return table
 
 

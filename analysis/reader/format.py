@@ -89,12 +89,16 @@ class Event(IntEnum):
     SPAN_BEGIN = 22  # it begins what it calls so; arg: the text's number, or 0
     SPAN_END = 23  # that ends, in the same thread; arg: how many spans this thread has begun since
     GIL_ENABLED = 25  # this process ran without a GIL until now; arg: frame, or 0
+    LOCK_HELD = (
+        29  # after a LOCK_WAIT: what the thread has meanwhile; arg: lock; a LOCK_FRAME says since where
+    )
 
 
 SIDE: Final = (
     *range(Event.LOCK_WAIT, Event.LOCK_WAITER + 1),
     *range(Event.MARK, Event.SPAN_END + 1),
     Event.GIL_ENABLED,
+    Event.LOCK_HELD,
 )
 """Events of a gil stream that are not about a GIL, nor bookkeeping: see `reader.side`."""
 

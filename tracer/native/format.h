@@ -111,7 +111,9 @@ struct gs_name_record {
     X(21, mark)              /* the program says that it is here; arg: mark_text, or 0; no GIL, as the next two */ \
     X(22, span_begin)        /* it begins what it calls so; arg: mark_text, or 0 */                \
     X(23, span_end)          /* that ends, in the same thread; arg: how many spans this thread has begun since */ \
-    X(25, gil_enabled)       /* this process ran without a GIL until now; arg: frame, or 0 */
+    X(25, gil_enabled)       /* this process ran without a GIL until now; arg: frame, or 0 */      \
+    X(29, lock_held)         /* after a lock_wait, of the same stamp: the thread has this meanwhile, by `with`; arg: lock; a \
+                                lock_frame says where */
 
 /* X(id, name): the records of the names stream. */
 #define GS_NAMES(X)                                                                                \

@@ -214,6 +214,8 @@ def _of_gils(process: ProcessStatistics) -> str:
     worst = max(process.gils, key=lambda gil: gil.contention)
     waits = (
         "nobody waited for one"
+        if not worst.contention
+        else f"nowhere did threads wait for one more than {share(worst.contention)} of the time"
         if worst.contention < _ACTIVE
         else f"somebody waited for GIL {worst.gil.number} {share(worst.contention)} of the time"
     )

@@ -63,7 +63,7 @@ def run(which, name):
     thread = threading.Thread(target=spin, args=(which,), name=name)
     thread.start(); thread.join()
 early = interpreters.create("isolated")
-others = [interpreters.create("isolated") for _ in range(150)]
+others = [interpreters.create("isolated") for _ in range(20)]
 late = interpreters.create("isolated")
 run(early, "early"); run(late, "late")
 for which in (early, *others, late): interpreters.destroy(which)

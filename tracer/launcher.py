@@ -64,7 +64,11 @@ def target_environment(
     broker: str = "",
 ) -> dict[str, str]:
     """The environment that makes a Python, and each Python that it starts, record itself into `trace`."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GILSCOPE_")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GILSCOPE_") or name == "GILSCOPE_TAGS"  # the user's, for what is recorded
+    }
     inherited = environment.get("PYTHONPATH", "")
     # Nothing after the separator would mean the current directory.
     environment["PYTHONPATH"] = os.pathsep.join([str(BOOTSTRAP), *([inherited] if inherited else [])])

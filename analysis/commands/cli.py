@@ -20,17 +20,20 @@ from ..errors import GilscopeError
 from ..tables.load import load
 from ..tables.trace import Trace
 
-COMMANDS: Final = ("blame", "whatif", "export", "show")
+COMMANDS: Final = ("blame", "path", "whatif", "export", "show")
 """Commands about one trace, each a module of this folder."""
 
-_OF_SEVERAL: Final = ("diff",)
+_OF_SEVERAL: Final = ("diff", "summarise", "fleet")
 _DEFAULT: Final = "summary"
 
 _USAGE: Final = """\
 python -m analysis TRACE [--json] [--fail-if EXPRESSION]
        python -m analysis blame TRACE     which code held the GIL while others waited
+       python -m analysis path TRACE      whom a thread waited for, and its critical path
        python -m analysis whatif TRACE    another switch interval, no GIL, other CPUs
        python -m analysis diff A B        what changed between two recordings
+       python -m analysis summarise TRACE… a small summary of each process, to add up
+       python -m analysis fleet PATH…     summaries and traces of many processes, ranked
        python -m analysis show TRACE      the lanes in the terminal, to zoom and to pan
        python -m analysis export TRACE    for Perfetto, Firefox Profiler, speedscope, Chrome, Parquet
 

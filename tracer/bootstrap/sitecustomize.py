@@ -20,7 +20,7 @@ def leave_children_alone():
         os.environ.pop("PYTHONPATH", None)
     else:
         os.environ["PYTHONPATH"] = os.pathsep.join(entries)
-    for name in [name for name in os.environ if name.startswith("GILSCOPE_")]:
+    for name in [name for name in os.environ if name.startswith("GILSCOPE_") and name != "GILSCOPE_TAGS"]:
         del os.environ[name]
 
 

@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from analysis.arrays import Float64s, Table
+from analysis.arrays import Float64s, Int64s, Table
 from analysis.report.reservations import in_part
 from analysis.states import STATES, State
 from analysis.why.charges import overlap
@@ -97,7 +97,7 @@ def _draw(trace: Trace, ax: Axes, max_threads: int, left: float) -> Axes:
     return ax
 
 
-def _row(trace: Trace, steps: Table, thread: int, edges: Float64s, seen: dict[State, int]) -> Float64s:
+def _row(trace: Trace, steps: Table, thread: int, edges: Int64s, seen: dict[State, int]) -> Float64s:
     """Return the colours of a row, shape (columns, 4), and add up what is seen."""
     mine = steps[steps["thread"] == thread]
     did = mine[~mine["handoff"]]
@@ -144,7 +144,7 @@ def _connect(ax: Axes, trace: Trace, steps: Table, rows: Folded) -> None:
     ax.add_collection(LineCollection(lines, colors=MUTED, linewidths=1.0, zorder=1))
 
 
-def _frame(ax: Axes, rows: Folded, time: Float64s, found: CriticalPath, extent: tuple[int, int]) -> None:
+def _frame(ax: Axes, rows: Folded, time: Int64s, found: CriticalPath, extent: tuple[int, int]) -> None:
     names = [elide(name, 14, 150) for name in rows.names[: len(rows.shown)]]
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(max(len(names), 4) - 0.5, -0.5)
@@ -189,7 +189,7 @@ def _legend(ax: Axes, seen: dict[State, int], handed: int, whole: int) -> None:
         )
 
 
-def _title(trace: Trace, found: CriticalPath, time: Float64s) -> str:
+def _title(trace: Trace, found: CriticalPath, time: Int64s) -> str:
     whole = found.end - found.begin
     if not whole or not time.any():
         return "Nothing is on the path"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from matplotlib.lines import Line2D
@@ -13,7 +12,7 @@ from analysis.states import State
 
 from ...style import FAINT, HOLD, INK, MUTED, NATIVE
 from ...text import percent
-from ..charts import write_keys
+from ..charts import ratio_of_medians, write_keys
 from ..experiment import Shape, Values, shape_of
 from ..lab import Lab
 from ..shares import shares
@@ -95,7 +94,7 @@ def _locks(trace: Trace) -> Values:
 def speed_up(values: Values, way: str, build: str) -> float:
     """Return how much more two threads do than one in the same time."""
     times = values["ways"][way][build]
-    return 2 * median(times["one"]) / median(times["two"])
+    return 2 * ratio_of_medians(times["one"], times["two"])
 
 
 def why(entry: Values) -> str:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from analysis.destinations import json_text, say
 from tracer import directory, launcher
 from tracer.ahead import Ahead
+from tracer.beside import Metrics, Summaries
 from tracer.broker import Broker
 from tracer.errors import GilscopeError, UsageError
-from tracer.metrics import Metrics
 from tracer.options import Options, parse
 from tracer.sched import Scheduler
 
@@ -68,7 +68,8 @@ def _record(options: Options, scheduler: Scheduler) -> int:
     launcher.check_place()
     directory.make(options.trace, force=options.force)
     try:
-        with Metrics(options.metrics, options.trace), broker, Ahead(options.trace), scheduler:
+        summaries = Summaries(options.summaries, options.trace, options.summaries_every)
+        with Metrics(options.metrics, options.trace), summaries, broker, Ahead(options.trace), scheduler:
             environment = launcher.target_environment(
                 options.trace,
                 switch_interval=options.switch_interval,

@@ -18,7 +18,18 @@ from tracer.launcher import Target
 
 PICTURES = (".png", ".svg", ".pdf")
 PAGES = (".html", ".htm")
-_WITH_VALUE = ("-o", "--output", "--png", "--html", "--switch-interval", "--python", "--fail-if", "--metrics")
+_WITH_VALUE = (
+    "-o",
+    "--output",
+    "--png",
+    "--html",
+    "--switch-interval",
+    "--python",
+    "--fail-if",
+    "--metrics",
+    "--summaries",
+    "--summaries-every",
+)
 
 _DESCRIPTION = """\
 Run a Python program and record, exactly and for every thread, when it holds the GIL, waits for it and runs
@@ -46,6 +57,8 @@ class Options:
     json: str | None
     fail_if: tuple[str, ...]
     metrics: str | None
+    summaries: str | None
+    summaries_every: float
     force: bool
     quiet: bool
     switch_interval: float | None
@@ -110,6 +123,10 @@ def _parser() -> _Parser:
     add("--python", metavar="PATH", help="the interpreter that runs the program (default: this one)")
     add("--exec", action="store_true", help="the program is a command of any kind")
     add("--metrics", metavar="[HOST:]PORT", help="serve the figures for Prometheus while it runs")
+    add(
+        "--summaries", metavar="DIR", help="write a small summary a minute, for analysis fleet, while it runs"
+    )
+    add("--summaries-every", metavar="SECONDS", help="how often (default: 60)")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     add("--no-samples", action="store_true", help="don't look which code runs inside a hold: only at its end")
@@ -177,6 +194,8 @@ def parse(arguments: list[str]) -> Options:
         json=json,
         fail_if=tuple(values.fail_if),
         metrics=values.metrics,
+        summaries=values.summaries,
+        summaries_every=_every(values.summaries, values.summaries_every),
         force=values.force,
         quiet=values.quiet,
         switch_interval=_switch_interval(values.switch_interval),
@@ -225,6 +244,20 @@ def _check_file(path: Path, option: str, force: bool) -> None:
         raise UsageError(f"{path} can't be made: there is no directory {path.parent}")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise UsageError(f"{path} can't be written: choose another place ({option} FILE)")
+
+
+def _every(directory: str | None, text: str | None) -> float:
+    if text is None:
+        return 60.0
+    if directory is None:
+        raise UsageError("--summaries-every is for --summaries: name their directory (--summaries DIR)")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 1 <= seconds <= 86400:
+        raise UsageError(f"--summaries-every {text}: from 1 to 86400 seconds")
+    return seconds
 
 
 def _switch_interval(text: str | None) -> float | None:

@@ -2,7 +2,7 @@
 #include "gil/note.h"
 
 #include "stream/names.h"
-#include "stacks/places.h"
+#include "stacks/stacks.h"
 
 __thread struct gs_thread gs_self __attribute__((tls_model("initial-exec"))) = {.last = &gs_no_gil};
 

@@ -169,9 +169,3 @@ uint32_t gs_places_number_for(const struct gs_place *places, unsigned count, gs_
     const struct wish wish = {read, epoch};
     return count != 0 ? number_of(places, count, &wish) : 0;
 }
-
-uint32_t gs_stack_number(const struct gs_gil *gil)
-{
-    struct gs_place places[GS_STACK_DEPTH];
-    return gs_places_number(places, gs_stack_places_held(gil, places));
-}

@@ -23,10 +23,6 @@ typedef bool gs_code_reader(const struct gs_place *place, struct gs_code_parts *
 /* The same for a thread without a stream, in this recording. Counts nothing as missed. */
 uint32_t gs_places_number_for(const struct gs_place *places, unsigned count, gs_code_reader *read, uint32_t epoch);
 
-/* The number of the frame in which the calling thread, which holds this GIL, is; 0: it can't be had, or there
- * is none. Not under the GIL's mutex: the first time that a frame is met it is written to the names. */
-uint32_t gs_stack_number(const struct gs_gil *gil);
-
 void gs_places_begin(void);      /* a new names stream: nothing is known in it */
 uint64_t gs_places_missed(void); /* how often a number could not be had */
 

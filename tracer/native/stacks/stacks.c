@@ -15,6 +15,7 @@
 #include "gilscope.h"
 #include "base/known.h"
 #include "stacks/identity.h"
+#include "stacks/places.h"
 #include "stacks/pytext.h"
 #include "elf/symbols.h"
 #include "base/text.h"
@@ -149,9 +150,10 @@ unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
     return places_of(gil, places, false);
 }
 
-unsigned gs_stack_places_held(const struct gs_gil *gil, struct gs_place *places)
+uint32_t gs_stack_number(const struct gs_gil *gil)
 {
-    return places_of(gil, places, true);
+    struct gs_place places[GS_STACK_DEPTH];
+    return gs_places_number(places, places_of(gil, places, true));
 }
 
 /* The kernel looks for us, and then refuses, because there is no such way to change a signal mask. */

@@ -41,13 +41,14 @@ struct gs_stacks {
 
 extern struct gs_stacks gs_stacks;
 
+/* The number of the frame in which the calling thread, which holds this GIL, is; 0: it can't be had, or there
+ * is none. Not under the GIL's mutex: the first time that a frame is met it is written to the names. */
+uint32_t gs_stack_number(const struct gs_gil *gil);
+
 /* The frames of the calling thread, which no thread but itself changes, whoever has the GIL: innermost first. The
  * thread states of others are freed when the interpreter ends: so only between gs_slow_begin and gs_slow_end, while
  * recording, which ends before. Returns how many. gil: that it had last, or gs_no_gil. */
 unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places);
-
-/* The same of a thread that holds this GIL: also where it runs in a subinterpreter with a state that is none of its. */
-unsigned gs_stack_places_held(const struct gs_gil *gil, struct gs_place *places);
 
 /* Whether there is memory at address. */
 bool gs_is_memory(const void *address);

@@ -31,7 +31,7 @@ def random_states(random: np.random.Generator) -> States:
 
 def random_waits(random: np.random.Generator, states: States) -> Table:
     """Return waits within the lives of the threads, none of a thread overlapping."""
-    rows = []
+    rows: list[tuple[int, int, int]] = []
     for thread in range(THREADS):
         low, high = states.first[thread : thread + 2]
         end = 100 + int(states.duration[low:high].sum())

@@ -89,8 +89,8 @@ def _schemas() -> list[dict[str, Any]]:
             "chartLabel": kind.label,
             "tooltipLabel": kind.label,
             "tableLabel": "{marker.data.line}",
-            "data": [
-                {"key": "line", "label": "line", "format": "string", "searchable": True},
+            "fields": [
+                {"key": "line", "label": "line", "format": "string"},
                 *(parts if kind.state == State.WAITING else []),
             ],
         }

@@ -1,5 +1,5 @@
 /* A second opinion on what the atlas says, by other means than gilscope: the calls of extension modules to
- * PyEval_SaveThread and PyEval_RestoreThread, counted and timed where they are made. What the interpreter calls
+ * PyEval_SaveThread and PyEval_RestoreThread (and PyGILState_Ensure between them), counted and timed where they are made. What the interpreter calls
  * itself goes another way and isn't seen. */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -12,7 +12,10 @@
 
 static void *(*save)(void);
 static void (*restore)(void *);
-static __thread int64_t since, without, times;
+static int (*ensure)(void);
+static void (*release)(int);
+static __thread int64_t since, without, times, outer[16];
+static __thread unsigned depth;
 
 static int64_t now(void) {
     struct timespec at;
@@ -33,6 +36,21 @@ static void restored(void *state) {
     restore(state);
 }
 
+/* What has let go may take it again for a while, in the same thread, before it is done: that is no time without. */
+static int ensured(void) {
+    int64_t begun = since;
+    if (since) without += now() - since;
+    since = 0;
+    int state = ensure();
+    outer[depth++ & 15] = begun;
+    return state;
+}
+
+static void released(int state) {
+    release(state);
+    if (outer[--depth & 15]) since = now();
+}
+
 /* Puts `ours` where a table of addresses has `name`. */
 static int replace(ElfW(Addr) base, ElfW(Rela) *table, size_t size, ElfW(Sym) *symbols, const char *strings) {
     long page = sysconf(_SC_PAGESIZE);
@@ -40,7 +58,9 @@ static int replace(ElfW(Addr) base, ElfW(Rela) *table, size_t size, ElfW(Sym) *s
     for (ElfW(Rela) *each = table; (char *)each < (char *)table + size; each++) {
         const char *name = strings + symbols[ELF64_R_SYM(each->r_info)].st_name;
         void *ours = !strcmp(name, "PyEval_SaveThread") ? (void *)saved
-                   : !strcmp(name, "PyEval_RestoreThread") ? (void *)restored : NULL;
+                   : !strcmp(name, "PyEval_RestoreThread") ? (void *)restored
+                   : !strcmp(name, "PyGILState_Ensure") ? (void *)ensured
+                   : !strcmp(name, "PyGILState_Release") ? (void *)released : NULL;
         if (!ours) continue;
         void **slot = (void **)(base + each->r_offset);
         if (mprotect((void *)((uintptr_t)slot & -page), 2 * page, PROT_READ | PROT_WRITE)) continue;
@@ -76,10 +96,12 @@ static int object(struct dl_phdr_info *info, size_t size, void *count) {
 }
 
 /* Looks at all objects that are loaded; the interpreter's own functions are given. Returns how many places call ours. */
-int witness(void *its_save, void *its_restore) {
+int witness(void *its_save, void *its_restore, void *its_ensure, void *its_release) {
     int count = 0;
     save = its_save;
     restore = its_restore;
+    ensure = its_ensure;
+    release = its_release;
     dl_iterate_phdr(object, &count);
     return count;
 }

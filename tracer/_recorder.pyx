@@ -56,6 +56,7 @@ ctypedef void (*status_function)(gs_status *status) noexcept nogil
 ctypedef void (*name_function)(unsigned int tid, const char *text) noexcept nogil
 ctypedef const char *(*text_function)() noexcept nogil
 ctypedef int (*sched_start_function)(const char *directory, const char *environment, int scope, char *message, size_t size)
+ctypedef int (*sched_attach_function)(const char *directory, const char *environment, unsigned int pid, char *message, size_t size)
 ctypedef void (*sched_stop_function)(gs_sched_result *result) noexcept nogil
 
 SCHED_PROGRAM = GS_SCHED_PROGRAM
@@ -81,6 +82,7 @@ cdef struct Core:
     name_function name_thread
     text_function process_directory
     sched_start_function sched_start
+    sched_attach_function sched_attach
     sched_stop_function sched_stop
     plain_function sched_pause
     plain_function sched_resume
@@ -113,6 +115,7 @@ cdef int open_core() except -1:
     core.name_thread = <name_function>symbol(library, b"gs_name_thread")
     core.process_directory = <text_function>symbol(library, b"gs_process_directory")
     core.sched_start = <sched_start_function>symbol(library, b"gs_sched_start")
+    core.sched_attach = <sched_attach_function>symbol(library, b"gs_sched_attach")
     core.sched_stop = <sched_stop_function>symbol(library, b"gs_sched_stop")
     core.sched_pause = <plain_function>symbol(library, b"gs_sched_pause")
     core.sched_resume = <plain_function>symbol(library, b"gs_sched_resume")
@@ -288,6 +291,14 @@ def sched_start(directory, str environment, int scope):
     if core.sched_start(path, text, scope, message, MESSAGE_SIZE) != 0:
         return message.decode("utf-8", "replace")
     return ""
+
+
+def sched_attach(directory, str environment, unsigned int pid):
+    """The same for another process, which lives already, and all that it starts."""
+    cdef char message[MESSAGE_SIZE]
+    cdef bytes path = os.fsencode(os.path.abspath(directory))
+    cdef bytes text = environment.encode()
+    return message.decode("utf-8", "replace") if core.sched_attach(path, text, pid, message, MESSAGE_SIZE) != 0 else ""
 
 
 def sched_stop():

@@ -6,14 +6,17 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ContextDecorator
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 
 from analysis.destinations import say
 from tracer import directory
 from tracer import sched as scheduler
+from tracer.armed import default_directory
 from tracer.bootstrap import gilscope_recording
 from tracer.errors import RecordingError
+from tracer.launcher import BOOTSTRAP, CORE
 
 _undo: list[Callable[[], None]] = []
 
@@ -85,6 +88,47 @@ def start(
         scheduler.start_here(trace)
     _undo.append(gilscope_recording.follow_thread_names(_recorder.name_thread))
     return trace
+
+
+def arm(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    stacks: bool = True,
+    locks: bool = True,
+    children: bool = True,
+) -> Path:
+    """Have the hooks in and record nothing, until ``gilscope attach`` asks for it.
+
+    Parameters
+    ----------
+    path : path, optional
+        Directory of the socket, which is named by the process. It is made if it is not there; by default it
+        is ``gilscope`` in ``XDG_RUNTIME_DIR``, or ``/tmp/gilscope-UID``.
+    stacks, locks : bool
+        What recordings are to have, as `start` takes them.
+    children : bool
+        Whether processes that this one forks are armed, too.
+
+    Returns
+    -------
+    Path
+        The directory, absolute. Nothing happens in a process that is armed already.
+
+    Raises
+    ------
+    RecordingError
+        The GIL can't be seen in this build of Python, or the socket can't be made.
+    """
+    place = (default_directory() if path is None else Path(path)).absolute()
+    sys.path.insert(0, str(BOOTSTRAP))
+    try:
+        begin = import_module("gilscope_begin")
+        failure = begin.arm(str(place), str(CORE), children, {"STACKS": stacks, "LOCKS": locks})
+    finally:
+        sys.path.remove(str(BOOTSTRAP))
+    if failure:
+        raise RecordingError(f"this process is not armed: {failure}")
+    return place
 
 
 def stop() -> None:

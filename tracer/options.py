@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tracer import directory
+from tracer.armed import default_directory
 from tracer.bootstrap.gilscope_recording import VERSION, split_command_line
 from tracer.errors import UsageError
 from tracer.launcher import Target
@@ -52,6 +53,7 @@ class Options:
     sched: bool
     stacks: bool
     locks: bool
+    armed: Path | None
 
 
 _HABITS = {
@@ -105,6 +107,13 @@ def _parser() -> _Parser:
     add("-q", "--quiet", action="store_true", help="no summary; errors only")
     add("--switch-interval", metavar="S", help="set the interpreter's switch interval, in seconds")
     add("--no-children", action="store_true", help="leave out the processes that the program starts")
+    add(
+        "--armed",
+        metavar="DIR",
+        nargs="?",
+        const="",
+        help="record nothing, until gilscope attach asks for it; --armed=DIR: its socket is there",
+    )
     add("--python", metavar="PATH", help="the interpreter that runs the program (default: this one)")
     add("--exec", action="store_true", help="the program is a command of any kind")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
@@ -146,6 +155,8 @@ def parse(arguments: list[str]) -> Options:
         raise UsageError("--exec runs the command itself: --python does not go with it")
     name = _command_name(program) if values.exec else _program_name(program)
     trace = Path(values.output or f"{name}.trace")
+    if values.armed is not None:
+        values.no_png = True
     if values.no_png:
         picture = None
     elif values.png:
@@ -153,7 +164,8 @@ def parse(arguments: list[str]) -> Options:
     else:
         picture = trace.with_name(trace.name.removesuffix(".trace") + ".png")
     json = values.json
-    directory.check_new(trace, force=values.force)
+    if values.armed is None:
+        directory.check_new(trace, force=values.force)
     if picture is not None:
         _check_file(picture, "--png", values.force)
         if picture.suffix.lower() not in PICTURES:
@@ -179,7 +191,19 @@ def parse(arguments: list[str]) -> Options:
         sched=not values.no_sched,
         stacks=not values.no_stacks,
         locks=not values.no_locks,
+        armed=_armed(values),
     )
+
+
+def _armed(values: argparse.Namespace) -> Path | None:
+    """Where the program's socket is to be; raises UsageError for what only a recording has."""
+    if values.armed is None:
+        return None
+    of_recordings = ("output", "png", "html", "json", "force", "no_sched")
+    said = [f"--{name.replace('_', '-')}" for name in of_recordings if getattr(values, name)]
+    if said or values.fail_if:
+        raise UsageError(f"--armed records nothing yet: give {(said or ['--fail-if'])[0]} to gilscope attach")
+    return Path(values.armed) if values.armed else default_directory()
 
 
 def _program_name(program: list[str]) -> str:

@@ -162,6 +162,7 @@ def _assemble(
     end = max([begin, *last_events, *(record.time for record in names.records)])
     events = slice(streams[0].first, streams[-1].last) if streams else slice(0, 0)
     stopped = bool((store.kind[events] == Event.RECORDING_STOP).any())
+    stopped = stopped or any(names.of(Name.RECORDING_ENDED))
     return RecordedProcess(
         directory=directory,
         metadata=metadata,

@@ -18,12 +18,26 @@ def attach(trace, core, stacks, locks, answer):
     try:
         import gilscope_begin
 
-        del gilscope_begin.undo[:]
-        failure = gilscope_begin.begin(trace, core, True, {"STACKS": stacks, "LOCKS": locks}, "")
+        where = _recorded_into(core)
+        if where:
+            failure = "it is recorded already, into %s" % where
+        else:
+            del gilscope_begin.undo[:]
+            failure = gilscope_begin.begin(trace, core, True, {"STACKS": stacks, "LOCKS": locks}, "")
     except Exception:
         error = sys.exc_info()[1]
         failure = "%s: %s" % (type(error).__name__, error)
     _tell(answer, failure)
+
+
+def _recorded_into(core):
+    # type: (str) -> str
+    import gilscope_ctypes as ctypes
+
+    where = ctypes.PyDLL(core).gs_process_directory
+    where.argtypes = []
+    where.restype = ctypes.c_char_p
+    return os.fsdecode(where())
 
 
 def detach(core, answer):

@@ -129,7 +129,8 @@ struct gs_name_record {
     X(65, task_python)      /* ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name */ \
     X(68, task_inner)       /* ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>" */ \
     X(66, thread_lost)      /* ref: tid, or 0; it is recorded no further; text: "<errno> <what could not be had>" */ \
-    X(67, gils_missed)      /* ref: takes of GILs that there was no room for, so far; no text */
+    X(67, gils_missed)      /* ref: takes of GILs that there was no room for, so far; no text */ \
+    X(70, recording_ended)  /* ref: tid of the recorder's own thread that ended it, at this stamp; no text */
 
 /* X(id, name): the events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss
  * ends an in otherwise. */

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "armed/listener.h"
+#include "armed/standing.h"
 #include "base/aside.h"
 #include "base/clock.h"
 #include "base/helper.h"
@@ -118,6 +120,8 @@ static void after_fork_in_child(void)
     gs_streams_forget();
     gs_names_forget();
     gs_helper_forget();
+    gs_listener_forget();
+    atomic_store(&gs_armed, atomic_load(&gs_armed) && gs_armed_children);
     gs_sampler_forget();
     gs_run.threads_lost = 0;
     gs_self.section = gs_self.open = gs_self.released = NULL;

@@ -10,11 +10,11 @@ From the command line: ``python -m tracer script.py``. From inside a program::
 
 from __future__ import annotations
 
-from tracer.api import arm, start, stop, trace
+from tracer.api import arm, snapshot, start, stop, trace
 from tracer.bootstrap.gilscope_recording import VERSION as __version__
 from tracer.errors import GilscopeError, RecordingError
 
-__all__ = ["GilscopeError", "RecordingError", "__version__", "arm", "start", "stop", "trace"]
+__all__ = ["GilscopeError", "RecordingError", "__version__", "arm", "snapshot", "start", "stop", "trace"]
 
 
 def load_ipython_extension(ipython: object) -> None:

@@ -51,6 +51,7 @@ ctypedef int (*install_function)(char *message, size_t size)
 ctypedef int (*start_function)(const char *directory, const char *environment, int follow_forks, char *message, size_t size)
 ctypedef int (*message_function)(char *message, size_t size)
 ctypedef void (*switch_function)(int on) noexcept nogil
+ctypedef int (*path_function)(const char *path)
 ctypedef void (*plain_function)() noexcept nogil
 ctypedef void (*status_function)(gs_status *status) noexcept nogil
 ctypedef void (*name_function)(unsigned int tid, const char *text) noexcept nogil
@@ -79,6 +80,7 @@ cdef struct Core:
     plain_function stop
     plain_function uninstall
     status_function get_status
+    path_function snapshot
     name_function name_thread
     text_function process_directory
     sched_start_function sched_start
@@ -112,6 +114,7 @@ cdef int open_core() except -1:
     core.stop = <plain_function>symbol(library, b"gs_stop")
     core.uninstall = <plain_function>symbol(library, b"gs_uninstall")
     core.get_status = <status_function>symbol(library, b"gs_get_status")
+    core.snapshot = <path_function>symbol(library, b"gs_snapshot")
     core.name_thread = <name_function>symbol(library, b"gs_name_thread")
     core.process_directory = <text_function>symbol(library, b"gs_process_directory")
     core.sched_start = <sched_start_function>symbol(library, b"gs_sched_start")
@@ -259,6 +262,18 @@ def name_thread(unsigned int tid, str name):
     """Give the thread with this `tid` (of the OS) a name in the trace; a later call replaces it."""
     cdef bytes text = name.encode("utf-8", "replace")
     core.name_thread(tid, text)
+
+
+def snapshot(path):
+    """Ask whoever keeps this recording for a copy of it at `path`, absolute; the GIL stays held.
+
+    Returns
+    -------
+    int
+        0, or an errno: ``EEXIST`` (something is there), ``ENOTCONN`` (nobody keeps it).
+    """
+    cdef bytes target = os.fsencode(path)
+    return core.snapshot(target)
 
 
 def process_directory():

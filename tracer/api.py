@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from tracer.armed import default_directory
 from tracer.bootstrap import gilscope_recording
 from tracer.errors import RecordingError
 from tracer.launcher import BOOTSTRAP, CORE
+
+if "gilscope_begin" in sys.modules:  # recorded, or armed: who asks for a snapshot has no time to import
+    import_module("tracer._recorder")
 
 _undo: list[Callable[[], None]] = []
 
@@ -156,6 +160,35 @@ def _end() -> None:
 def _take_back() -> None:
     while _undo:
         _undo.pop()()
+
+
+def snapshot(path: str | os.PathLike[str]) -> None:
+    """Have what is kept of this recording copied, up to about now.
+
+    It returns at once: the launcher makes the copy, ``python -m tracer`` or ``gilscope attach``. It appears
+    when it is whole; what goes wrong with it is one line on the launcher's stderr.
+
+    Parameters
+    ----------
+    path : path
+        Directory of the copy, a trace. It must not exist yet.
+
+    Raises
+    ------
+    RecordingError
+        This process is not recorded, nobody is there to make the copy, or something is at `path`.
+    """
+    from tracer import _recorder
+
+    if not _recorder.process_directory():
+        raise RecordingError("this process is not recorded")
+    target = os.fspath(path)
+    # Each call that lets go of the GIL may wait for it as long as whoever is to be seen in the snapshot.
+    failure = _recorder.snapshot(target if target.startswith("/") else Path(target).absolute())
+    if failure == errno.EEXIST:
+        raise RecordingError(f"{target} exists: choose another place")
+    if failure:
+        raise RecordingError("nobody is there to copy it: python -m tracer and gilscope attach do")
 
 
 class trace(ContextDecorator):

@@ -14,6 +14,7 @@ from typing import Final
 from analysis.destinations import say
 from tracer import armed, directory, remote
 from tracer.errors import UsageError
+from tracer.keeper import Keeper, Policy, Trigger, add_trigger, policy, trigger_of
 from tracer.sched import Scheduler
 from tracer.times import seconds
 
@@ -39,11 +40,13 @@ def main(arguments: list[str]) -> int:
     if picture is not None and picture.exists() and not options.force:
         raise UsageError(f"{picture} exists: --force replaces it, --png FILE writes elsewhere")
     duration = seconds(options.duration, "--for") if options.duration else None
+    kept = policy(options.keep, options.limit, trace)
+    trigger = trigger_of(options.snapshot_on, options.snapshot_every)
     directory.make(trace, force=options.force)
     _give_to_owner(trace, options.pid)
     scheduler = Scheduler(trace, [f"process {options.pid}"], wanted=not options.no_sched, of=options.pid)
     try:
-        _record(way, trace, scheduler, options, duration)
+        _record(way, trace, scheduler, options, duration, kept, trigger)
     except BaseException:
         _remove_if_empty(trace)
         raise
@@ -77,9 +80,15 @@ def _give_to_owner(trace: Path, pid: int) -> None:
 
 
 def _record(
-    way: Way, trace: Path, scheduler: Scheduler, options: argparse.Namespace, duration: float | None
+    way: Way,
+    trace: Path,
+    scheduler: Scheduler,
+    options: argparse.Namespace,
+    duration: float | None,
+    kept: Policy,
+    trigger: Trigger,
 ) -> None:
-    with scheduler:
+    with Keeper(trace, kept, trigger), scheduler:
         if scheduler.missing and not options.quiet:
             say(f"no scheduler events: {scheduler.missing}")
         if isinstance(way, armed.Armed):
@@ -129,6 +138,9 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--output", metavar="DIR", help="the trace's directory (default: PID.trace)")
     add("--png", metavar="FILE", help="the timeline (default: PID.png)")
     add("--no-png", action="store_true", help="draw no timeline")
+    add("--keep", metavar="TIME", help="keep the last so long, give up what is older: 30s, 5min")
+    add("--limit", metavar="SIZE", help="keep the trace below so much, give up the oldest: 200MB, 1GB")
+    add_trigger(parser)
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     add("--no-locks", action="store_true", help="leave out locks other than the GIL, unless it is armed")

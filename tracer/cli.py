@@ -15,6 +15,7 @@ from tracer import directory, launcher
 from tracer.ahead import Ahead
 from tracer.broker import Broker
 from tracer.errors import GilscopeError, UsageError
+from tracer.keeper import Keeper
 from tracer.options import Options, parse
 from tracer.sched import Scheduler
 
@@ -28,6 +29,7 @@ _COMMANDS: Final = {
     "dump": "analysis.commands.dump",
     "pack": "analysis.commands.pack:pack_main",
     "releases": "tracer.releases.command",
+    "snapshot": "tracer.snapshots",
     "top": "analysis.commands.top",
     "unpack": "analysis.commands.pack:unpack_main",
 }
@@ -87,7 +89,7 @@ def _record(options: Options, scheduler: Scheduler) -> int:
     launcher.check_place()
     directory.make(options.trace, force=options.force)
     try:
-        with broker, Ahead(options.trace), scheduler:
+        with broker, Ahead(options.trace), Keeper(options.trace, options.policy, options.trigger), scheduler:
             environment = launcher.target_environment(
                 options.trace,
                 switch_interval=options.switch_interval,

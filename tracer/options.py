@@ -15,11 +15,24 @@ from tracer import directory
 from tracer.armed import default_directory
 from tracer.bootstrap.gilscope_recording import VERSION, split_command_line
 from tracer.errors import UsageError
+from tracer.keeper import Policy, Trigger, add_trigger, policy, trigger_of
 from tracer.launcher import Target
 
 PICTURES = (".png", ".svg", ".pdf")
 PAGES = (".html", ".htm")
-_WITH_VALUE = ("-o", "--output", "--png", "--html", "--switch-interval", "--python", "--fail-if")
+_WITH_VALUE = (
+    "-o",
+    "--output",
+    "--png",
+    "--html",
+    "--switch-interval",
+    "--python",
+    "--fail-if",
+    "--keep",
+    "--limit",
+    "--snapshot-on",
+    "--snapshot-every",
+)
 
 _DESCRIPTION = """\
 Run a Python program and record, exactly and for every thread, when it holds the GIL, waits for it and runs
@@ -54,6 +67,8 @@ class Options:
     stacks: bool
     locks: bool
     armed: Path | None
+    policy: Policy
+    trigger: Trigger
 
 
 _HABITS = {
@@ -116,6 +131,9 @@ def _parser() -> _Parser:
     )
     add("--python", metavar="PATH", help="the interpreter that runs the program (default: this one)")
     add("--exec", action="store_true", help="the program is a command of any kind")
+    add("--keep", metavar="TIME", help="keep the last so long, give up what is older: 30s, 5min")
+    add("--limit", metavar="SIZE", help="keep the trace below so much, give up the oldest: 200MB, 1GB")
+    add_trigger(parser)
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     add("--no-locks", action="store_true", help="leave out the waits for locks other than the GIL")
@@ -192,6 +210,8 @@ def parse(arguments: list[str]) -> Options:
         stacks=not values.no_stacks,
         locks=not values.no_locks,
         armed=_armed(values),
+        policy=policy(values.keep, values.limit, trace),
+        trigger=trigger_of(values.snapshot_on, values.snapshot_every),
     )
 
 
@@ -199,7 +219,7 @@ def _armed(values: argparse.Namespace) -> Path | None:
     """Where the program's socket is to be; raises UsageError for what only a recording has."""
     if values.armed is None:
         return None
-    of_recordings = ("output", "png", "html", "json", "force", "no_sched")
+    of_recordings = ("output", "png", "html", "json", "force", "no_sched", "keep", "limit", "snapshot_on")
     said = [f"--{name.replace('_', '-')}" for name in of_recordings if getattr(values, name)]
     if said or values.fail_if:
         raise UsageError(f"--armed records nothing yet: give {(said or ['--fail-if'])[0]} to gilscope attach")

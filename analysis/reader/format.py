@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-FORMAT_VERSION: Final = 4
-READABLE_VERSIONS: Final = (1, 2, 3, 4)
+FORMAT_VERSION: Final = 5
+READABLE_VERSIONS: Final = (1, 2, 3, 4, 5)
 
 PACKET_SIZE: Final = 32768
 HEADER_SIZE: Final = 128
@@ -43,7 +43,8 @@ PACKET_HEADER: Final = np.dtype(
         ("events_discarded", "<u8"),
         ("tid", "<u4"),
         ("pid", "<u4"),
-        ("reserved", "<u8", (9,)),
+        ("given_up", "<u8"),
+        ("reserved", "<u8", (8,)),
     ]
 )
 EVENT_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("gil", "<u2"), ("arg", "<u4")])

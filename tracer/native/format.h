@@ -8,6 +8,8 @@
  *   4  Python's other locks: lock_* among the events of a gil stream, records lock among its names,
  *      thread_lost and gils_missed. Samples of the code that ran while a GIL was held: stream samples (class 3).
  *      Records task_exec, task_python and task_inner among the names of sched/.
+ *   5  A flight recorder gives up the oldest packets of a file: its first packet then says given_up, and is as large as all
+ *      of them. names_kept has the records of such packets that are needed. Record recording_ended.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names, samples. What the scheduler did with all of them is one more, sched/:
@@ -18,7 +20,7 @@
 
 #include <stdint.h>
 
-#define GS_FORMAT_VERSION 4
+#define GS_FORMAT_VERSION 5
 
 /* 32 KiB, so that the packet in use and the one prepared ahead of it stay within 64 KiB a thread. */
 #define GS_PACKET_SIZE 32768u
@@ -44,7 +46,8 @@ struct gs_packet_header {
     uint64_t events_discarded;
     uint32_t tid; /* the thread at the packet's start; a thread_start event inside changes it */
     uint32_t pid;
-    uint64_t reserved[9];
+    uint64_t given_up; /* of a file's first packet: 1: it stands for all before the next, which are gone; it may be large */
+    uint64_t reserved[8];
 };
 
 struct gs_event {

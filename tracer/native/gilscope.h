@@ -80,6 +80,10 @@ GS_API void gs_disarm(void);
 /* After a fork, in the parent and in the child: have that thread again as soon as Python code runs. */
 GS_API void gs_arm_again(void);
 
+/* Have whoever keeps this recording copy it to target, an absolute path. Returns at once: 0, or an errno: EEXIST, something
+ * is there; ENOTCONN, nobody keeps it. */
+GS_API int gs_snapshot(const char *target);
+
 /* Learn where this build keeps its frames. Stacks are off after this. message gets one line when the result is not
  * GS_OK. */
 GS_API int gs_stacks_find(char *message, size_t size);

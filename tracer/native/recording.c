@@ -19,6 +19,7 @@
 #include "gilscope.h"
 #include "recording.h"
 #include "stream/broker.h"
+#include "stream/keeper.h"
 #include "stream/metadata.h"
 #include "stream/lock.h"
 #include "stream/names.h"
@@ -182,9 +183,13 @@ static int start(const struct beginning *how, char *message, size_t size)
     strcpy(gs_run.root, how->directory);
     gs_streams_begin();
     gs_run.number++;
+    if (!atomic_load(&gs_armed)) /* its helper has it */
+        gs_keeper_add();
     begin_samples(samples, how->outside);
     if (!gs_metadata_prepare(how->environment, samples) || !gs_session_begin_directory())
         return start_failed(message, size, how->directory);
+    if (gs_keeper_is_there() && !how->outside && !gs_helper_begin())
+        return start_failed(message, size, how->directory); /* it would grow without an end */
     /* A thread that waits for the GIL now needs a stream when it gets it, under its mutex. */
     long caller = syscall(SYS_gettid);
     int living = gs_aside(note_living_threads, &caller);
@@ -272,6 +277,11 @@ void gs_stop(void)
 void gs_stop_outside(void)
 {
     stop_once(true);
+}
+
+int gs_snapshot(const char *target)
+{
+    return gs_keeper_ask(target);
 }
 
 void gs_use_broker(const char *address)

@@ -18,6 +18,7 @@
 #include "gilscope.h"
 #include "recording.h"
 #include "stacks/stacks.h"
+#include "stream/keeper.h"
 #include "stream/session.h"
 
 #define BEGINS_WITHIN 20000 /* looks whether it listens, of 50 us */
@@ -103,6 +104,7 @@ int gs_arm(const char *directory, const char *environment, int follow_forks, cha
     armed.follow_forks = follow_forks != 0;
     armed.stacks = atomic_load(&gs_stacks.on);
     gs_samples_learn();
+    gs_keeper_add();
     gs_listener_begin(directory, answer);
     atomic_store(&gs_armed, true);
     gs_armed_children = armed.follow_forks;

@@ -15,6 +15,7 @@
 #include "stacks/places.h"
 #include "stacks/sampler.h"
 #include "stream/broker.h"
+#include "stream/keeper.h"
 #include "stream/lock.h"
 #include "stream/metadata.h"
 #include "stream/names.h"
@@ -50,6 +51,7 @@ static int begin_directory(void *unused)
     (void)unused;
     char path[PATH_MAX];
     gs_run.begin = gs_now();
+    gs_keeper_begin();
     bool done = make_directory() && gs_lock_make() && gs_run_path(path, sizeof path, "metadata", -1) &&
                 gs_metadata_write(path, gs_run.pid, (uint32_t)getppid(), gs_run.begin);
     return done ? 0 : -1;

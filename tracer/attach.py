@@ -94,7 +94,12 @@ def _record(
         if isinstance(way, armed.Armed):
             way.start(trace, stacks=not options.no_stacks)
         else:
-            way.start(trace, stacks=not options.no_stacks, locks=not options.no_locks)
+            way.start(
+                trace,
+                stacks=not options.no_stacks,
+                samples=not options.no_samples,
+                locks=not options.no_locks,
+            )
         how = f"for {options.duration}" if options.duration else "until Ctrl-C"
         say(f"process {way.pid} is recorded into {trace}, {how}")
         _until(duration, way.pid)
@@ -143,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     add_trigger(parser)
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
+    add("--no-samples", action="store_true", help="don't look which code runs inside a hold: only at its end")
     add("--no-locks", action="store_true", help="leave out locks other than the GIL, unless it is armed")
     add("--force", action="store_true", help="replace an existing trace and timeline")
     add("-q", "--quiet", action="store_true", help="no summary; errors only")

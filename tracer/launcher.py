@@ -55,10 +55,12 @@ def check_place() -> None:
 
 
 def armed_environment(
-    place: Path, *, switch_interval: float | None, children: bool, stacks: bool, locks: bool
+    place: Path, *, switch_interval: float | None, children: bool, stacks: bool, samples: bool, locks: bool
 ) -> dict[str, str]:
     """The environment that arms a Python, and each Python that it starts, with sockets in `place`."""
-    environment = _environment(switch_interval=switch_interval, children=children, stacks=stacks, locks=locks)
+    environment = _environment(
+        switch_interval=switch_interval, children=children, stacks=stacks, samples=samples, locks=locks
+    )
     environment["GILSCOPE_ARMED"] = str(place.absolute())
     return environment
 
@@ -69,11 +71,14 @@ def target_environment(
     switch_interval: float | None,
     children: bool,
     stacks: bool,
+    samples: bool,
     locks: bool,
     broker: str = "",
 ) -> dict[str, str]:
     """The environment that makes a Python, and each Python that it starts, record itself into `trace`."""
-    environment = _environment(switch_interval=switch_interval, children=children, stacks=stacks, locks=locks)
+    environment = _environment(
+        switch_interval=switch_interval, children=children, stacks=stacks, samples=samples, locks=locks
+    )
     environment["GILSCOPE_TRACE"] = str(trace.absolute())
     if broker:
         environment["GILSCOPE_BROKER"] = broker
@@ -81,15 +86,20 @@ def target_environment(
 
 
 def _environment(
-    *, switch_interval: float | None, children: bool, stacks: bool, locks: bool
+    *, switch_interval: float | None, children: bool, stacks: bool, samples: bool, locks: bool
 ) -> dict[str, str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GILSCOPE_")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GILSCOPE_") or name == "GILSCOPE_TAGS"  # the user's, for what is recorded
+    }
     inherited = environment.get("PYTHONPATH", "")
     # Nothing after the separator would mean the current directory.
     environment["PYTHONPATH"] = os.pathsep.join([str(BOOTSTRAP), *([inherited] if inherited else [])])
     environment["GILSCOPE_CORE"] = str(CORE)
     environment["GILSCOPE_CHILDREN"] = "1" if children else "0"
     environment["GILSCOPE_STACKS"] = "1" if stacks else "0"
+    environment["GILSCOPE_SAMPLES"] = "1" if samples else "0"
     environment["GILSCOPE_LOCKS"] = "1" if locks else "0"
     if switch_interval is not None:
         environment["GILSCOPE_SWITCH_INTERVAL"] = repr(switch_interval)

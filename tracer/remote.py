@@ -42,7 +42,7 @@ class Remote:
     pid: int
     interpreter: str
 
-    def start(self, trace: Path, *, stacks: bool, locks: bool) -> None:
+    def start(self, trace: Path, *, stacks: bool, samples: bool, locks: bool) -> None:
         """Have it recorded into `trace`, which exists.
 
         Raises
@@ -51,7 +51,7 @@ class Remote:
             It can't be reached, is recorded already, or can't be.
         """
         failure = self._run_there(
-            f"attach({str(trace.absolute())!r}, {str(CORE)!r}, {stacks!r}, {locks!r}, answer)",
+            f"attach({str(trace.absolute())!r}, {str(CORE)!r}, {stacks!r}, {samples!r}, {locks!r}, answer)",
             "the recording begins when it does",
         )
         if failure:

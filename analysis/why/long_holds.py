@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Int32s, Int64s, Table
+from ..arrays import Bools, Int32s, Int64s, Table, without
 from ..measures.switch_interval import DEFAULT_INTERVAL
 from ..model import Gil
 from ..tables.trace import Trace
@@ -90,13 +90,13 @@ def _of_gil(trace: Trace, gil: Gil, limit: int | None) -> Table:
     samples = samples[length[samples["hold"]] > limit]
     rows = _Rows.of(samples["hold"], samples["frame"], samples["time"], len(length))
     piece = np.flatnonzero(rows.whole | (rows.unlikely & (rows.end - rows.begin > limit)))
-    without = np.setdiff1d(np.flatnonzero(length > limit), rows.hold[piece])
+    unsampled = without(np.flatnonzero(length > limit), rows.hold[piece])
     whole = rows.whole[piece]
-    hold = np.concatenate([rows.hold[piece], without])
+    hold = np.concatenate([rows.hold[piece], unsampled])
     begin = np.concatenate([np.where(whole, holds.acquired[rows.hold[piece]], rows.begin[piece]),
-                            holds.acquired[without]])  # fmt: skip
+                            holds.acquired[unsampled]])  # fmt: skip
     end = np.concatenate([np.where(whole, holds.released[rows.hold[piece]], rows.end[piece]),
-                          holds.released[without]])  # fmt: skip
+                          holds.released[unsampled]])  # fmt: skip
     usual = _usual_frames(samples["hold"], samples["frame"], trace.release_frames(gil))
     table = np.zeros(len(hold), LONG_HOLD)
     table["holds"], table["pieces"][: len(piece)] = 1, 1
@@ -105,8 +105,8 @@ def _of_gil(trace: Trace, gil: Gil, limit: int | None) -> Table:
     table["time"] = table["longest"] = end - begin
     table["waited"] = overlap(*trace.contended(gil), begin, end)
     every = np.bincount(samples["hold"], minlength=len(length))
-    table["samples"] = np.concatenate([rows.count[piece], every[without]])
-    table["frame"] = np.concatenate([rows.frame[piece], usual[without]])
+    table["samples"] = np.concatenate([rows.count[piece], every[unsampled]])
+    table["frame"] = np.concatenate([rows.frame[piece], usual[unsampled]])
     known = table["frame"] >= 0
     table["code"] = -1
     table["code"][known] = same_code(trace.codes)[trace.frames["code"][table["frame"][known]]]

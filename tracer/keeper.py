@@ -30,7 +30,7 @@ from typing import Final
 from analysis.destinations import say
 from tracer import snapshots
 from tracer.directory import KEEPER
-from tracer.errors import GilscopeError, UsageError
+from tracer.errors import GilscopeError, RecordingError, UsageError
 from tracer.keep import Streams, now, refused
 from tracer.times import seconds, size
 
@@ -176,7 +176,13 @@ class Keeper:
     def __enter__(self) -> Keeper:
         self._wake, self._woken = socket.socketpair()
         self._listening = _listen(name := f"gilscope-keeper-{secrets.token_hex(16)}")
-        self._lock = _lock(self._trace / KEEPER, name, hold=self._policy.wanted)
+        try:
+            self._lock = _lock(self._trace / KEEPER, name, hold=self._policy.wanted)
+        except OSError as error:  # a full disk: what is recorded says so itself
+            (self._trace / KEEPER).unlink(missing_ok=True)
+            self._lock = -1
+            if self._policy.wanted:
+                raise RecordingError(f"{self._trace} can't be kept small: {error.strerror}") from error
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._selector.register(self._listening, selectors.EVENT_READ)
         if self._trigger.limits:
@@ -199,7 +205,8 @@ class Keeper:
         if self._watch is not None:
             self._watch.end()
         (self._trace / KEEPER).unlink(missing_ok=True)
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
         for each in (self._selector, self._listening, self._wake, self._woken):
             each.close()
 
@@ -209,8 +216,8 @@ class Keeper:
             try:
                 self._keep()
             except OSError as error:
-                if error.errno in (errno.ENOENT, errno.ENOTDIR):
-                    pass  # a process's directory, or all of the trace, has vanished
+                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT):
+                    pass  # a process's directory has vanished, or there is no room for its names now
                 else:
                     say(f"{self._trace} is not kept small any more: {refused(error)}")
                     return self._serve_alone()
@@ -303,7 +310,11 @@ def _lock(path: Path, content: str, *, hold: bool) -> int:
     if os.geteuid() == 0:
         status = path.parent.stat()
         os.chown(path, status.st_uid, status.st_gid)  # who is recorded looks after it
-    os.write(fd, content.encode())
+    try:
+        os.write(fd, content.encode())
+    except OSError:
+        os.close(fd)
+        raise
     return fd
 
 

@@ -101,7 +101,7 @@ def run(
     for minute in range(minutes):
         for what, port in (("plain", plain[1]), ("recorded", recorded[1])):
             sizes: list[int] = []
-            rate = ask(port, length / 2, lambda sizes=sizes: sizes.append(used(trace)))  # type: ignore[misc]
+            rate = ask(port, length / 2, lambda sizes=sizes: sizes.append(used(trace)))
             rates[what].append(rate)
             largest = max(largest, *sizes)
             memory.append((resident(target), resident(launcher)))

@@ -16,6 +16,7 @@ from tracer.ahead import Ahead
 from tracer.broker import Broker
 from tracer.errors import GilscopeError, UsageError
 from tracer.keeper import Keeper
+from tracer.metrics import Metrics
 from tracer.options import Options, parse
 from tracer.sched import Scheduler
 
@@ -90,7 +91,8 @@ def _record(options: Options, scheduler: Scheduler) -> int:
     launcher.check_place()
     directory.make(options.trace, force=options.force)
     try:
-        with broker, Ahead(options.trace), Keeper(options.trace, options.policy, options.trigger), scheduler:
+        keeper = Keeper(options.trace, options.policy, options.trigger)
+        with Metrics(options.metrics, options.trace), broker, Ahead(options.trace), keeper, scheduler:
             environment = launcher.target_environment(
                 options.trace,
                 switch_interval=options.switch_interval,

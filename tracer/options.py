@@ -28,6 +28,7 @@ _WITH_VALUE = (
     "--switch-interval",
     "--python",
     "--fail-if",
+    "--metrics",
     "--keep",
     "--limit",
     "--snapshot-on",
@@ -59,6 +60,7 @@ class Options:
     page: Path | None
     json: str | None
     fail_if: tuple[str, ...]
+    metrics: str | None
     force: bool
     quiet: bool
     switch_interval: float | None
@@ -135,6 +137,7 @@ def _parser() -> _Parser:
     add("--keep", metavar="TIME", help="keep the last so long, give up what is older: 30s, 5min")
     add("--limit", metavar="SIZE", help="keep the trace below so much, give up the oldest: 200MB, 1GB")
     add_trigger(parser)
+    add("--metrics", metavar="[HOST:]PORT", help="serve the figures for Prometheus while it runs")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     add("--no-samples", action="store_true", help="don't look which code runs inside a hold: only at its end")
@@ -204,6 +207,7 @@ def parse(arguments: list[str]) -> Options:
         page=page,
         json=json,
         fail_if=tuple(values.fail_if),
+        metrics=values.metrics,
         force=values.force,
         quiet=values.quiet,
         switch_interval=_switch_interval(values.switch_interval),

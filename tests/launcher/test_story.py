@@ -31,8 +31,6 @@ def application(environment, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"done"]
 """
-ARMED = sys.version_info < (3, 14)
-"""From 3.14 on it is attached to as it is."""
 
 
 def until(true: Callable[[], object]) -> None:
@@ -46,10 +44,20 @@ def until(true: Callable[[], object]) -> None:
 def gunicorn(launcher: Launcher) -> Iterator[tuple[int, int]]:
     """Yield the id of the worker and its port."""
     launcher.write(APPLICATION, "application.py")
-    words = ["-m", "tracer", "--armed=sockets"] if ARMED else []
     process = subprocess.Popen(
         [
-            *(sys.executable, *words, "-m", "gunicorn", "-b", "127.0.0.1:0", "-k", "gthread"),
+            *(
+                sys.executable,
+                "-m",
+                "tracer",
+                "--armed=sockets",
+                "-m",
+                "gunicorn",
+                "-b",
+                "127.0.0.1:0",
+                "-k",
+                "gthread",
+            ),
             *("--threads", "4", "--timeout", "300", "application"),
         ],
         cwd=launcher.directory,

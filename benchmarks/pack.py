@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import shutil
 import statistics
 import subprocess
 import sys
@@ -82,6 +83,7 @@ def measure(trace: Path, runs: int, directory: Path) -> str:
         begin = time.perf_counter()
         unpack(file, target, Problems())
         unpacking.append(events / (time.perf_counter() - begin) / 1e6)
+        shutil.rmtree(target)
         times = {}
         for path in (trace, file) if run % 2 else (file, trace):
             begin = time.perf_counter()

@@ -21,6 +21,11 @@ from tracer.directory import SCHED
 class Scheduler:
     """Context manager: what the scheduler does with the next program that this thread starts is recorded.
 
+    Parameters
+    ----------
+    of : int, optional
+        The process that is recorded instead, which lives already: its id.
+
     Attributes
     ----------
     missing : str
@@ -30,7 +35,13 @@ class Scheduler:
     """
 
     def __init__(
-        self, trace: Path, command: Sequence[str], *, wanted: bool = True, children: bool = True
+        self,
+        trace: Path,
+        command: Sequence[str],
+        *,
+        wanted: bool = True,
+        children: bool = True,
+        of: int | None = None,
     ) -> None:
         self.missing = ""
         self.lost = self.failure = 0
@@ -38,6 +49,7 @@ class Scheduler:
         self._command = command
         self._wanted = wanted
         self._children = children
+        self._of = of
         self._begun = False
         self._ended: tuple[int, int] | None = None
 
@@ -49,8 +61,12 @@ class Scheduler:
         if self._wanted:
             from tracer import _recorder
 
+            text = environment_text(self._command)
             scope = _recorder.SCHED_PROGRAM if self._children else _recorder.SCHED_PROGRAM_ALONE
-            self.missing = _recorder.sched_start(self._trace, environment_text(self._command), scope)
+            if self._of is None:
+                self.missing = _recorder.sched_start(self._trace, text, scope)
+            else:
+                self.missing = _recorder.sched_attach(self._trace, text, self._of)
             self._begun = not self.missing
         return self
 

@@ -111,15 +111,16 @@ def merge(columns: Columns, intervals: Intervals, stretches: Stretches, tasks: S
     time[last] = stretches.start[before] + stretches.duration[before]
     time = np.clip(time, columns.begin[of_thread], columns.end[of_thread])
 
-    gil_thread = np.repeat(np.arange(threads), np.diff(intervals.first))
-    thread = np.concatenate([of_thread, gil_thread])
-    times = np.concatenate([time, intervals.start])
-    order = _order(thread, times)
-    is_gil = order >= len(time)
-    gil = np.cumsum(is_gil) - 1
-    at = np.arange(len(order)) - gil - 1
-    bounds = first + intervals.first
-    return Merged(times[order], is_gil, gil, position[at], bounds)
+    at = _among(intervals, time, first)
+    total = len(time) + len(intervals.start)
+    is_gil = np.ones(total, bool)
+    is_gil[at] = False
+    times = np.empty(total, np.int64)
+    times[at], times[is_gil] = time, intervals.start
+    gil = np.cumsum(is_gil)
+    gil -= 1
+    stretch = np.repeat(position, np.diff(at, append=total))  # a thread begins with a boundary of this kind
+    return Merged(times, is_gil, gil, stretch, first + intervals.first)
 
 
 def _stretches_of(columns: Columns, stretches: Stretches, tasks: Sequence[int]) -> tuple[Int64s, Int64s]:
@@ -147,34 +148,38 @@ def _touching(stretches: Stretches, task: int, begin: int, end: int) -> Int64s:
     return np.arange(since, max(since, until))
 
 
-def _order(thread: Int64s, time: Int64s) -> Int64s:
-    """Return the order of (thread, time) of two sorted runs: stable, so the first one's come first."""
-    if not len(time):
-        return np.zeros(0, np.int64)
-    base = int(time.min())
-    span = int(time.max()) - base + 1
-    if (int(thread.max()) + 1) * span < 1 << 63:
-        key = thread * span + (time - base)  # one sort that finds two sorted runs merges them
-        return np.argsort(key, kind="stable")
-    return np.lexsort((time, thread))
+def _among(intervals: Intervals, time: Int64s, first: Int64s) -> Int64s:
+    """Return the places of a CPU's boundaries when they and the GIL's are in one order.
+
+    They are looked up rather than sorted together: mostly they are few among many.
+    """
+    before = np.arange(len(time))
+    bounds, of_gil = first.tolist(), intervals.first.tolist()
+    for begin, end, low, high in zip(bounds, bounds[1:], of_gil, of_gil[1:], strict=False):
+        before[begin:end] += low + np.searchsorted(intervals.start[low:high], time[begin:end], "left")
+    return before
 
 
 def split(intervals: Intervals, stretches: Stretches, merged: Merged, ends: Int64s) -> States:
     """Return the states; `ends` are when the threads' lives end."""
-    parent = intervals.state[np.maximum(merged.gil, 0)]
-    known = merged.stretch >= 0
-    at = np.maximum(merged.stretch, 0)
-    nowhere = np.zeros(1, np.int64)
-    on_cpu = np.where(known, (stretches.state if len(stretches.state) else nowhere)[at], UNSURE)
-    state = _SPLIT[parent, on_cpu]
-    where = (stretches.cpu if len(stretches.cpu) else nowhere)[at]
-    cpu = np.where(_HAS_A_CPU[state], where, -1).astype(np.int16)
+    at = np.flatnonzero(~merged.is_gil)
+    stretch, times = merged.stretch[at], np.diff(at, append=len(merged.time))
+    known, of_stretch = stretch >= 0, np.maximum(stretch, 0)
+    nowhere = np.zeros(1, np.uint8)
+    on_cpu = np.where(known, (stretches.state if len(stretches.state) else nowhere)[of_stretch], UNSURE)
+    where = (stretches.cpu if len(stretches.cpu) else nowhere)[of_stretch].astype(np.int16)
 
-    until = np.append(merged.time[1:], 0)
-    until[merged.thread_first[1:] - 1] = ends
-    splits = (parent == State.HOLDING) | (parent == State.RELEASED)
-    keep = merged.is_gil | (splits & (until > merged.time))
-    keep[1:] &= merged.is_gil[1:] | ~_same(keep, merged, state, cpu)
+    parent = np.empty(len(merged.time), np.uint8)
+    parent[merged.is_gil] = intervals.state
+    parent[at] = intervals.state[np.maximum(merged.gil[at], 0)]
+    state = _SPLIT[parent, np.repeat(on_cpu.astype(np.uint8), times)]
+    cpu = np.repeat(where, times)
+    cpu[~_HAS_A_CPU[state]] = -1
+
+    keep = merged.is_gil.copy()
+    keep[at] = _begins_something(merged, at, parent, ends)
+    later = at[at > 0]
+    keep[later] &= ~_same(keep, merged, state, cpu, later)
     start, of = merged.time[keep], merged.gil[keep]
     first = np.concatenate([[0], np.cumsum(keep)])[merged.thread_first]
     duration = np.diff(start, append=0)
@@ -182,11 +187,25 @@ def split(intervals: Intervals, stretches: Stretches, merged: Merged, ends: Int6
     return States(start, duration, state[keep], cpu[keep], of, first)
 
 
-def _same(keep: Bools, merged: Merged, state: Bytes, cpu: Int16s) -> Bools:
-    """Return which boundaries, but the first, change nothing that is known: the state is the one before."""
-    same: Bools = (state[1:] == state[:-1]) & (cpu[1:] == cpu[:-1]) & (merged.gil[1:] == merged.gil[:-1])
-    unsure = (state[1:] == State.HOLDING) | (state[1:] == State.RELEASED)
-    same &= unsure & keep[:-1]
+def _begins_something(merged: Merged, at: Int64s, parent: Bytes, ends: Int64s) -> Bools:
+    """Return which of a CPU's boundaries lie in what is split there, with time until the next one."""
+    until = np.append(merged.time, 0)[at + 1]
+    last = np.searchsorted(at, merged.thread_first[1:] - 1)
+    mine = (last < len(at)) & (at[np.minimum(last, len(at) - 1)] == merged.thread_first[1:] - 1)
+    until[last[mine]] = ends[mine]
+    splits = (parent[at] == State.HOLDING) | (parent[at] == State.RELEASED)
+    some: Bools = splits & (until > merged.time[at])
+    return some
+
+
+def _same(keep: Bools, merged: Merged, state: Bytes, cpu: Int16s, at: Int64s) -> Bools:
+    """Return which of these boundaries change nothing that is known: the state is the one before."""
+    before = at - 1
+    same: Bools = (
+        (state[at] == state[before]) & (cpu[at] == cpu[before]) & (merged.gil[at] == merged.gil[before])
+    )
+    unsure = (state[at] == State.HOLDING) | (state[at] == State.RELEASED)
+    same &= unsure & keep[before]
     return same
 
 

@@ -6,12 +6,16 @@ and waits for a CPU.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import Bools, Bytes, Int64s, Table, distinct
 from ..states import WITHOUT, State
 from .cpu_states import States
 
+_Number = TypeVar("_Number", bound=np.generic)
 _WITHOUT = np.isin(np.arange(len(State)), WITHOUT)
 
 
@@ -19,6 +23,55 @@ def with_lock_waits(states: States, waits: Table) -> States:
     """Return states with the parts without the GIL of these waits, LOCK_WAIT, as LOCKED or STOPPED."""
     if not len(waits) or not len(states.start):
         return states
+    touched = _touched(states, waits)
+    some = States(
+        states.start[touched],
+        states.duration[touched],
+        states.state[touched],
+        states.cpu[touched],
+        states.of[touched],
+        np.searchsorted(touched, states.first),
+    )
+    changed, row = _changed(some, waits)
+    if len(touched) == len(states.start):
+        return changed
+    # What no wait touches stays: the new rows take the place of the old ones.
+    place = touched[row] - row
+
+    def replaced(old: npt.NDArray[_Number], new: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
+        return np.insert(np.delete(old, touched), place, new)
+
+    return States(
+        replaced(states.start, changed.start),
+        replaced(states.duration, changed.duration),
+        replaced(states.state, changed.state),
+        replaced(states.cpu, changed.cpu),
+        replaced(states.of, changed.of),
+        states.first + changed.first - some.first,
+    )
+
+
+def _touched(states: States, waits: Table) -> Int64s:
+    """Return the rows, in order, that a wait is in, or that it begins or ends in."""
+    since, until = waits["start"], waits["start"] + waits["duration"]
+    low, high = np.zeros(len(waits), np.int64), np.zeros(len(waits), np.int64)
+    bounds = np.searchsorted(waits["thread"], np.arange(len(states.first)))
+    for thread in distinct(waits["thread"]).tolist():
+        mine = slice(bounds[thread], bounds[thread + 1])
+        begin, end = states.first[thread], states.first[thread + 1]
+        start = states.start[begin:end]
+        low[mine] = begin + np.maximum(np.searchsorted(start, since[mine], "left") - 1, 0)
+        high[mine] = begin + np.searchsorted(start, until[mine], "right")
+    low[1:] = np.maximum(low[1:], np.maximum.accumulate(high)[:-1])
+    count = np.maximum(high - low, 0)
+    rows: Int64s = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
+    return rows
+
+
+def _changed(states: States, waits: Table) -> tuple[States, Int64s]:
+    """Return the states with the waits in them, and the row that each is the beginning of, or a part of."""
+    if not len(states.start):
+        return states, np.zeros(0, np.int64)
     base = int(min(states.start.min(), waits["start"].min()))
     ends = states.start + states.duration
     span = int(max(ends.max(), (waits["start"] + waits["duration"]).max())) - base + 1
@@ -42,7 +95,7 @@ def with_lock_waits(states: States, waits: Table) -> States:
     pieces, of = pieces[order], of[order]
     state, wait = _state_of(pieces, since, until, states.state[of], waits["stopped"])
     keep = _changes(state, wait, states.of[of])
-    return _as_states(states, pieces[keep], of[keep], state[keep], span, base, wait[keep] >= 0)
+    return _as_states(states, pieces, of, state, span, base, wait, keep), of[keep]
 
 
 def _state_of(
@@ -63,15 +116,14 @@ def _changes(state: Bytes, wait: Int64s, of: Int64s) -> Bools:
 
 
 def _as_states(
-    states: States, pieces: Int64s, of: Int64s, state: Bytes, span: int, base: int, waited: Bools
+    states: States, pieces: Int64s, of: Int64s, state: Bytes, span: int, base: int, wait: Int64s, keep: Bools
 ) -> States:
-    first = np.searchsorted(pieces, np.arange(len(states.first)) * span)
-    thread = np.repeat(np.arange(len(first) - 1), np.diff(first))
+    part_of, state, waited = of[keep], state[keep], wait[keep] >= 0
+    last = np.append(np.flatnonzero(keep)[1:], len(pieces)) - 1
+    thread = np.repeat(np.arange(len(states.first) - 1), np.diff(states.first))[of]
     start = pieces - thread * span + base
-    duration = np.diff(start, append=0)
-    some = np.flatnonzero(np.diff(first))
-    last = first[some + 1] - 1
-    of_last = states.first[some + 1] - 1
-    duration[last] = states.start[of_last] + states.duration[of_last] - start[last]
-    cpu = np.where(waited, np.int16(-1), states.cpu[of]).astype(np.int16)
-    return States(start, duration, state, cpu, states.of[of], first)
+    end = states.start + states.duration
+    until = np.append(np.where(of[1:] == of[:-1], start[1:], end[of[:-1]]), end[of[-1]])
+    first = np.searchsorted(pieces[keep], np.arange(len(states.first)) * span)
+    cpu = np.where(waited, np.int16(-1), states.cpu[part_of]).astype(np.int16)
+    return States(start[keep], until[last] - start[keep], state, cpu, states.of[part_of], first)

@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..arrays import Bools, Int32s, Int64s
-from ..model import HELD, Gil, State
+from ..arrays import Bools, Int32s, Int64s, distinct
+from ..model import Gil, State
 from ..tables import requests
 from ..tables.intervals import Intervals
 from ..tables.trace import Trace
@@ -68,7 +68,11 @@ class Recording:
         at = self.trace.holding(gil)
         acquired = self.start[at]
         if not (acquired[1:] > acquired[:-1]).all():
-            at = at[np.lexsort((self.end[at], acquired))]
+            order = np.argsort(acquired, kind="stable")
+            in_order = acquired[order]
+            if (in_order[1:] == in_order[:-1]).any():  # a hold of no length is before one that begins then
+                order = np.lexsort((self.end[at], acquired))
+            at = at[order]
         seen = holds.acquire_seen
         requested = holds.requested if seen.all() else holds.requested[seen]
         return LockOrder(gil, at, self.start[at], self.end[at], self.thread[at], requested)
@@ -76,19 +80,6 @@ class Recording:
     # Work: time in a hold, less what the thread lost its CPU to other threads of the trace: the replay has
     # them compete anew. What it lost to other programs stays: they are not in the replay, and would be there
     # again. Without scheduling a stretch without the GIL is no work at all.
-
-    @cached_property
-    def _worked(self) -> tuple[Int64s, Int64s, Int64s]:
-        """For states: their key by (thread, time), work in holds before each, and work in each."""
-        states = self.trace.states_by_column
-        held = np.isin(states.state, HELD)
-        works = np.where(held, states.duration, 0)
-        stalled = np.flatnonzero(states.state == State.STALLED)
-        works[stalled] -= self._full(states.start[stalled], states.duration[stalled])
-        before = np.zeros(len(works) + 1, np.int64)
-        np.cumsum(works, out=before[1:])
-        thread = np.repeat(np.arange(len(self.trace.threads)), np.diff(states.first))
-        return self._key(thread, states.start), before, works
 
     def _full(self, begin: Int64s, duration: Int64s) -> Int64s:
         """Return how long, within these stretches, all CPUs ran threads of the trace."""
@@ -118,23 +109,28 @@ class Recording:
         np.cumsum(time[order][full + 1] - begins, out=before[1:])
         return begins, before
 
-    def _key(self, thread: Int32s | Int64s, time: Int64s) -> Int64s:
-        begin = int(self.start.min(initial=0)) if len(self.start) else 0
-        span = int(self.end.max(initial=0)) - begin + 2
-        key: Int64s = thread.astype(np.int64) * span + (time - begin)
-        return key
-
     def work_until(self, interval: Int64s, time: Int64s) -> Int64s:
         """Return the work in these holds up to these times, which are in them."""
         start = self.start[interval]
-        if not self.scheduled:
+        if not self.scheduled or not len(interval):
             passed: Int64s = time - start
             return passed
-        key, before, works = self._worked
-        thread = self.thread[interval]
+        # Of what was asked about only: mostly few holds of many.
+        states, holds = self.trace.states_by_column, distinct(interval)
+        low, high = (np.searchsorted(states.of, holds, side) for side in ("left", "right"))
+        count = high - low
+        rows = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
+        works = states.duration[rows]
+        stalled = np.flatnonzero(states.state[rows] == State.STALLED)
+        works[stalled] -= self._full(states.start[rows[stalled]], works[stalled])
+        before = np.append(0, np.cumsum(works))
+        begin = int(start.min())
+        span = int(time.max()) - begin + 2
+        key = np.repeat(np.arange(len(holds)), count) * span + (states.start[rows] - begin)
+        hold = np.searchsorted(holds, interval)
         done: Int64s = np.zeros(len(time), np.int64)
         for sign, moment in ((1, time), (-1, start)):
-            wanted = self._key(thread, moment)
+            wanted = hold * span + (moment - begin)
             at = np.searchsorted(key, wanted, "right") - 1
             done += sign * (before[at] + np.minimum(wanted - key[at], works[at]))
         return done
@@ -142,11 +138,13 @@ class Recording:
     @cached_property
     def work(self) -> Int64s:
         """Work in holds; 0 elsewhere."""
-        holding = self.state == State.HOLDING
-        if not self.scheduled:
-            return np.where(holding, self.intervals.duration, 0)
-        work = np.zeros(len(self.start), np.int64)
-        np.add.at(work, self.trace.states_by_column.of, self._worked[2])
+        work = np.where(self.state == State.HOLDING, self.intervals.duration, 0)
+        if self.scheduled:
+            states = self.trace.states_by_column
+            stalled = np.flatnonzero(states.state == State.STALLED)
+            np.subtract.at(
+                work, states.of[stalled], self._full(states.start[stalled], states.duration[stalled])
+            )
         return work
 
     @cached_property

@@ -176,7 +176,7 @@ def _columns(program: Program) -> Sequence[Int64s]:
 
 def _numbers(column: Int64s) -> array[int]:
     numbers = array("q")
-    numbers.frombytes(np.ascontiguousarray(column, np.int64).tobytes())
+    numbers.frombytes(np.ascontiguousarray(column, np.int64).view(np.uint8).data)
     return numbers
 
 

@@ -6,7 +6,6 @@ Title and figures, legend, patterns, names | lanes and owner strips | shares, wa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,17 +14,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis.measures.switch_interval import intervals_in
-from analysis.states import HELD, STATES, State
+from analysis.states import State
 
 from ..drawing import draw_lanes
 from ..style import ALARM, FAINT, INK, MUTED, NATIVE, OTHERS, owner_colours
-from ..text import elide, fit, percent, printable, width
+from ..text import elide, fit, printable, width
 from ..timeaxis import duration, set_time_axis
 from . import headline as title_texts
 from . import strips
 from .legend import draw_legend
 from .patterns import ROW, draw_patterns, in_window
 from .rows import plan, process_label
+from .shares import FONT, draw_shares, share_columns, shares_from, width_of
 from .view import EXACT, FEW_THREADS, View
 from .window import Window
 
@@ -39,19 +39,16 @@ _HEIGHT: Final = 7.5
 _LEFT: Final = 0.40
 _KEYS: Final = 1.27  # to the legend
 _TOP: Final = 1.68  # to the first row
-_SHARES: Final = 1.75  # the table at the right, with two columns
-_SHARE_WIDTHS: Final = {1: 0.76, 2: 0.76, 4: 0.83, 5: 0.81, 6: 0.79}  # one more, of so many
 _WAITERS: Final = 0.55
 _WAITERS_GAP: Final = 0.16
 _BOTTOM: Final = 0.86
 _NAMES: Final = (1.25, 2.55)  # least and greatest width of the names
 _SWATCH: Final = 0.13
 _SWATCH_GAP: Final = 0.11
-_FONT: Final = 14.0
 
 
 def _names_width(labels: list[str]) -> float:
-    widths = [width(printable(label), _FONT) / 72 for label in labels]
+    widths = [width(printable(label), FONT) / 72 for label in labels]
     return float(np.clip(max(widths, default=0), *_NAMES))
 
 
@@ -64,52 +61,6 @@ def _labels(trace: Trace, threads: list[int]) -> list[str]:
     if len(trace.gils) > len(processes):
         labels += [f"owner of GIL {gil.number}" for gil in trace.gils]
     return labels
-
-
-@dataclass(frozen=True)
-class _Share:
-    """A column of the table at the right: the share of its life that a thread spent in some states."""
-
-    x: float  # inches from the page's left to the column's right
-    title: str
-    colour: str
-    states: tuple[State, ...]
-
-
-_WORTH_A_COLUMN: Final = 0.005
-"""Share of its life that a thread must spend in a rare state for it to have a column."""
-
-_SHARE_COLUMNS: Final = (("holds", State.HOLDING, HELD), ("waits", State.WAITING, (State.WAITING,)))
-_SHARE_COLUMNS_WITH_CPUS: Final = (
-    ("runs", State.RUNNING, (State.RUNNING, State.HOLDING)),
-    ("stalls", State.STALLED, (State.STALLED,)),
-    ("asleep", State.HOLDING_ASLEEP, (State.HOLDING_ASLEEP,)),
-    ("waits", State.WAITING, (State.WAITING,)),
-    ("native", State.NATIVE, (State.NATIVE,)),
-    ("ready", State.READY, (State.READY,)),
-)
-_SHARE_COLUMNS_WITHOUT_GIL: Final = (
-    ("CPU", State.NATIVE, (State.NATIVE,)),
-    ("ready", State.READY, (State.READY,)),
-)
-
-
-def _share_columns(trace: Trace, view: View) -> list[tuple[str, str, tuple[State, ...]]]:
-    """Return title, colour and states of the table's columns: of rare states those that somebody was in."""
-    columns: Sequence[tuple[str, State, tuple[State, ...]]] = _SHARE_COLUMNS
-    if trace.scheduling is not None:
-        columns = _SHARE_COLUMNS_WITH_CPUS if trace.gils else _SHARE_COLUMNS_WITHOUT_GIL
-
-    def is_there(state: State) -> bool:
-        return not STATES[state].rare or any(
-            view.part(int(thread), state) >= _WORTH_A_COLUMN for thread in view.alive
-        )
-
-    return [
-        (title, STATES[state].look.text or STATES[state].look.colour, states)
-        for title, state, states in columns
-        if columns is _SHARE_COLUMNS or is_there(state)
-    ]
 
 
 class Page:
@@ -134,11 +85,10 @@ class Page:
         else:
             self.names = _names_width(_labels(trace, [int(t) for t in first.alive]))
         lanes_left = _snap(_LEFT + self.names + _SWATCH + 2 * _SWATCH_GAP)
-        shares = _share_columns(trace, first)
-        wide = _SHARE_WIDTHS[len(shares)]
-        lanes_right = _snap(_WIDTH - _SHARES - 0.1 - wide * (len(shares) - 2))
+        columns = share_columns(trace, first)
+        lanes_right = _snap(_WIDTH - 0.1 - width_of(columns))
         self.lanes_left = lanes_left
-        self.shares = [_Share(lanes_right + 0.82 + wide * i, *column) for i, column in enumerate(shares)]
+        self.shares = shares_from(lanes_right, columns)
         self.lanes_width = lanes_right - lanes_left
         self.view = View(trace, window, round(self.lanes_width * _DPI), exact)
         if len(first.alive) > FEW_THREADS:
@@ -176,7 +126,18 @@ class Page:
         self._draw_owners(axes)
         waited = self._draw_waiters(waiters)
         self._draw_time_axis(axes, waiters)
-        self._draw_shares(axes)
+        for share in self.shares:
+            self.figure.text(
+                share.x / _WIDTH,
+                1 - _KEYS / self.height,
+                share.title,
+                ha="right",
+                va="top",
+                color=share.colour,
+                weight="bold",
+                size=FONT,
+            )
+        draw_shares(axes, self.shares, self.plan, self.view, self.lanes_left, self.lanes_width)
         measures = title_texts.Measures.of(self.view, waited)
         self._draw_head(title or title_texts.headline(self.trace, self.window, measures), measures)
         draw_legend(
@@ -206,7 +167,7 @@ class Page:
     def _draw_labels(self, axes: Axes) -> None:
         """Write each row's name, and the square with the colour in which the strips show it as owner."""
         rows = [row for row in self.plan.rows if not row.attached]
-        texts = [elide(printable(row.label), _FONT, 72 * self.names) for row in rows]
+        texts = [elide(printable(row.label), FONT, 72 * self.names) for row in rows]
         axes.set_yticks([row.middle for row in rows], texts)
         axes.tick_params(axis="y", length=0, pad=72 * (_SWATCH + 2 * _SWATCH_GAP))
         for label, row in zip(axes.get_yticklabels(), rows, strict=True):
@@ -327,52 +288,6 @@ class Page:
             size=12,
         )
 
-    def _draw_shares(self, axes: Axes) -> None:
-        """Write the table at the right: the shares of its life that each thread spends in the states."""
-        for share in self.shares:
-            self.figure.text(
-                share.x / _WIDTH,
-                1 - _KEYS / self.height,
-                share.title,
-                ha="right",
-                va="top",
-                color=share.colour,
-                weight="bold",
-                size=_FONT,
-            )
-        for row in self.plan.rows:
-            if row.kind == "lane":
-                for share in self.shares:
-                    self._cell(axes, share.x, row.middle, percent(self._part(row.thread, share)), INK)
-            elif row.kind == "strip" and not row.attached:
-                held = percent(self.view.gil_shares[row.gil])
-                if self.view.drawn.cpus:  # run and stalled together
-                    self._cell(axes, self.shares[1].x, row.middle, f"held {held}", MUTED)
-                else:
-                    self._cell(axes, self.shares[0].x, row.middle, held, MUTED)
-            elif row.kind == "rest":
-                for share in self.shares:
-                    mean = float(np.mean([self._part(thread, share) for thread in self.plan.hidden]))
-                    self._cell(axes, share.x, row.middle, f"ø {percent(mean)}", MUTED)
-
-    def _part(self, thread: int, share: _Share) -> float:
-        if self.view.drawn.cpus:
-            return self.view.part(thread, *share.states)
-        hold, wait = self.view.share(thread)
-        return hold if State.HOLDING in share.states else wait
-
-    def _cell(self, axes: Axes, x: float, y: float, text: str, colour: str) -> None:
-        axes.text(
-            (x - self.lanes_left) / self.lanes_width,
-            y,
-            text,
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="center_baseline",
-            color=colour,
-            size=_FONT,
-        )
-
     def _draw_head(self, title: str, measures: title_texts.Measures) -> None:
         room = 72 * (_WIDTH - 2 * _LEFT)
         text, size = fit(printable(title), room, (25, 23, 21, 19, 17), "bold")
@@ -380,7 +295,7 @@ class Page:
             _LEFT / _WIDTH, 1 - 0.36 / self.height, text, size=size, weight="bold", va="top", gid="title"
         )
         warning = " · ".join(title_texts.warnings(self.trace))
-        lost = width(warning + "   ", _FONT) if warning else 0.0
+        lost = width(warning + "   ", FONT) if warning else 0.0
         text, size = fit(
             printable(title_texts.subtitle(self.trace, self.window, measures)), room - lost, (14, 13, 12)
         )

@@ -36,6 +36,7 @@ static struct {
     sem_t ready, go;
     _Atomic bool over, pausing;
     bool running, begun, paused;
+    uint32_t of;  /* the process that is recorded, where it lives already */
     uint32_t pid; /* whose recording it is: a forked child has a copy of this, and no thread */
     uint64_t cpu_ns;
 } sched;
@@ -132,7 +133,7 @@ static void end_thread(void)
 static bool is_helper(uint32_t tid)
 {
     char path[64], comm[32] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%u/comm", tid);
+    snprintf(path, sizeof path, "/proc/%u/task/%u/comm", sched.of, tid);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return false;
@@ -144,7 +145,9 @@ static bool is_helper(uint32_t tid)
 /* Threads that live already: nothing will be said of where they come from. */
 static void tell_living(void)
 {
-    DIR *tasks = opendir("/proc/self/task");
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%u/task", sched.of);
+    DIR *tasks = opendir(path);
     if (tasks == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
@@ -153,15 +156,15 @@ static void tell_living(void)
             gs_lanes_leave_out(&sched.lanes, tid, true);
         else if (tid != 0 && tid != sched.lanes.not_of[0])
             gs_tasks_tell(&(struct gs_news){
-                .time = sched.lanes.begin, .kind = GS_TASK_SEEN, .pid = sched.pid, .tid = tid});
+                .time = sched.lanes.begin, .kind = GS_TASK_SEEN, .pid = sched.of, .tid = tid});
     }
     closedir(tasks);
 }
 
 static bool begin(const char *environment, int scope, char *message, size_t size)
 {
-    bool of_process = scope == GS_SCHED_PROCESS;
-    bool opened = of_process ? gs_rings_open_for_process(&sched.rings, sched.lanes.not_of[0], message, size)
+    bool of_process = scope == GS_SCHED_PROCESS || scope == GS_SCHED_OTHER;
+    bool opened = of_process ? gs_rings_open_for_process(&sched.rings, sched.of, sched.lanes.not_of[0], message, size)
                              : gs_rings_open_for_exec(&sched.rings, message, size);
     if (!opened)
         return false;
@@ -176,7 +179,7 @@ static bool begin(const char *environment, int scope, char *message, size_t size
     return false;
 }
 
-int gs_sched_start(const char *directory, const char *environment, int scope, char *message, size_t size)
+static int start(const char *directory, const char *environment, int scope, uint32_t of, char *message, size_t size)
 {
     uint32_t pid = (uint32_t)getpid();
     if (sched.running && sched.pid == pid) {
@@ -186,6 +189,7 @@ int gs_sched_start(const char *directory, const char *environment, int scope, ch
     /* In a forked child: nothing of what is here is ours, the rings are not even mapped. */
     memset(&sched, 0, sizeof sched);
     sched.pid = pid;
+    sched.of = of != 0 ? of : pid;
     sched.lanes.alone = scope == GS_SCHED_PROGRAM_ALONE;
     if (snprintf(sched.directory, sizeof sched.directory, "%s/sched", directory) >= (int)sizeof sched.directory) {
         snprintf(message, size, "the name of its directory is too long");
@@ -202,6 +206,16 @@ int gs_sched_start(const char *directory, const char *environment, int scope, ch
     }
     sem_post(&sched.go);
     return 0;
+}
+
+int gs_sched_start(const char *directory, const char *environment, int scope, char *message, size_t size)
+{
+    return start(directory, environment, scope, 0, message, size);
+}
+
+int gs_sched_attach(const char *directory, const char *environment, uint32_t pid, char *message, size_t size)
+{
+    return start(directory, environment, GS_SCHED_OTHER, pid, message, size);
 }
 
 void gs_sched_pause(void)

@@ -55,7 +55,7 @@ ctypedef void (*plain_function)() noexcept nogil
 ctypedef void (*status_function)(gs_status *status) noexcept nogil
 ctypedef void (*name_function)(unsigned int tid, const char *text) noexcept nogil
 ctypedef const char *(*text_function)() noexcept nogil
-ctypedef int (*sched_start_function)(const char *directory, const char *environment, int scope, char *message, size_t size)
+ctypedef int (*sched_start_function)(const char *directory, const char *environment, int scope, int native, char *message, size_t size)
 ctypedef void (*sched_stop_function)(gs_sched_result *result) noexcept nogil
 
 SCHED_PROGRAM = GS_SCHED_PROGRAM
@@ -82,6 +82,7 @@ cdef struct Core:
     text_function process_directory
     sched_start_function sched_start
     sched_stop_function sched_stop
+    text_function sched_native
     plain_function sched_pause
     plain_function sched_resume
 
@@ -114,6 +115,7 @@ cdef int open_core() except -1:
     core.process_directory = <text_function>symbol(library, b"gs_process_directory")
     core.sched_start = <sched_start_function>symbol(library, b"gs_sched_start")
     core.sched_stop = <sched_stop_function>symbol(library, b"gs_sched_stop")
+    core.sched_native = <text_function>symbol(library, b"gs_sched_native")
     core.sched_pause = <plain_function>symbol(library, b"gs_sched_pause")
     core.sched_resume = <plain_function>symbol(library, b"gs_sched_resume")
     return 0
@@ -263,7 +265,7 @@ def process_directory():
     return os.fsdecode(core.process_directory())
 
 
-def sched_start(directory, str environment, int scope):
+def sched_start(directory, str environment, int scope, bint native=False):
     """Begin to record what the scheduler does, into ``sched/`` in `directory`.
 
     Parameters
@@ -275,6 +277,8 @@ def sched_start(directory, str environment, int scope):
     scope : int
         ``SCHED_PROGRAM``: the next program that this thread starts, and all that it starts;
         ``SCHED_PROGRAM_ALONE``: no other process; ``SCHED_PROCESS``: this process, and all that it starts.
+    native : bool
+        Have the kernel sample at which addresses threads run, too; `sched_native` says whether it does.
 
     Returns
     -------
@@ -285,9 +289,14 @@ def sched_start(directory, str environment, int scope):
     cdef bytes path = os.fsencode(os.path.abspath(directory))
     cdef bytes text = environment.encode()
     # The GIL stays held: what would start a thread now waits until the events are open.
-    if core.sched_start(path, text, scope, message, MESSAGE_SIZE) != 0:
+    if core.sched_start(path, text, scope, native, message, MESSAGE_SIZE) != 0:
         return message.decode("utf-8", "replace")
     return ""
+
+
+def sched_native():
+    """``"on"``, ``"off"``, or ``"off: "`` and why: whether addresses are sampled."""
+    return core.sched_native().decode("utf-8", "replace")
 
 
 def sched_stop():
@@ -311,7 +320,7 @@ def sched_stop():
 
 
 def sched_pause():
-    """End the draining thread of a recording of this process, until `sched_resume_soon`."""
+    """End the draining thread, if it is the only one besides the calling one, until `sched_resume_soon`."""
     core.sched_pause()
 
 

@@ -24,6 +24,7 @@ def start(
     switch_interval: float | None = None,
     force: bool = False,
     sched: bool = True,
+    native: bool = True,
     stacks: bool = True,
     locks: bool = True,
 ) -> Path:
@@ -39,6 +40,8 @@ def start(
         Replace a trace of ours that is there. Anything else is never replaced.
     sched : bool
         Record when each thread has a CPU, too. Where that can't be, one line on stderr says why, once.
+    native : bool
+        Have the kernel sample which native code threads run while they have a CPU; with `sched` only.
     stacks : bool
         Record where in the program each wait was, and where the thread was that held the GIL meanwhile. Where
         that can't be (before Python 3.11), the trace says why: ``stacks`` in its metadata.
@@ -82,7 +85,7 @@ def start(
         raise
     _undo.append(gilscope_recording.stop_before_exit(_end))
     if sched:
-        scheduler.start_here(trace)
+        scheduler.start_here(trace, native=native)
     _undo.append(gilscope_recording.follow_thread_names(_recorder.name_thread))
     return trace
 
@@ -127,7 +130,7 @@ class trace(ContextDecorator):
 
     Parameters
     ----------
-    path, switch_interval, force, sched, stacks, locks
+    path, switch_interval, force, sched, native, stacks, locks
         As `start` takes them, and with its errors. Without `force` a decorated function runs only once: the
         second call finds the trace of the first.
     """
@@ -139,6 +142,7 @@ class trace(ContextDecorator):
         switch_interval: float | None = None,
         force: bool = False,
         sched: bool = True,
+        native: bool = True,
         stacks: bool = True,
         locks: bool = True,
     ) -> None:
@@ -146,6 +150,7 @@ class trace(ContextDecorator):
         self.switch_interval = switch_interval
         self.force = force
         self.sched = sched
+        self.native = native
         self.stacks = stacks
         self.locks = locks
 
@@ -155,6 +160,7 @@ class trace(ContextDecorator):
             switch_interval=self.switch_interval,
             force=self.force,
             sched=self.sched,
+            native=self.native,
             stacks=self.stacks,
             locks=self.locks,
         )

@@ -50,6 +50,7 @@ class Options:
     switch_interval: float | None
     children: bool
     sched: bool
+    native: bool
     stacks: bool
     locks: bool
 
@@ -108,6 +109,7 @@ def _parser() -> _Parser:
     add("--python", metavar="PATH", help="the interpreter that runs the program (default: this one)")
     add("--exec", action="store_true", help="the program is a command of any kind")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
+    add("--no-native", action="store_true", help="leave out which native code threads ran")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     add("--no-locks", action="store_true", help="leave out the waits for locks other than the GIL")
     add("--version", action="version", version=f"gilscope {VERSION}")
@@ -177,6 +179,7 @@ def parse(arguments: list[str]) -> Options:
         switch_interval=_switch_interval(values.switch_interval),
         children=not values.no_children,
         sched=not values.no_sched,
+        native=not values.no_native,
         stacks=not values.no_stacks,
         locks=not values.no_locks,
     )

@@ -36,7 +36,7 @@ _KINDS: Final = (
 )
 
 
-READ: Final = re.compile(r"(metadata)|names|samples|(gil|sched)_[0-9]{1,9}")
+READ: Final = re.compile(r"(metadata)|names|samples|symbols|(gil|sched|native)_[0-9]{1,9}")
 """Names of the files of a process (or of `sched`) that are read."""
 
 

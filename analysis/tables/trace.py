@@ -13,6 +13,7 @@ from ..model import (
     CPU_INTERVAL,
     EVENT,
     HANDOFF,
+    NATIVE_SAMPLE,
     ON_CPU,
     RETRY,
     SAMPLE,
@@ -28,6 +29,7 @@ from ..reader.format import NO_GIL, Event
 from ..reader.frames import Frames, join_frames
 from ..reader.grammar import LOST
 from ..reader.locks import Locks, join_locks
+from ..reader.native import NO_SAMPLES, NativeCode
 from ..reader.scheduling import Scheduling
 from ..shown import Shown
 from ..states import Cpu
@@ -314,6 +316,28 @@ class Trace(Shown):
         """The SAMPLE table: shape (samples,); those of no hold that was seen are left out."""
         parts = [self._samples_of(gil) for gil in self.gils if gil.process < len(self.sampled)]
         return np.concatenate(parts) if parts else np.empty(0, SAMPLE)
+
+    @property
+    def native_codes(self) -> tuple[NativeCode, ...]:
+        """Functions of libraries that threads ran, and libraries where they have no symbols."""
+        return (self.scheduling.native if self.scheduling is not None else NO_SAMPLES).codes
+
+    @cached_property
+    def native_samples(self) -> Table:
+        """The NATIVE_SAMPLE table: shape (samples,), of the threads' lives in the trace."""
+        samples = self.scheduling.native if self.scheduling is not None else NO_SAMPLES
+        thread = self._thread_at(samples.task, samples.time, samples.time + 1)
+        order = np.flatnonzero(thread >= 0)
+        order = order[np.lexsort((samples.time[order], thread[order]))]
+        table = np.empty(len(order), NATIVE_SAMPLE)
+        table["thread"], table["time"], table["code"] = thread[order], samples.time[order], samples.code[order]
+        states = self.states_by_column
+        for each in np.unique(table["thread"]).tolist():
+            mine = slice(*np.searchsorted(table["thread"], [each, each + 1]).tolist())
+            first, last = states.first[each : each + 2].tolist()
+            at = first + np.searchsorted(states.start[first:last], table["time"][mine], "right") - 1
+            table["state"][mine] = states.state[np.maximum(at, first)]
+        return table
 
     def hold_frames(self, gil: Gil) -> Int32s:
         """Return for each of the `holds` of a GIL the frame that was sampled most; else that at its end."""

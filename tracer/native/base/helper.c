@@ -156,6 +156,11 @@ bool gs_helper_is_missing(void)
     return atomic_load(&helper.wanted) != 0 && atomic_load(&helper.state) == ABSENT;
 }
 
+bool gs_helper_is_here(void)
+{
+    return atomic_load(&helper.state) != ABSENT;
+}
+
 /* Not joined: whoever does that waits without an end, also where the program's own handlers hold what its end needs. */
 void gs_helper_step_aside(void)
 {

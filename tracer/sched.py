@@ -59,7 +59,9 @@ class Scheduler:
             from tracer import _recorder
 
             scope = _recorder.SCHED_PROGRAM if self._children else _recorder.SCHED_PROGRAM_ALONE
-            self.missing = _recorder.sched_start(self._trace, environment_text(self._command), scope, self._native)
+            self.missing = _recorder.sched_start(
+                self._trace, environment_text(self._command), scope, self._native
+            )
             self._begun = not self.missing
             self.native_missing = _recorder.sched_native().partition(": ")[2] if self._begun else ""
         return self
@@ -77,7 +79,9 @@ class Scheduler:
             if result["events"] == 0:
                 shutil.rmtree(self._trace / SCHED, ignore_errors=True)  # the program could not be started
             elif self._native:
-                from analysis.reader.scheduling import keep_symbols  # numpy: not while the program is measured
+                from analysis.reader.scheduling import (
+                    keep_symbols,  # numpy: not while the program is measured
+                )
 
                 keep_symbols(self._trace / SCHED)
 

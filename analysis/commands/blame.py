@@ -11,9 +11,10 @@ from rich.console import Console
 
 from ..destinations import json_text, terminal
 from ..errors import GilscopeError
+from ..measures.native_code import native_times
 from ..tables.trace import Trace
 from ..units import duration
-from ..why import code_words
+from ..why import code_words, native_words
 from ..why.charges import code_blame
 from ..why.flames import collapsed, flame, speedscope
 
@@ -67,17 +68,28 @@ def run(trace: Trace, options: argparse.Namespace, console: Console | None = Non
         console.width = max(console.width, _WIDTH_WITHOUT_TERMINAL)
     if not blame.total:
         console.print("Nobody waited for the GIL.")
+        _print_native(trace, options.lines, console)
         return
     console.print(code_words.blame_table(trace, blame, options.lines), highlight=False)
     nobody = f"Of {duration(blame.total)} of waiting nobody held it for {duration(blame.nobody)}: handoffs."
     console.print(terminal(nobody, "dim"), highlight=False)
     console.print()
     console.print(code_words.waiting_table(trace, blame, options.lines), highlight=False)
+    _print_native(trace, options.lines, console)
     if not trace.codes:
         remark = (
             "The trace has no Python frames: it was recorded with --no-stacks, or by an interpreter without."
         )
         console.print(terminal(remark, "yellow"), highlight=False)
+
+
+def _print_native(trace: Trace, most: int, console: Console) -> None:
+    times = native_times(trace)
+    if times:
+        console.print()
+        console.print(native_words.native_table(times, most), highlight=False)
+    elif missing := native_words.why_missing(trace):
+        console.print(terminal(f"No samples of native code: {missing}", "dim"), highlight=False)
 
 
 def _write(path: Path, write: Callable[[TextIO], object]) -> None:

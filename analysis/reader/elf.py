@@ -81,25 +81,23 @@ def functions_at(path: Path, offsets: Int64s) -> list[tuple[int, int, str] | Non
     None: of a place that has no symbol, as most in stripped files.
     """
     try:
-        with _open(path) as data:
-            return _functions_at(np.frombuffer(data, np.uint8), offsets)
+        return _functions_at(_mapped(path), offsets)
     except (OSError, ValueError):
         return [None] * len(offsets)
 
 
-def _open(path: Path) -> mmap.mmap:
+def _mapped(path: Path) -> Bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or not _HEADER.itemsize <= status.st_size <= _LARGEST:
             raise ValueError("no library")
-        return mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
+        return np.frombuffer(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ), np.uint8)
     finally:
         os.close(descriptor)
 
 
 def _functions_at(data: Bytes, offsets: Int64s) -> list[tuple[int, int, str] | None]:
-    data = data.copy() if len(data) < _HEADER.itemsize else data
     header = _rows(data, 0, 1, _HEADER)[0]
     if (header["magic"], header["bits"], header["order"]) != (b"\x7fELF", 2, 1):
         raise ValueError("no ELF of 64 bits, little endian")
@@ -136,7 +134,9 @@ def _tables(data: Bytes, sections: Table) -> Iterator[tuple[Table, Bytes]]:
                 continue
             symbols = _rows(data, int(section["offset"]), int(section["size"]) // _SYMBOL.itemsize, _SYMBOL)
             names = sections[section["link"]]
-            wanted = np.isin(symbols["info"] & 15, _FUNCTIONS) & (symbols["section"] != 0) & (symbols["size"] > 0)
+            wanted = (
+                np.isin(symbols["info"] & 15, _FUNCTIONS) & (symbols["section"] != 0) & (symbols["size"] > 0)
+            )
             wanted &= symbols["size"] < _LARGEST
             yield symbols[wanted], data[int(names["offset"]) : int(names["offset"] + names["size"])]
 

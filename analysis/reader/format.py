@@ -107,8 +107,8 @@ class Name(IntEnum):
     TASK_EXIT = 37  # ref: tid; of sched/; no text
     CODE = 38  # ref: number of a code object; text: "<first line>\n<qualified name>\n<file>"
     CODE_LINES = 39  # ref: code; text: a piece of its co_linetable, in hexadecimal
-    NATIVE_SYMBOL = 31  # ref: 1; of symbols: text: "<begin> <end> <function>\n<path>", hexadecimal: a function, in a file
-    TASK_MAP = 69  # ref: pid; of sched/: code in its memory; text: "<start> <end> <offset in the file> <path>", hexadecimal
+    NATIVE_SYMBOL = 31  # ref: 1; of symbols: a function in a file: "<begin> <end> <function>\n<path>", hex
+    TASK_MAP = 69  # ref: pid; of sched/: code in memory: "<start> <end> <offset in the file> <path>", hex
     TASK_EXEC = 64  # ref: tid; of sched/: it became another program, as the only thread of its process
     TASK_PYTHON = 65  # ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name
     TASK_INNER = 68  # ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>"

@@ -62,9 +62,7 @@ class NativeSamples:
     codes: tuple[NativeCode, ...]
 
 
-NO_SAMPLES: Final = NativeSamples(
-    np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32), ()
-)
+NO_SAMPLES: Final = NativeSamples(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32), ())
 
 
 def read_native(

@@ -20,7 +20,7 @@ _INTERPRETER: Final = re.compile(r"(lib)?(python|pypy)[0-9.]*(td?|dm?)?(-c)?$")
 
 
 def library_of(path: str) -> str:
-    """Return what to call a mapped file: "libopenblas", "_json"; or the words for code that was made at run time."""
+    """Return what to call a mapped file: "libopenblas", "_json"; or that code was made at run time."""
     if path.startswith(_NO_FILE):
         return MADE_AT_RUN_TIME
     if path.startswith("["):
@@ -44,7 +44,7 @@ def readable(symbol: str) -> str:
 
 
 def _of_cython(name: str) -> str:
-    """__pyx_pw_8examples_10_countdown_1countdown_with_gil: the lengths and names of packages and classes, a number."""
+    """Read __pyx_pw_8examples_10_countdown_1countdown_with_gil: lengths and names, a number, and its own."""
     start = _CYTHON.match(name)
     if start is None:
         return name
@@ -59,7 +59,8 @@ def _of_cython(name: str) -> str:
 
 def _short(name: str) -> str:
     """Without arguments, and with what is in <> left out."""
-    kept, depth = [], 0
+    kept: list[str] = []
+    depth = 0
     for character in _RUST_HASH.sub("", name):
         if character == "(" and depth == 0 and kept and "".join(kept[-8:]) != "operator":
             break

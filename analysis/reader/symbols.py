@@ -1,7 +1,7 @@
-"""The functions that were run, by library: kept in `sched/symbols`, or looked up in the libraries themselves.
+"""The functions that were run, by library: kept in `sched/symbols`, or looked up in the libraries.
 
-A library that is another one by now says nothing of what ran. So the recorder writes down what it needs when the
-program has ended; and where that was not done, only files are asked that are older than the recording.
+A library that is another one by now says nothing of what ran. So the recorder writes down what it needs when
+the program has ended; and where that was not done, only files are asked that are older than the recording.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Symbols:
 
     def _looked_up(self, path: str, offsets: Int64s) -> list[Function | None]:
         try:
-            there = path.startswith("/") and os.stat(path).st_mtime_ns <= self._since
+            there = path.startswith("/") and Path(path).stat().st_mtime_ns <= self._since
         except (OSError, ValueError):
             there = False
         if not there:
@@ -83,13 +83,15 @@ class Symbols:
 
 
 def read_symbols(directory: Path, metadata: Metadata, problems: Problems) -> Symbols:
-    """Read the symbols of a recording; where none were written down they are looked up when they are asked for."""
+    """Read the symbols of a recording; where none were written down, they are looked up when asked for."""
     path = directory / SYMBOLS_FILE
     if not os.path.lexists(path):
         return Symbols((), metadata, look=True)
     names = read_names(path, pid=None, problems=problems)
     texts = (_TEXT.fullmatch(record.text) for record in names.of(Name.NATIVE_SYMBOL))
-    known = (Function(text[4], int(text[1], 16), int(text[2], 16), text[3]) for text in texts if text is not None)
+    known = (
+        Function(text[4], int(text[1], 16), int(text[2], 16), text[3]) for text in texts if text is not None
+    )
     return Symbols(known, metadata, look=False)
 
 
@@ -115,7 +117,9 @@ def _private(path: str, flags: int) -> int:
 
 
 def _packet(content: bytes, time: int) -> bytes:
-    end = content.rstrip(b"\0") + b"\0" if content else b""  # content ends with the last text, not with padding
+    end = (
+        content.rstrip(b"\0") + b"\0" if content else b""
+    )  # content ends with the last text, not with padding
     header = np.zeros(1, PACKET_HEADER)
     header["magic"], header["stream_class"] = CTF_MAGIC, STREAM_NAMES
     header["timestamp_begin"] = header["timestamp_end"] = time

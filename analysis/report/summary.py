@@ -25,7 +25,7 @@ figures are null when count is 0.
                       waits without the GIL, "badness": retries / acquires (null without any)}.
                       null without OS scheduling
     scheduling        null, or {"begin_ns", "end_ns" (null: not stopped), "lost": records, "failure" (text
-                      or null), "cpus": [number]}
+                      or null), "cpus": [number], "native": "on", "off", or "off: " and why}
     counts            {"acquires", "contended_acquires", "timeouts", "requested_releases",
                       "voluntary_releases", "abandons"}
     wait_ns, hold_ns  distributions
@@ -55,7 +55,10 @@ figures are null when count is 0.
                       "longest_at_ns", "slowest_ns": from a drop request to the release, "threads"}],
                       "functions": the same by function, each with its worst line,
                       "waiting": the 50 that waited longest, [{"function", "file", "line", "waited_ns",
-                      "waits", "longest_ns", "longest_at_ns"}]}; see analysis.charges
+                      "waits", "longest_ns", "longest_at_ns"}],
+                      "native": the 50 functions of libraries that ran longest, [{"library", "function" (null:
+                      no symbol there), "held_ns": with the GIL, "without_gil_ns", "samples", "threads"}]};
+                      see analysis.why.charges, analysis.measures.native_code
     lock_wait_ns, stop_ns   distributions: of waits for locks other than GILs, and of the times that a thread
                       stood because the world was stopped; of the whole and of each thread
     locks             {"pause_ns": distribution of the world's stops, "pauses": the 50 longest, [{"begin_ns",
@@ -214,6 +217,7 @@ def _scheduling(trace: Trace) -> dict[str, Any] | None:
         "lost": scheduling.lost,
         "failure": scheduling.failure,
         "cpus": list(scheduling.cpus),
+        "native": scheduling.metadata.text("native") or "off",
     }
 
 

@@ -326,11 +326,17 @@ class Trace(Shown):
     def native_samples(self) -> Table:
         """The NATIVE_SAMPLE table: shape (samples,), of the threads' lives in the trace."""
         samples = self.scheduling.native if self.scheduling is not None else NO_SAMPLES
+        if not len(samples.time):
+            return np.empty(0, NATIVE_SAMPLE)
         thread = self._thread_at(samples.task, samples.time, samples.time + 1)
         order = np.flatnonzero(thread >= 0)
         order = order[np.lexsort((samples.time[order], thread[order]))]
         table = np.empty(len(order), NATIVE_SAMPLE)
-        table["thread"], table["time"], table["code"] = thread[order], samples.time[order], samples.code[order]
+        table["thread"], table["time"], table["code"] = (
+            thread[order],
+            samples.time[order],
+            samples.code[order],
+        )
         states = self.states_by_column
         for each in np.unique(table["thread"]).tolist():
             mine = slice(*np.searchsorted(table["thread"], [each, each + 1]).tolist())

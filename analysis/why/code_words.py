@@ -12,10 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ..destinations import terminal
+from ..measures.native_code import native_times
 from ..measures.switch_interval import interval_of_process
 from ..model import Code
 from ..tables.trace import Trace
 from ..units import count, duration, share
+from . import native_words
 from .charges import CodeBlame
 
 _WORTH_A_LINE: Final = 0.01
@@ -165,6 +167,7 @@ def to_json(trace: Trace, blame: CodeBlame, most: int) -> dict[str, Any]:
         "lines": rows(blame.lines),
         "functions": rows(blame.functions),
         "waiting": rows(blame.waiting),
+        "native": native_words.to_json(native_times(trace), most),
     }
 
 

@@ -19,6 +19,7 @@ int gs_aside(int (*function)(void *), void *argument);
 /* The calling thread, which is our own, gets an empty table of descriptors for as long as it lives. False: the kernel
  * can't do that (before Linux 5.9). */
 bool gs_aside_stay(void);
+void gs_aside_close_all(void); /* in such a thread */
 
 /* open and close there: a sanitizer knows one table of descriptors, and would take two files for one. */
 int gs_aside_open(const char *path, int flags, unsigned mode);

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -28,6 +29,7 @@
 #include "sched/tasks.h"
 
 #define PAUSE_MS 200       /* how old the files may be */
+#define GONE_WITHIN 2000   /* turns that whoever ends the thread yields to it */
 #define SETTLED_NS 2000000 /* after which no CPU has an earlier record on the way */
 
 static struct {
@@ -101,8 +103,11 @@ static void release(void)
 
 static void end_thread(void)
 {
+    pid_t pid = getpid();
     sem_post(&sched.go);
     pthread_join(sched.thread, NULL);
+    for (int i = 0; i < GONE_WITHIN && syscall(SYS_tgkill, pid, sched.lanes.not_of[0], 0) == 0; i++)
+        sched_yield(); /* until the kernel does not count it any more */
     sem_destroy(&sched.ready);
     sem_destroy(&sched.go);
 }
@@ -201,6 +206,8 @@ static void *run(void *unused)
     }
     if (sched.begun)
         drain_until_over();
+    if (sched.rings.apart)
+        gs_aside_close_all(); /* takes its time, and who waits for the thread's end does not wait for that */
     sched.cpu_ns += gs_clock_read(CLOCK_THREAD_CPUTIME_ID);
     return unused;
 }

@@ -29,3 +29,8 @@ def share(part: float) -> str:
 def count(number: int) -> str:
     """Return a count with its digits in groups: "1,234,567"."""
     return f"{number:,}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """Return a count of something: "1 line", "2,000 lines"."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"

@@ -11,7 +11,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -78,6 +78,15 @@ def opened(path: str, options: argparse.Namespace) -> Trace:
 
 
 class _Parser(argparse.ArgumentParser):
+    more: Callable[[], str] | None = None
+    """Makes the epilog, where that is not a constant."""
+
+    def format_help(self) -> str:
+        """Return the help; what makes its end is asked for that only then."""
+        if self.more is not None:
+            self.epilog = self.more()
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         """Say it in one line, as all that is wrong is said; argparse would write the usage too."""
         say(f"{message} ({self.prog} --help lists the options)")
@@ -92,6 +101,7 @@ def _parser(name: str, module: Any, several: bool) -> argparse.ArgumentParser:
         epilog=getattr(module, "EPILOG", None),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.more = getattr(module, "epilog", None)
     if name:
         about = str(module.__doc__).strip().splitlines()[0].partition(": ")[2]
         parser.description = about[:1].upper() + about[1:]

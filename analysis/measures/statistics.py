@@ -112,6 +112,7 @@ class ProcessStatistics:
     wait: Distribution
     hold: Distribution
     cpu: CpuStatistics | None = None
+    locks: LockFigures = field(default_factory=LockFigures, repr=False)
 
     @property
     def duration(self) -> int:
@@ -226,6 +227,7 @@ def statistics(trace: Trace) -> Statistics:
                 wait=wait,
                 hold=hold,
                 cpu=cpus.of(mine) if cpus else None,
+                locks=locks if len(trace.processes) == 1 else lock_figures(trace, process),
             )
         )
     return Statistics(

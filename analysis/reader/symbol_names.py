@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
 from functools import cache
 from pathlib import PurePath
@@ -72,6 +71,8 @@ def _short(name: str) -> str:
 
 
 def _demangled(name: str) -> str:
+    import ctypes  # where it is needed: few programs have such names
+
     demangle = _demangler()
     if demangle is None:
         return name
@@ -88,6 +89,8 @@ def _demangled(name: str) -> str:
 @cache
 def _demangler() -> Any:
     """Return the C++ library's own; None where there is none, and names stay as they are."""
+    import ctypes
+
     try:
         demangle = ctypes.CDLL("libstdc++.so.6").__cxa_demangle
     except (OSError, AttributeError):

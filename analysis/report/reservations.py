@@ -9,7 +9,7 @@ from typing import Final
 from ..model import Process
 from ..reader.unrecorded import EXEC
 from ..tables.trace import Trace
-from ..units import count
+from ..units import plural
 
 _MOST_PIDS: Final = 4
 
@@ -39,7 +39,7 @@ def unrecorded_line(trace: Trace) -> str:
     whys = sorted({process.environment["unrecorded"] == EXEC for process in found}, reverse=True)
     why = "; or ".join(_WHY[each] for each in whys)
     return (
-        f"{_plural(len(found), 'Python')} {'was' if len(found) == 1 else 'were'} not recorded"
+        f"{plural(len(found), 'Python')} {'was' if len(found) == 1 else 'were'} not recorded"
         f" ({_pids(found)}), so what {'it' if len(found) == 1 else 'they'} did about a GIL is unknown: {why}."
     )
 
@@ -54,15 +54,15 @@ def ends(trace: Trace) -> Iterator[str]:
             of.setdefault(process.ended, []).append(process)
     if found := of.get("exited"):
         yield (
-            f"{_plural(len(found), 'process', 'processes')} ended without a word of Python's"
+            f"{plural(len(found), 'process', 'processes')} ended without a word of Python's"
             f" ({_pids(found)}): by a signal, or by an exit that it did not see."
         )
     if found := of.get("running"):
-        yield f"{_plural(len(found), 'process', 'processes')} went on after the recording ({_pids(found)})."
+        yield f"{plural(len(found), 'process', 'processes')} went on after the recording ({_pids(found)})."
     if found := of.get("killed"):
         which = "its" if len(found) == 1 else "their"
         yield (
-            f"{_plural(len(found), 'process', 'processes')} ended without a stop (killed, os._exit or exec):"
+            f"{plural(len(found), 'process', 'processes')} ended without a stop (killed, os._exit or exec):"
             f" {which} figures end with the last event."
         )
 
@@ -78,7 +78,3 @@ def _signal(number: int) -> str:
         return Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _plural(number: int, one: str, many: str = "") -> str:
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"

@@ -4,7 +4,7 @@ All durations are integers in ns, `*_share` are of 1; a distribution is
 `{"count", "total", "min", "mean", "p50", "p90", "p99", "max"}` (percentiles: analysis.distribution), whose
 figures are null when count is 0.
 
-    summary_version   2
+    summary_version   3
     path              of the trace
     verdict           in plain words
     begin_ns, end_ns  CLOCK_MONOTONIC
@@ -59,13 +59,23 @@ figures are null when count is 0.
                       "native": the 50 functions of libraries that ran longest, [{"library", "function" (null:
                       no symbol there), "held_ns": with the GIL, "without_gil_ns", "samples", "threads"}]};
                       see analysis.why.charges, analysis.measures.native_code
+    long_holds        the 50 lines that held a GIL longest, for more than a switch interval, whether somebody
+                      waited or not: [{"function", "file", "line" (null: not recorded), "pid", "tid" (of the
+                      longest), "holds", "pieces": of them calls, in one piece, "time_ns", "waited_ns": of it
+                      with somebody waiting, "samples", "longest_ns", "longest_at_ns"}]; see
+                      analysis.why.long_holds
     lock_wait_ns, stop_ns   distributions: of waits for locks other than GILs, and of the times that a thread
                       stood because the world was stopped; of the whole and of each thread
     locks             {"pause_ns": distribution of the world's stops, "pauses": the 50 longest, [{"begin_ns",
                       "duration_ns", "asked_ns", "pid", "tid" (who stopped it), "where", "threads",
                       "stood_ns"}], "spins": {"count", "parked", "time_ns"}, "waited_for": the 50 most waited
                       for, [{"name", "kind", "type", "pid", "address", "wait_ns", "timeouts", "interrupted",
-                      "threads", "where", "let_go_by" (a tid or null), "let_go_where"}]}
+                      "threads", "where", "let_go_by" (a tid or null), "let_go_where"}],
+                      "blame": {"waited_ns", "nobody_ns": on its way, or not known,
+                      "threads": [{pid, blocked_tid, holder_tid (null: nobody), time_ns, waits}],
+                      "lines": the 50 worst, [{"lock", "kind", "pid", "where": the line that waits,
+                      "let_go_where": that of who had it, "nobody", "waited_ns", "longest_ns",
+                      "longest_at_ns", "waits", "waiter_tids", "holder_tids"}]}}
 
 `anatomy` of the whole, of a process and of a thread: {"politeness_ns", "response_ns", "overtaken_ns",
 "handoff_ns", "unknown_ns"}, which sum to wait_ns.total, and of each of the first three "stalled_*_ns" and
@@ -88,12 +98,15 @@ from ..model import HELD, WITHOUT, State, total
 from ..states import STATES
 from ..tables.anatomy import ASLEEP, PARTS, STALLED
 from ..tables.trace import Trace
-from ..why import code_words
+from ..why import code_words, lock_words
 from ..why.anatomy import Parts, WaitAnatomy, wait_anatomy
 from ..why.blame_by_thread import NOBODY, blame
 from ..why.charges import code_blame
 from ..why.detectors.finding import Pattern
 from ..why.detectors.pattern import patterns
+from ..why.lock_blame import lock_blame
+from ..why.long_hold_words import to_json as of_long_holds
+from ..why.long_holds import long_holds
 from .verdict import verdict
 
 SUMMARY_VERSION = 3
@@ -126,6 +139,7 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
         "blame": _blame(trace),
         "patterns": [_pattern(trace, pattern) for pattern in patterns(trace)],
         "code": code_words.to_json(trace, code_blame(trace), _LINES),
+        "long_holds": of_long_holds(trace, long_holds(trace), _LINES),
         "locks": _locks(trace, figures.locks),
     }
 
@@ -188,6 +202,7 @@ def _locks(trace: Trace, figures: LockFigures) -> dict[str, Any]:
             }
             for of in figures.locks[:_LINES]
         ],
+        "blame": lock_words.to_json(trace, lock_blame(trace), _LINES),
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..measures.cpu_time import CpuStatistics
 from ..measures.distribution import NONE, Distribution
+from ..measures.locks import LockStatistics
 from ..measures.native_code import by_code, where
 from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
 from ..model import HELD, State, total
@@ -54,7 +55,14 @@ def _without_gil(statistics: Statistics) -> str:
     who = "one thread" if threads == 1 else f"{threads} threads"
     free = any(process.process.environment.get("without_gil") for process in statistics.processes)
     none = "No GIL" if free else "No GIL was seen"
-    return f"{none}: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+    queue = _queue(statistics)
+    if queue is None:
+        return f"{none}: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+    cpus = max(int(process.process.environment.get("cpus", 0) or 0) for process in statistics.processes)
+    return (
+        f"{none}: {who} on {cpus} CPUs ran {statistics.cpus_busy:.1f} cores' worth: {queue.threads} of them"
+        f" {_queues_for(queue)}"
+    )
 
 
 def _of_switching_on(statistics: Statistics) -> list[str]:
@@ -72,14 +80,9 @@ def _of_locks(statistics: Statistics) -> list[str]:
     """Return what is to be said of other locks: the one that threads queue for, and the world's stops."""
     said = []
     span = max(statistics.duration, 1)
-    queued = [of for of in statistics.locks.locks if of.contended and of.threads > 1]
-    if queued and queued[0].wait.total >= _QUEUED * span:
-        worst = queued[0]
-        where = f", {worst.where}" if worst.where else ""
-        said.append(
-            f"{worst.threads} threads queue for {worst.name}{where}:"
-            f" {count(worst.wait.count)} waits, {duration(worst.wait.total)} in all."
-        )
+    queue = _queue(statistics)
+    if queue is not None and (statistics.gils or statistics.cpu is None):
+        said.append(f"{queue.threads} threads {_queues_for(queue)}")
     pause = statistics.locks.pause
     if pause.total >= _ACTIVE * span:
         said.append(
@@ -87,6 +90,19 @@ def _of_locks(statistics: Statistics) -> list[str]:
             f" once for {duration(pause.max)}."
         )
     return said
+
+
+def _queue(statistics: Statistics) -> LockStatistics | None:
+    """Return the lock that most threads' time went into, if that is worth a word."""
+    queued = [of for of in statistics.locks.locks if of.contended and of.threads > 1]
+    worth = queued and queued[0].wait.total >= _QUEUED * max(statistics.duration, 1)
+    return queued[0] if worth else None
+
+
+def _queues_for(queue: LockStatistics) -> str:
+    where = f", {queue.where}" if queue.where else ""
+    waits = f"{count(queue.wait.count)} waits, {duration(queue.wait.total)} in all"
+    return f"queue for {queue.name}{where}: {waits}."
 
 
 def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:

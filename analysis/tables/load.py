@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Final
 
 from ..errors import TraceFormatError
 from ..model import Gil, Thread
-from ..reader.files import check_all, check_directory, check_file
+from ..reader.files import check_all, check_directory, check_file, is_packed
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
 from ..reader.locks import join_locks
-from ..reader.packed import is_packed, unpack
 from ..reader.packets import EVER
 from ..reader.placement import place
 from ..reader.problems import Problems
@@ -56,6 +54,10 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
 
 def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
     """Read a packed trace; what is said of its files names them as they are in it."""
+    import tempfile
+
+    from ..reader.packed import unpack
+
     with tempfile.TemporaryDirectory(prefix="gilscope-") as name:
         directory = Path(name)
         try:

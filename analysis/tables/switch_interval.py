@@ -38,8 +38,16 @@ def seen_interval(stated: int, began: Int64s, ended: Int64s) -> int:
     """
     if len(ended) < _FEW:
         return stated
-    seen = int(np.percentile(ended - began, _SHORTEST))
+    seen = _percentile(np.sort(ended - began), _SHORTEST)
     if stated and _SHORTER * stated <= seen <= _LONGER * stated + _WAKING:
         return stated
     unit: int = 10 ** max(len(str(seen)) - 2, 0)
     return seen // unit * unit
+
+
+def _percentile(lengths: Int64s, percent: int) -> int:
+    """Return a percentile of sorted lengths, ns, linear between two of them: see `arrays.distinct`."""
+    place = (len(lengths) - 1) * (percent / 100)
+    below = int(place)
+    low, high, part = int(lengths[below]), int(lengths[below + 1]), place - below
+    return int(low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part))

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Int32s, Int64s, Table
+from ..arrays import Bools, Int32s, Int64s, Table, distinct
 from ..model import Code, Gil
 from ..tables.trace import Trace
 from .portions import Portions, portions
@@ -222,7 +222,7 @@ def _blame_table(
         ):
             np.add.at(table[name], mine[which], amount[which])
         # A hold in which a line was sampled often is one hold.
-        seen = np.unique(pieces.hold * size + mine)
+        seen = distinct(pieces.hold * size + mine)
         hold, mine = seen // size, seen % size
         table["holds"] += np.bincount(mine, minlength=size)
         table["requested"] += np.bincount(mine[each.requested[hold]], minlength=size)

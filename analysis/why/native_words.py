@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
-from ..destinations import terminal
 from ..measures.native_code import NativeTime
 from ..reader.native import NativeCode
 from ..tables.trace import Trace
-from ..units import count, duration
 
 
-def _rows(times: Iterable[NativeTime]) -> list[tuple[NativeCode, int, int, int, int]]:
+def rows(times: Iterable[NativeTime]) -> list[tuple[NativeCode, int, int, int, int]]:
     """Return code, ns with the GIL, ns without, samples and threads, the longest first."""
     found: dict[NativeCode, list[int]] = {}
     threads: dict[NativeCode, set[int]] = {}
@@ -34,31 +29,6 @@ def why_missing(trace: Trace) -> str:
     return said.partition(": ")[2]
 
 
-def native_table(times: Iterable[NativeTime], most: int) -> Table:
-    """Return the functions that ran longest as a table for a terminal."""
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim"
-    )
-    table.add_column("native code", overflow="fold")
-    for column in ("with the GIL", "without", "samples", "threads"):
-        table.add_column(column, justify="right", no_wrap=True)
-    rows = _rows(times)
-    for code, held, free, samples, threads in rows[:most]:
-        table.add_row(
-            terminal(code.name),
-            duration(held) if held else "–",
-            duration(free) if free else "–",
-            count(samples),
-            count(threads),
-        )
-    if rest := rows[most:]:
-        held, free = sum(row[1] for row in rest), sum(row[2] for row in rest)
-        samples = sum(row[3] for row in rest)
-        more = f"{count(len(rest))} {'function' if len(rest) == 1 else 'functions'} more"
-        table.add_row(more, duration(held), duration(free), count(samples), style="dim")
-    return table
-
-
 def to_json(times: Iterable[NativeTime], most: int) -> list[dict[str, Any]]:
     """Return the same for machines; the schema is in `summary`."""
     return [
@@ -70,5 +40,5 @@ def to_json(times: Iterable[NativeTime], most: int) -> list[dict[str, Any]]:
             "samples": samples,
             "threads": threads,
         }
-        for code, held, free, samples, threads in _rows(times)[:most]
+        for code, held, free, samples, threads in rows(times)[:most]
     ]

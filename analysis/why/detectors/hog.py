@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from ...arrays import Int64s
+from ...arrays import Int64s, distinct
 from ...measures.native_code import code_within, where
 from ...units import count, duration
 from .. import atlas
@@ -35,7 +35,7 @@ def find(scene: Scene) -> Iterator[Pattern]:
         return
     holds = scene.holds
     frames = scene.trace.hold_frames(scene.gil)
-    for thread in np.unique(holds.thread[late]).tolist():
+    for thread in distinct(holds.thread[late]).tolist():
         mine = late[holds.thread[late] == thread]
         total, worst = int(overdue[mine].sum()), int(mine[np.argmax(overdue[mine])])
         score = min(1.0, total / scene.contended)

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from ...arrays import Int64s, Table
+from ...arrays import Int64s, Table, distinct
 from ...measures.switch_interval import DEFAULT_INTERVAL
 from ...model import Gil
 from ...states import State
@@ -86,7 +86,7 @@ class Scene:
     def takers(self) -> Int64s:
         """Indices of the threads that hold it for some time, or wait for it."""
         took = self.holds.thread[self.lengths > 0]
-        return np.union1d(np.unique(took), np.unique(self.waits["thread"])).astype(np.int64)
+        return distinct(np.concatenate([took, self.waits["thread"]])).astype(np.int64)
 
     @cached_property
     def held(self) -> Int64s:

@@ -109,6 +109,7 @@ SAMPLE: Final = _table(
     ("hold", "<i8"),  # index in Trace.holds(gil)
     ("frame", "<i4"),  # index in Trace.frames; -1: the thread ran no Python code
     ("waiters", "<i4"),  # threads that waited for the GIL then
+    ("ran", "?"),  # its thread had a CPU, or slept in a call: False says where it was preempted, not what ran
 )
 """Samples of the code that ran while a GIL was held, GIL after GIL, in time order."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -47,6 +48,9 @@ from .retries import retry_table
 from .switch_interval import seen_interval
 from .waits import someone_waits, wait_table, waiters_at
 from .window import cut, cut_side, threads_within
+
+_MOMENT: Final = 250_000
+"""ns without a CPU that the sampler, and whoever runs before the thread does again, may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -337,12 +341,7 @@ class Trace(Shown):
             samples.time[order],
             samples.code[order],
         )
-        states = self.states_by_column
-        for each in np.unique(table["thread"]).tolist():
-            mine = slice(*np.searchsorted(table["thread"], [each, each + 1]).tolist())
-            first, last = states.first[each : each + 2].tolist()
-            at = first + np.searchsorted(states.start[first:last], table["time"][mine], "right") - 1
-            table["state"][mine] = states.state[np.maximum(at, first)]
+        table["state"] = self.states_by_column.state[self._state_at(table["thread"], table["time"])]
         return table
 
     def hold_frames(self, gil: Gil) -> Int32s:
@@ -374,7 +373,32 @@ class Trace(Shown):
         start = self.intervals_by_column.start[self.waiting(gil)]
         end = start + self.intervals_by_column.duration[self.waiting(gil)]
         table["waiters"] = waiters_at(start, end, table["time"])
+        table["ran"] = self._ran(holds.thread[table["hold"]], table["time"])
         return table
+
+    def _ran(self, thread: Int32s, time: Int64s) -> Bools:
+        """Return of samples whether they tell what code ran: not while their thread had long had no CPU.
+
+        Where a thread is preempted is the scheduler's choice, and it prefers system calls. For a moment it is
+        without a CPU whenever the sampler itself has taken that.
+        """
+        if self.scheduling is None:
+            return np.ones(len(thread), bool)
+        states = self.states_by_column
+        at = self._state_at(thread, time)
+        ran: Bools = (states.state[at] != State.STALLED) | (states.duration[at] <= _MOMENT)
+        return ran
+
+    def _state_at(self, thread: Int32s, time: Int64s) -> Int64s:
+        """Return the positions, in `states_by_column`, of what threads did at these times of their lives."""
+        states = self.states_by_column
+        at = np.zeros(len(thread), np.int64)
+        for each in np.unique(thread).tolist():
+            mine = thread == each
+            first, last = states.first[each : each + 2].tolist()
+            at[mine] = first + np.searchsorted(states.start[first:last], time[mine], "right") - 1
+            at[mine] = np.maximum(at[mine], first)
+        return at
 
     def _frames_at(self, position: Int64s) -> Int32s:
         """Return the frames that events, in order, name."""

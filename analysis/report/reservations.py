@@ -44,6 +44,19 @@ def unrecorded_line(trace: Trace) -> str:
     )
 
 
+def unsampled_line(trace: Trace) -> str:
+    """Return why nobody sampled the code inside holds, where that was wanted; "" where somebody did."""
+    found = [process for process in trace.processes if _why_unsampled(process)]
+    if not found:
+        return ""
+    whys = "; ".join(sorted({_why_unsampled(process) for process in found}))
+    return f"No samples of the code inside holds ({_pids(found)}), only where they ended: {whys}."
+
+
+def _why_unsampled(process: Process) -> str:
+    return str(process.environment.get("samples", "")).partition(": ")[2]
+
+
 def ends(trace: Trace) -> Iterator[str]:
     """Yield how processes ended whose recording nobody stopped."""
     of: dict[str, list[Process]] = {}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import analysis
-from tests.launcher.support import Launcher
+from tests.launcher.support import Launcher, environment
 from tests.sched.support import needs_perf
+from tests.sched.test_failures import REFUSED
 
 CLOCKS = """
 import json, os, sys, threading, time
@@ -66,7 +69,7 @@ def test_samples_agree_with_the_programs_own_clocks(launcher: Launcher, program:
     trace = launcher.record(program).load()
     spent = json.loads((launcher.directory / "spent.json").read_text())
     assert len(trace.samples) > 20
-    frames = trace.samples["frame"]
+    frames = trace.samples["frame"][trace.samples["ran"]]
     frames = frames[frames >= 0]
     names = np.array([code.name for code in trace.codes])[trace.frames["code"][frames]]
     total = sum(spent.values())
@@ -76,6 +79,33 @@ def test_samples_agree_with_the_programs_own_clocks(launcher: Launcher, program:
     worst = max(spent, key=lambda name: spent[name])
     blame = analysis.code_blame(trace)
     assert trace.codes[blame.functions["code"][0]].name == worst
+
+
+ENDS_IN_LOG = """
+import os, threading
+null = os.open(os.devnull, os.O_WRONLY)
+def parse():
+    x = 0
+    for i in range(40_000): x += i
+def log(): os.write(null, b"x")
+def work():
+    for _ in range(150): parse(); log()
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+@needs_perf
+def test_the_line_that_ends_holds_is_not_blamed_for_them(launcher: Launcher) -> None:
+    for _ in range(4):
+        trace = launcher.record(ENDS_IN_LOG, options=("--force",)).load()
+        functions = analysis.code_blame(trace).functions
+        names = [trace.codes[code].name if code >= 0 else "" for code in functions["code"]]
+        waited = dict(zip(names, functions["waited"].tolist(), strict=True))
+        if waited["parse"] >= 0.95 * sum(waited.values()):
+            return
+    raise AssertionError(waited)
 
 
 FORKS = """
@@ -103,3 +133,24 @@ def test_the_helper_does_not_outlive_the_program(launcher: Launcher) -> None:
         "ctypes.CDLL(None).pthread_exit(None)\n",
     )
     assert done.stdout == "done\n"
+
+
+def test_a_container_that_forbids_to_read_memory(launcher: Launcher) -> None:
+    """As a seccomp profile does it: process_vm_readv fails with EPERM. One line says what that costs."""
+    launcher.write("print(sum(range(10)))")
+    forbidden = REFUSED.replace("298", "310").replace("241", "270")
+    done = subprocess.run(
+        [sys.executable, "-c", forbidden, *launcher.command("--no-png", "--json", "program.py")],
+        cwd=launcher.directory,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0 and done.stdout.startswith("45\n")
+    said = [line for line in done.stderr.splitlines() if "process_vm_readv" in line]
+    assert len(said) == 1 and said[0].startswith("No samples of the code inside holds (process ")
+    (process,) = json.loads(done.stdout.removeprefix("45\n"))["processes"]
+    assert process["samples"].startswith("off: process_vm_readv is not permitted here")
+    trace = analysis.load(launcher.directory / "program.trace")
+    assert analysis.validate(trace) == [] and not len(trace.samples)

@@ -26,6 +26,7 @@ def start(
     sched: bool = True,
     native: bool = True,
     stacks: bool = True,
+    samples: bool = True,
     locks: bool = True,
 ) -> Path:
     """Begin to record this process, and the processes that it forks.
@@ -45,6 +46,9 @@ def start(
     stacks : bool
         Record where in the program each wait was, and where the thread was that held the GIL meanwhile. Where
         that can't be (before Python 3.11), the trace says why: ``stacks`` in its metadata.
+    samples : bool
+        Look, about a thousand times a second, which code runs in a hold that somebody waits for. Where that
+        can't be, or isn't wanted, waits are charged to the code at the ends of holds.
     locks : bool
         Record the waits for Python's other locks, too. Where that can't be, the trace says why: ``locks`` in
         its metadata. Where there is no GIL, they are what is recorded.
@@ -78,6 +82,7 @@ def start(
         said = gilscope_recording.decide_stacks(
             stacks, _recorder.stacks_find, _recorder.stacks_text, _recorder.stacks_use
         )
+        _recorder.samples_use(samples)
         found = gilscope_recording.decide_locks(locks, _recorder.locks_find, _recorder.locks_leave)
         _recorder.start(trace, gilscope_recording.environment_text(said, found))
     except RecordingError:
@@ -130,7 +135,7 @@ class trace(ContextDecorator):
 
     Parameters
     ----------
-    path, switch_interval, force, sched, native, stacks, locks
+    path, switch_interval, force, sched, native, stacks, samples, locks
         As `start` takes them, and with its errors. Without `force` a decorated function runs only once: the
         second call finds the trace of the first.
     """
@@ -144,6 +149,7 @@ class trace(ContextDecorator):
         sched: bool = True,
         native: bool = True,
         stacks: bool = True,
+        samples: bool = True,
         locks: bool = True,
     ) -> None:
         self.path = Path(path)
@@ -152,6 +158,7 @@ class trace(ContextDecorator):
         self.sched = sched
         self.native = native
         self.stacks = stacks
+        self.samples = samples
         self.locks = locks
 
     def __enter__(self) -> Path:
@@ -162,6 +169,7 @@ class trace(ContextDecorator):
             sched=self.sched,
             native=self.native,
             stacks=self.stacks,
+            samples=self.samples,
             locks=self.locks,
         )
 

@@ -52,6 +52,7 @@ class Options:
     sched: bool
     native: bool
     stacks: bool
+    samples: bool
     locks: bool
 
 
@@ -111,6 +112,7 @@ def _parser() -> _Parser:
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-native", action="store_true", help="leave out which native code threads ran")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
+    add("--no-samples", action="store_true", help="don't look which code runs inside a hold: only at its end")
     add("--no-locks", action="store_true", help="leave out the waits for locks other than the GIL")
     add("--version", action="version", version=f"gilscope {VERSION}")
     return parser
@@ -181,6 +183,7 @@ def parse(arguments: list[str]) -> Options:
         sched=not values.no_sched,
         native=not values.no_native,
         stacks=not values.no_stacks,
+        samples=not values.no_samples,
         locks=not values.no_locks,
     )
 

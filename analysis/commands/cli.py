@@ -20,17 +20,20 @@ from ..errors import GilscopeError
 from ..tables.load import load
 from ..tables.trace import Trace
 
-COMMANDS: Final = ("blame", "whatif", "export", "show")
+COMMANDS: Final = ("blame", "path", "whatif", "export", "show")
 """Commands about one trace, each a module of this folder."""
 
-_OF_SEVERAL: Final = ("diff",)
+_OF_SEVERAL: Final = ("diff", "summarise", "fleet")
 _DEFAULT: Final = "summary"
 
 _USAGE: Final = """\
 python -m analysis TRACE [--json] [--fail-if EXPRESSION]
        python -m analysis blame TRACE     which code held the GIL while others waited
+       python -m analysis path TRACE      whom a thread waited for, and its critical path
        python -m analysis whatif TRACE    another switch interval, no GIL, other CPUs
        python -m analysis diff A B        what changed between two recordings
+       python -m analysis summarise TRACE… a small summary of each process, to add up
+       python -m analysis fleet PATH…     summaries and traces of many processes, ranked
        python -m analysis show TRACE      the lanes in the terminal, to zoom and to pan
        python -m analysis export TRACE    for Perfetto, Firefox Profiler, speedscope, Chrome, Parquet
 
@@ -50,7 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         module.check(options)
         status: int | None
-        status = module.run(options) if several else module.run(opened(options.trace, options), options)
+        if several:
+            status = module.run(options)
+        else:
+            trace = opened(options.trace, options)
+            if name:  # the summary says it itself
+                say_early_ends(trace)
+            status = module.run(trace, options)
         sys.stdout.flush()
     except GilscopeError as error:
         say(str(error))
@@ -75,6 +84,14 @@ def opened(path: str, options: argparse.Namespace) -> Trace:
     except ValueError:
         whole = (trace.end - trace.begin) / 1e9
         raise GilscopeError(f"--between {begin:g} {end:g}: the trace lasts from 0 to {whole:.6g} s") from None
+
+
+def say_early_ends(trace: Trace) -> None:
+    """Say on stderr which recordings ended early: what follows is of the part before."""
+    from ..report.reservations import early_ends
+
+    for line in early_ends(trace.processes):
+        say(line)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from ..errors import GilscopeError
 from ..measures.distribution import Distribution
@@ -39,7 +39,7 @@ class Figure:
     unit: str
     """"time" (ns), "share" (of 1) or "count"."""
     meaning: str
-    of: Callable[[Subject], float | None]
+    of: Callable[[Any], float | None]
     threads: bool = True
     """It is one of threads too."""
 
@@ -213,8 +213,8 @@ class Failure:
         return f"{self.subject}{self.limit.figure.name} is {shown}; {self.limit.op} {self.limit.text} fails"
 
 
-def parse(expression: str) -> Limit:
-    """Return the limit that an expression is.
+def parse(expression: str, figures: Mapping[str, Figure] = FIGURES) -> Limit:
+    """Return the limit that an expression is, for one of these figures.
 
     Raises
     ------
@@ -226,13 +226,15 @@ def parse(expression: str) -> Limit:
         raise LimitError(f"{expression!r} is no limit: it should be like 'wait.p99 > 2ms', a figure, one of"
                          f" {' '.join(_OPERATORS)}, a value")  # fmt: skip
     name, scope = found["figure"], found["scope"] or ""
-    if name not in FIGURES:
-        prefix = [each for each in FIGURES if each.partition(".")[0] == name.partition(".")[0]]
+    if name not in figures:
+        prefix = [each for each in figures if each.partition(".")[0] == name.partition(".")[0]]
         from difflib import get_close_matches
 
-        near = get_close_matches(name, FIGURES, 5, 0.5) or prefix or list(FIGURES)
+        near = get_close_matches(name, figures, 5, 0.5) or prefix or list(figures)
         raise LimitError(f"no figure {name!r}; there {'is' if len(near) == 1 else 'are'} {', '.join(near)}")
-    figure = FIGURES[name]
+    figure = figures[name]
+    if scope and figures is not FIGURES:
+        raise LimitError(f"{expression.strip()!r}: no figure of one {scope}")
     if scope == "thread" and not figure.threads:
         raise LimitError(f"{name!r} is no figure of a thread: it is one of a process, or of the whole trace")
     text = found["value"].strip()
@@ -241,6 +243,11 @@ def parse(expression: str) -> Limit:
     except quantities.QuantityError as error:
         raise LimitError(f"{expression.strip()!r}: {error}") from None
     return Limit(figure, found["op"], value, text, scope, found["name"] or "")
+
+
+def broken(limit: Limit, value: float) -> bool:
+    """Whether a value is what must not be."""
+    return _OPERATORS[limit.op](value, limit.value)
 
 
 def check(trace: Trace, limits: Sequence[Limit | str], figures: Statistics | None = None) -> list[Failure]:
@@ -266,7 +273,7 @@ def check(trace: Trace, limits: Sequence[Limit | str], figures: Statistics | Non
     for limit in parsed:
         for subject, of in _subjects(limit, figures):
             value = limit.figure.of(of)
-            if value is not None and _OPERATORS[limit.op](value, limit.value):
+            if value is not None and broken(limit, value):
                 failures.append(Failure(limit, subject, value))
     return failures
 

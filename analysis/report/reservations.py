@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from signal import Signals
 from typing import Final
 
 from ..model import Process
 from ..reader.unrecorded import EXEC
 from ..tables.trace import Trace
-from ..units import plural
+from ..units import count, plural
 
 _MOST_PIDS: Final = 4
+
+_REFUSED: Final = "off: "
+"""What metadata begins with of something that was wanted and could not be; then why."""
 
 _WHY: Final = {
     True: "started with the environment ignored (-I, -E, -S) or cleared, or a frozen program",
@@ -19,11 +22,43 @@ _WHY: Final = {
 }
 
 
-def early_end(process: Process) -> str:
-    """Return what to say before anything else of a process whose recording ended early; "" of any other."""
-    if process.ended != "failed":
+def early_ends(processes: Iterable[Process]) -> list[str]:
+    """Return what to say before anything else if recordings ended early: a sentence for each reason."""
+    of: dict[str, list[Process]] = {}
+    for process in processes:
+        if process.ended == "failed":
+            of.setdefault(_reason(process), []).append(process)
+    return [
+        f"The recording of process {found[0].pid} ended early: {found[0].failure}."
+        if len(found) == 1
+        else f"{count(len(found))} recordings ended early ({_pids(found)}): {reason}."
+        for reason, found in of.items()
+    ]
+
+
+def in_part(trace: Trace) -> str:
+    """Return what a title begins with if recordings ended early: "Recorded in part (file too large). "."""
+    reasons = {_reason(process) for process in trace.processes if process.ended == "failed"}
+    if not reasons:
         return ""
-    return f"The recording of process {process.pid} ended early: {process.failure}."
+    return f"Recorded in part ({', '.join(reason[:1].lower() + reason[1:] for reason in sorted(reasons))}). "
+
+
+def _reason(process: Process) -> str:
+    return (process.failure or "for a reason that is not known").partition(": ")[0]
+
+
+def without_samples(trace: Trace) -> str:
+    """Return that code inside holds could not be sampled though it was wanted, and why; "" if it could."""
+    of: dict[str, list[Process]] = {}
+    for process in trace.processes:
+        if (said := str(process.environment.get("samples", ""))).startswith(_REFUSED):
+            of.setdefault(said.removeprefix(_REFUSED), []).append(process)
+    return " ".join(
+        f"Code inside holds was not sampled ({_pids(found)}): {reason}. Waits are charged to the code that"
+        " ended each hold."
+        for reason, found in of.items()
+    )
 
 
 def unrecorded(trace: Trace) -> tuple[Process, ...]:
@@ -42,19 +77,6 @@ def unrecorded_line(trace: Trace) -> str:
         f"{plural(len(found), 'Python')} {'was' if len(found) == 1 else 'were'} not recorded"
         f" ({_pids(found)}), so what {'it' if len(found) == 1 else 'they'} did about a GIL is unknown: {why}."
     )
-
-
-def unsampled_line(trace: Trace) -> str:
-    """Return why nobody sampled the code inside holds, where that was wanted; "" where somebody did."""
-    found = [process for process in trace.processes if _why_unsampled(process)]
-    if not found:
-        return ""
-    whys = "; ".join(sorted({_why_unsampled(process) for process in found}))
-    return f"No samples of the code inside holds ({_pids(found)}), only where they ended: {whys}."
-
-
-def _why_unsampled(process: Process) -> str:
-    return str(process.environment.get("samples", "")).partition(": ")[2]
 
 
 def ends(trace: Trace) -> Iterator[str]:

@@ -7,6 +7,8 @@ figures are null when count is 0.
     summary_version   3
     path              of the trace
     verdict           in plain words
+    ended_early       [{"pid", "reason"}]: recordings that could not be written on; what is said of these
+                      processes is of the part before
     begin_ns, end_ns  CLOCK_MONOTONIC
     wall_ns           end - begin
     utc_begin_ns      begin as UTC since 1970
@@ -123,6 +125,11 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
         "summary_version": SUMMARY_VERSION,
         "path": str(trace.path),
         "verdict": verdict(figures),
+        "ended_early": [
+            {"pid": process.pid, "reason": process.failure}
+            for process in trace.processes
+            if process.ended == "failed"
+        ],
         "begin_ns": trace.begin,
         "end_ns": trace.end,
         "wall_ns": figures.duration,

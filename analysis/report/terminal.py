@@ -134,7 +134,8 @@ def _blamed(trace: Trace) -> dict[int, int]:
 
 
 def _headline(trace: Trace, figures: Statistics) -> Text:
-    parts = [plural(len(trace.processes), "process", "processes")] if len(trace.processes) > 1 else []
+    parts = [early[:1].lower() + early[1:-2]] if (early := reservations.in_part(trace)) else []
+    parts += [plural(len(trace.processes), "process", "processes")] * (len(trace.processes) > 1)
     parts.append(plural(len(trace.threads), "thread"))
     parts.append(duration(figures.duration))
     if len(figures.gils) == 1:
@@ -298,10 +299,9 @@ def _time(line: Row, states: tuple[State, ...], colour: str) -> Text:
 def _remarks(trace: Trace) -> Iterator[str]:
     """Yield what a reader must know before believing the figures."""
     yield from reservations.ends(trace)
-    if line := reservations.unrecorded_line(trace):
-        yield line
-    if line := reservations.unsampled_line(trace):
-        yield line
+    for line in (reservations.unrecorded_line(trace), reservations.without_samples(trace)):
+        if line:
+            yield line
     if missing := why_missing(trace):
         yield f"No samples of native code: {missing}."
     side = trace.side
@@ -312,8 +312,6 @@ def _remarks(trace: Trace) -> Iterator[str]:
         moment = duration(int(side.time[at]) - trace.begin)
         yield f"The GIL was switched on at {moment}, in {thread.name}{', ' if where else ''}{where}."
     for process in trace.processes:
-        if line := reservations.early_end(process):
-            yield line
         if process.discarded:
             yield f"process {process.pid} lost {plural(process.discarded, 'event')}."
         if process.threads_lost:

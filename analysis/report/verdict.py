@@ -12,7 +12,7 @@ from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistic
 from ..model import HELD, State, total
 from ..units import count, duration, share
 from .pools import Pool, find_pools
-from .reservations import early_end
+from .reservations import early_ends
 
 _ACTIVE = 0.01
 """A share of the time that is worth a word."""
@@ -37,15 +37,16 @@ _QUEUED = 0.05
 def verdict(statistics: Statistics) -> str:
     """Return one or two sentences about the whole trace."""
     active = [process for process in statistics.processes if process.counts.acquires]
+    early = early_ends(process.process for process in statistics.processes)
     if not active:
-        return " ".join([_without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
+        return " ".join([*early, _without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
     sentences = [*_of_switching_on(statistics), *sentences, *_of_locks(statistics), *_of_cpus(statistics)][
         :_SENTENCES
     ]
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
-    return " ".join([*filter(None, (early_end(each.process) for each in active)), *sentences])
+    return " ".join([*early, *sentences])
 
 
 def _without_gil(statistics: Statistics) -> str:

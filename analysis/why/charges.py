@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from ..arrays import Bools, Int32s, Int64s, Table, distinct
-from ..model import Code, Gil
+from ..model import Code, Gil, Process
 from ..tables.trace import Trace
 from .portions import Portions, portions
 
@@ -83,20 +83,22 @@ class CodeBlame:
         return int(self.of_frame.sum())
 
 
-def code_blame(trace: Trace) -> CodeBlame:
-    """Charge all waits of a trace to code."""
+def code_blame(trace: Trace, process: Process | None = None) -> CodeBlame:
+    """Charge all waits of a trace to code; or those for one process's GILs."""
     lines = _Lines(trace)
-    charged = [_charge(trace, gil, lines) for gil in trace.gils]
+    gils = [gil for gil in trace.gils if process is None or gil.process == process.index]
+    charged = [_charge(trace, gil, lines) for gil in gils]
     of_frame = np.zeros(len(trace.frames), np.int64)
     for each in charged:
         known = each.portions.frame >= 0
         np.add.at(of_frame, each.portions.frame[known], each.portions.waited[known])
-    total = int(trace.waits["duration"].sum())
+    mine = np.isin(trace.waits["gil"], [gil.index for gil in gils]) if process is not None else slice(None)
+    total = int(trace.waits["duration"][mine].sum())
     by_line = _blame_table(lines, lines.code, lines.line, charged, trace)
     return CodeBlame(
         lines=_worst_first(by_line[by_line["holds"] > 0]),
         functions=_by_function(lines, by_line, charged, trace),
-        waiting=_waiting_table(lines, trace),
+        waiting=_waiting_table(lines, trace, mine),
         total=total,
         nobody=total - sum(int(each.waited.sum()) for each in charged),
         of_frame=of_frame,
@@ -286,9 +288,9 @@ def _in_ranges(begin: Int64s, end: Int64s) -> Int64s:
     return numbers
 
 
-def _waiting_table(lines: _Lines, trace: Trace) -> Table:
-    waits = trace.waits
-    line = lines.of(trace.wait_frames)
+def _waiting_table(lines: _Lines, trace: Trace, which: Bools | slice) -> Table:
+    waits = trace.waits[which]
+    line = lines.of(trace.wait_frames[which])
     table = np.zeros(len(lines.code), WAITING_CODE)
     table["code"], table["line"] = lines.code, lines.line
     np.add.at(table["waited"], line, waits["duration"])

@@ -98,17 +98,22 @@ def lock_blame(trace: Trace) -> LockBlame:
 
 
 def _by_thread(pieces: Table) -> Table:
+    if not len(pieces):
+        return np.zeros(0, BLAME)
     key = (pieces["thread"].astype(np.int64) << 32) + pieces["holder"] + 1
     keys, of = np.unique(key, return_inverse=True)
     table = np.zeros(len(keys), BLAME)
     table["blocked"], table["holder"] = keys >> 32, (keys & 0xFFFFFFFF) - 1
     np.add.at(table["time"], of, pieces["duration"])
-    pairs = np.unique(np.stack([of, pieces["wait"]]), axis=1)  # a wait counts once for each holder
-    table["waits"] = np.bincount(pairs[0], minlength=len(keys))
+    waits = int(pieces["wait"].max(initial=0)) + 1
+    pairs = distinct(of * waits + pieces["wait"])  # a wait counts once for each holder
+    table["waits"] = np.bincount(pairs // waits, minlength=len(keys))
     return table
 
 
 def _by_line(trace: Trace, pieces: Table) -> tuple[LockLine, ...]:
+    if not len(pieces):
+        return ()
     waits = trace.lock_waits
     lock = waits["lock"][pieces["wait"]]
     frame = waits["frame"][pieces["wait"]]

@@ -131,6 +131,7 @@ def record(job: Job, target: launcher.Target, *, quiet: bool = True) -> Recorded
             switch_interval=None,
             children=False,
             stacks=True,
+            samples=True,
             locks=_is_free_threaded(target.interpreter),
         )
         environment["GILSCOPE_SILENT"] = "1"  # why there is nothing to see is said below, by what is known

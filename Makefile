@@ -13,7 +13,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 PACKAGING := setup.cfg setup.py pyproject.toml
 WHATIF := $(wildcard analysis/whatif/*.pxd)
-SOURCES := $(wildcard tracer/native/*.[ch] tracer/native/*/*.[ch] tracer/*.pyx examples/*.pyx) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
+SOURCES := $(wildcard tracer/native/*.[ch] tracer/native/*/*.[ch] tracer/*.pyx tracer/_marks.c examples/*.pyx) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
 
 .PHONY: demo figures test check bench build docs clean
 

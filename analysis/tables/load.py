@@ -22,6 +22,7 @@ from ..reader.process import read_process, stream_files
 from ..reader.scheduling import read_scheduling
 from ..reader.store import Store
 from .columns import make_columns, make_side
+from .marks import said
 from .trace import Trace
 
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
@@ -90,6 +91,7 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> 
     runs = [run for process in processes for run in process.runs]
     threads = [(index, run) for index, process in enumerate(processes) for run in process.runs]
     gils = [(index, number) for index, process in enumerate(processes) for number in process.gils]
+    columns, side = make_columns(runs, store), make_side(runs)
     return Trace(
         path=path,
         processes=tuple(process.numbered(index) for index, process in enumerate(processes)),
@@ -100,14 +102,17 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> 
         gils=tuple(Gil(index, process, number) for index, (process, number) in enumerate(gils)),
         begin=min((process.begin for process in processes), default=0),
         end=max((process.end for process in processes), default=0),
-        columns=make_columns(runs, store),
+        columns=columns,
         skipped=problems.skipped,
         scheduling=scheduling,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
         stacks=join_frames([process.frames for process in processes]),
         sampled=tuple(process.samples for process in processes),
-        side=make_side(runs),
+        side=side,
         lock_names=join_locks([process.locks for process in processes]),
+        said=said(
+            side, columns.end, [process for process, _ in threads], [each.mark_texts for each in processes]
+        ),
     )
 
 

@@ -96,6 +96,7 @@ def other():
 threads = [threading.Thread(target=runs), threading.Thread(target=other)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
+interpreters.destroy(which)
 """
 
 ODD_NAMES = r"""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis import TraceFormatError
+from analysis.reader.format import FORMAT_VERSION
 from analysis.reader.metadata import read_metadata
 from tests.synthetic import metadata
 
@@ -51,9 +52,9 @@ def test_layout_does_not_matter(tmp_path: Path) -> None:
         assert read_metadata(written(tmp_path, other)).environment == expected
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_reads_earlier_versions(tmp_path: Path, version: int) -> None:
-    older = text().replace("gilscope_format = 4", f"gilscope_format = {version}")
+    older = text().replace(f"gilscope_format = {FORMAT_VERSION}", f"gilscope_format = {version}")
     assert read_metadata(written(tmp_path, older)).environment["gilscope_format"] == version
 
 
@@ -61,8 +62,12 @@ def test_reads_earlier_versions(tmp_path: Path, version: int) -> None:
     ("before", "after", "expected"),
     [
         ("/* CTF 1.8 */", "/* CTF 2 */", "CTF 1.8"),
-        ("gilscope_format = 4", "gilscope_format = 5", "found gilscope_format 5, expected 1 or 2 or 3 or 4"),
-        ("gilscope_format = 4;", "", "no gilscope_format"),
+        (
+            "gilscope_format = 5",
+            "gilscope_format = 6",
+            "found gilscope_format 6, expected 1 or 2 or 3 or 4 or 5",
+        ),
+        ("gilscope_format = 5;", "", "no gilscope_format"),
         ("byte_order = le", "byte_order = be", "byte_order = le"),
         ("freq = 1000000000", "freq = 1", "1000000000"),
         ("pid = 100", 'pid = "x"', "a number"),

@@ -4,6 +4,7 @@
 # make figures the lecture's experiments, run here, in figures/ (some minutes; FIGURES="--quick": seconds each)
 # make bench   benchmarks (SHORT=1: in a minute)
 # make docs    the documents as a site, in build/site
+# make wheel   the wheel of this interpreter, in dist/ (tools/try-wheel installs and tries several)
 # make build   compile in place, after a change of the native part
 #
 # PYTHON is the interpreter to use (3.11 or later), VENV the virtual environment made with it.
@@ -15,7 +16,7 @@ PACKAGING := setup.cfg setup.py pyproject.toml
 WHATIF := $(wildcard analysis/whatif/*.pxd)
 SOURCES := $(wildcard tracer/native/*.[ch] tracer/native/*/*.[ch] tracer/*.pyx tracer/_marks.c examples/*.pyx) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
 
-.PHONY: demo figures test check bench build docs clean
+.PHONY: demo figures test check bench build docs wheel clean
 
 demo: $(VENV)/installed $(VENV)/built
 	mkdir -p demo
@@ -70,6 +71,9 @@ $(VENV)/built: $(SOURCES) | $(VENV)/installed
 docs: $(VENV)/installed-dev $(VENV)/built
 	COLUMNS=100 $(RUN) tools/reference
 	$(RUN) -m mkdocs build -q
+
+wheel: $(VENV)/installed
+	$(RUN) -m pip wheel -q --no-deps --no-build-isolation -w dist .
 
 clean:
 	rm -rf build dist demo *.egg-info

@@ -470,7 +470,7 @@ def metadata(pid: int, ppid: int, begin: int, utc_offset: int, environment: dict
     context = (
         "packet.context := struct { timestamp_t timestamp_begin; timestamp_t timestamp_end;"
         " uint64_t content_size; uint64_t packet_size; uint64_t events_discarded; uint32_t tid; uint32_t pid;"
-        " uint64_t reserved[9]; };"
+        " uint64_t given_up; uint64_t reserved[8]; };"
     )
     header = "event.header := struct { timestamp_t timestamp; uint16_t id; };"
     lines = ["/* CTF 1.8 */"]

@@ -15,14 +15,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracer.api import start, stop, trace
+from tracer.api import arm, snapshot, start, stop, trace
 from tracer.bootstrap.gilscope_recording import VERSION as __version__
 from tracer.errors import GilscopeError, RecordingError
 
 if TYPE_CHECKING:
     from tracer._marks import mark, span
 
-__all__ = ["GilscopeError", "RecordingError", "__version__", "mark", "span", "start", "stop", "trace"]
+__all__ = [
+    "GilscopeError",
+    "RecordingError",
+    "__version__",
+    "arm",
+    "mark",
+    "snapshot",
+    "span",
+    "start",
+    "stop",
+    "trace",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -51,11 +51,13 @@ ctypedef int (*install_function)(char *message, size_t size)
 ctypedef int (*start_function)(const char *directory, const char *environment, int follow_forks, char *message, size_t size)
 ctypedef int (*message_function)(char *message, size_t size)
 ctypedef void (*switch_function)(int on) noexcept nogil
+ctypedef int (*path_function)(const char *path)
 ctypedef void (*plain_function)() noexcept nogil
 ctypedef void (*status_function)(gs_status *status) noexcept nogil
 ctypedef void (*name_function)(unsigned int tid, const char *text) noexcept nogil
 ctypedef const char *(*text_function)() noexcept nogil
 ctypedef int (*sched_start_function)(const char *directory, const char *environment, int scope, int native, char *message, size_t size)
+ctypedef int (*sched_attach_function)(const char *directory, const char *environment, unsigned int pid, char *message, size_t size)
 ctypedef void (*sched_stop_function)(gs_sched_result *result) noexcept nogil
 
 SCHED_PROGRAM = GS_SCHED_PROGRAM
@@ -79,9 +81,11 @@ cdef struct Core:
     plain_function stop
     plain_function uninstall
     status_function get_status
+    path_function snapshot
     name_function name_thread
     text_function process_directory
     sched_start_function sched_start
+    sched_attach_function sched_attach
     sched_stop_function sched_stop
     text_function sched_native
     plain_function sched_pause
@@ -113,9 +117,11 @@ cdef int open_core() except -1:
     core.stop = <plain_function>symbol(library, b"gs_stop")
     core.uninstall = <plain_function>symbol(library, b"gs_uninstall")
     core.get_status = <status_function>symbol(library, b"gs_get_status")
+    core.snapshot = <path_function>symbol(library, b"gs_snapshot")
     core.name_thread = <name_function>symbol(library, b"gs_name_thread")
     core.process_directory = <text_function>symbol(library, b"gs_process_directory")
     core.sched_start = <sched_start_function>symbol(library, b"gs_sched_start")
+    core.sched_attach = <sched_attach_function>symbol(library, b"gs_sched_attach")
     core.sched_stop = <sched_stop_function>symbol(library, b"gs_sched_stop")
     core.sched_native = <text_function>symbol(library, b"gs_sched_native")
     core.sched_pause = <plain_function>symbol(library, b"gs_sched_pause")
@@ -267,6 +273,18 @@ def name_thread(unsigned int tid, str name):
     core.name_thread(tid, text)
 
 
+def snapshot(path):
+    """Ask whoever keeps this recording for a copy of it at `path`, absolute; the GIL stays held.
+
+    Returns
+    -------
+    int
+        0, or an errno: ``EEXIST`` (something is there), ``ENOTCONN`` (nobody keeps it).
+    """
+    cdef bytes target = os.fsencode(path)
+    return core.snapshot(target)
+
+
 def process_directory():
     """Where this process is recorded now, or ``""``."""
     return os.fsdecode(core.process_directory())
@@ -304,6 +322,14 @@ def sched_start(directory, str environment, int scope, bint native=False):
 def sched_native():
     """``"on"``, ``"off"``, or ``"off: "`` and why: whether addresses are sampled."""
     return core.sched_native().decode("utf-8", "replace")
+
+
+def sched_attach(directory, str environment, unsigned int pid):
+    """The same for another process, which lives already, and all that it starts."""
+    cdef char message[MESSAGE_SIZE]
+    cdef bytes path = os.fsencode(os.path.abspath(directory))
+    cdef bytes text = environment.encode()
+    return message.decode("utf-8", "replace") if core.sched_attach(path, text, pid, message, MESSAGE_SIZE) != 0 else ""
 
 
 def sched_stop():

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 from contextlib import ContextDecorator
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 
 from analysis.destinations import say
 from tracer import directory
 from tracer import sched as scheduler
+from tracer.armed import default_directory
 from tracer.bootstrap import gilscope_recording
 from tracer.errors import RecordingError
+from tracer.launcher import BOOTSTRAP, CORE
+
+if "gilscope_begin" in sys.modules:  # recorded, or armed: who asks for a snapshot has no time to import
+    import_module("tracer._recorder")
 
 _undo: list[Callable[[], None]] = []
 
@@ -95,6 +102,49 @@ def start(
     return trace
 
 
+def arm(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    stacks: bool = True,
+    locks: bool = True,
+    children: bool = True,
+) -> Path:
+    """Have the hooks in and record nothing, until ``gilscope attach`` asks for it.
+
+    Parameters
+    ----------
+    path : path, optional
+        Directory of the socket, which is named by the process. It is made if it is not there; by default it
+        is ``gilscope`` in ``XDG_RUNTIME_DIR``, or ``/tmp/gilscope-UID``.
+    stacks, locks : bool
+        What recordings are to have, as `start` takes them.
+    children : bool
+        Whether processes that this one forks are armed, too.
+
+    Returns
+    -------
+    Path
+        The directory, absolute. Nothing happens in a process that is armed already.
+
+    Raises
+    ------
+    RecordingError
+        The GIL can't be seen in this build of Python, or the socket can't be made.
+    """
+    place = (default_directory() if path is None else Path(path)).absolute()
+    sys.path.insert(0, str(BOOTSTRAP))
+    try:
+        begin = import_module("gilscope_begin")
+        failure = begin.arm(
+            str(place), str(CORE), children, {"STACKS": stacks, "SAMPLES": True, "LOCKS": locks}
+        )
+    finally:
+        sys.path.remove(str(BOOTSTRAP))
+    if failure:
+        raise RecordingError(f"this process is not armed: {failure}")
+    return place
+
+
 def stop() -> None:
     """End the recording that `start` began; nothing happens when there is none.
 
@@ -120,6 +170,35 @@ def _end() -> None:
 def _take_back() -> None:
     while _undo:
         _undo.pop()()
+
+
+def snapshot(path: str | os.PathLike[str]) -> None:
+    """Have what is kept of this recording copied, up to about now.
+
+    It returns at once: the launcher makes the copy, ``python -m tracer`` or ``gilscope attach``. It appears
+    when it is whole; what goes wrong with it is one line on the launcher's stderr.
+
+    Parameters
+    ----------
+    path : path
+        Directory of the copy, a trace. It must not exist yet.
+
+    Raises
+    ------
+    RecordingError
+        This process is not recorded, nobody is there to make the copy, or something is at `path`.
+    """
+    from tracer import _recorder
+
+    if not _recorder.process_directory():
+        raise RecordingError("this process is not recorded")
+    target = os.fspath(path)
+    # Each call that lets go of the GIL may wait for it as long as whoever is to be seen in the snapshot.
+    failure = _recorder.snapshot(target if target.startswith("/") else Path(target).absolute())
+    if failure == errno.EEXIST:
+        raise RecordingError(f"{target} exists: choose another place")
+    if failure:
+        raise RecordingError("nobody is there to copy it: python -m tracer and gilscope attach do")
 
 
 class trace(ContextDecorator):

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from analysis.destinations import json_text, say
 from tracer import directory, launcher
 from tracer.ahead import Ahead
 from tracer.broker import Broker
 from tracer.errors import GilscopeError, UsageError
+from tracer.keeper import Keeper
 from tracer.metrics import Metrics
 from tracer.options import Options, parse
 from tracer.sched import Scheduler
@@ -29,6 +30,7 @@ _COMMANDS: Final = {
     "dump": "analysis.commands.dump",
     "pack": "analysis.commands.pack:pack_main",
     "releases": "tracer.releases.command",
+    "snapshot": "tracer.snapshots",
     "top": "analysis.commands.top",
     "unpack": "analysis.commands.pack:unpack_main",
 }
@@ -43,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
             module, _, function = _COMMANDS[arguments[0]].partition(":")
             return int(getattr(import_module(module), function or "main")(arguments[1:]))
         options = parse(arguments)
+        if options.armed is not None:
+            _arm(options, options.armed)
         _check_limits(options)
         scheduler = Scheduler(
             options.trace,
@@ -65,14 +69,34 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if failed and status == 0 else launcher.exit_like(status)
 
 
-def _record(options: Options, scheduler: Scheduler) -> int:
+def _arm(options: Options, place: Path) -> NoReturn:
+    """Become the program, armed."""
+    _check_core()
+    launcher.check_place()
+    environment = launcher.armed_environment(
+        place,
+        switch_interval=options.switch_interval,
+        children=options.children,
+        stacks=options.stacks,
+        samples=options.samples,
+        locks=options.locks,
+    )
+    launcher.become(options.target, environment)
+
+
+def _check_core() -> None:
     if not launcher.CORE.exists():
         raise UsageError(f"the native core is not built: pip install . (or make build) makes {launcher.CORE}")
+
+
+def _record(options: Options, scheduler: Scheduler) -> int:
+    _check_core()
     broker = Broker(options.trace)
     launcher.check_place()
     directory.make(options.trace, force=options.force)
     try:
-        with Metrics(options.metrics, options.trace), broker, Ahead(options.trace), scheduler:
+        keeper = Keeper(options.trace, options.policy, options.trigger)
+        with Metrics(options.metrics, options.trace), broker, Ahead(options.trace), keeper, scheduler:
             environment = launcher.target_environment(
                 options.trace,
                 switch_interval=options.switch_interval,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from analysis.destinations import say
-from tracer.attach import detach, find
+from tracer.attach import detach
 
 
 def main(arguments: list[str]) -> int:
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="gilscope detach", description="End what attach began.")
     parser.add_argument("pid", metavar="PID", type=int)
-    process = find(parser.parse_args(arguments).pid, recorded=True)
-    detach(process)
-    say(f"process {process.pid} is not recorded any more")
+    pid = parser.parse_args(arguments).pid
+    detach(pid)
+    say(f"process {pid} is not recorded any more")
     return 0

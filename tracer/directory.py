@@ -13,7 +13,9 @@ from pathlib import Path
 from tracer.errors import RecordingError
 
 _PROCESS = re.compile(r"[1-9][0-9]*(_[1-9][0-9]*)?")
-_FILE = re.compile(r"metadata|names|samples|symbols|\.lock|(gil|sched|native)_[0-9]+")
+_FILE = re.compile(
+    r"metadata|names|names_kept|\.names_kept|samples|symbols|\.lock|(gil|sched|native)_[0-9]+"
+)
 _MARK = b"gilscope_format"
 
 SCHED = "sched"
@@ -25,6 +27,8 @@ PACKET_SIZE = 32768
 _HEADER = struct.Struct("<II5QII")
 # Of tracer/native/stream/lock.h.
 LOCK = ".lock"
+# Of tracer/native/stream/keeper.h.
+KEEPER = ".keeper"
 _LOCK_HEAD = struct.Struct("<4I")
 LOCK_MAGIC = 0x50534731
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock
@@ -35,7 +39,7 @@ def is_trace(path: Path) -> bool:
     """Whether `path` is a directory that holds a trace of ours and nothing else (so it may be replaced)."""
     if path.is_symlink() or not path.is_dir():
         return False
-    processes = list(path.iterdir())
+    processes = [entry for entry in path.iterdir() if entry.name != KEEPER]
     return bool(processes) and all(map(_is_process, processes))
 
 
@@ -107,14 +111,15 @@ def is_empty(path: Path) -> bool:
 
 def running(path: Path) -> list[int]:
     """Process ids in the trace that are still recorded."""
-    return sorted({_pid(entry) for entry in process_directories(path) if _is_recorded(entry)})
+    return sorted({_pid(entry) for entry in process_directories(path) if is_recorded(entry)})
 
 
 def _pid(process: Path) -> int:
     return int(process.name.partition("_")[0])
 
 
-def _is_recorded(process: Path) -> bool:
+def is_recorded(process: Path) -> bool:
+    """Whether the process whose directory this is may still write to it."""
     try:
         fd = os.open(process / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from tracer.errors import UsageError
 
@@ -53,6 +54,17 @@ def check_place() -> None:
         )
 
 
+def armed_environment(
+    place: Path, *, switch_interval: float | None, children: bool, stacks: bool, samples: bool, locks: bool
+) -> dict[str, str]:
+    """The environment that arms a Python, and each Python that it starts, with sockets in `place`."""
+    environment = _environment(
+        switch_interval=switch_interval, children=children, stacks=stacks, samples=samples, locks=locks
+    )
+    environment["GILSCOPE_ARMED"] = str(place.absolute())
+    return environment
+
+
 def target_environment(
     trace: Path,
     *,
@@ -64,6 +76,18 @@ def target_environment(
     broker: str = "",
 ) -> dict[str, str]:
     """The environment that makes a Python, and each Python that it starts, record itself into `trace`."""
+    environment = _environment(
+        switch_interval=switch_interval, children=children, stacks=stacks, samples=samples, locks=locks
+    )
+    environment["GILSCOPE_TRACE"] = str(trace.absolute())
+    if broker:
+        environment["GILSCOPE_BROKER"] = broker
+    return environment
+
+
+def _environment(
+    *, switch_interval: float | None, children: bool, stacks: bool, samples: bool, locks: bool
+) -> dict[str, str]:
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -72,17 +96,30 @@ def target_environment(
     inherited = environment.get("PYTHONPATH", "")
     # Nothing after the separator would mean the current directory.
     environment["PYTHONPATH"] = os.pathsep.join([str(BOOTSTRAP), *([inherited] if inherited else [])])
-    environment["GILSCOPE_TRACE"] = str(trace.absolute())
     environment["GILSCOPE_CORE"] = str(CORE)
     environment["GILSCOPE_CHILDREN"] = "1" if children else "0"
     environment["GILSCOPE_STACKS"] = "1" if stacks else "0"
     environment["GILSCOPE_SAMPLES"] = "1" if samples else "0"
     environment["GILSCOPE_LOCKS"] = "1" if locks else "0"
-    if broker:
-        environment["GILSCOPE_BROKER"] = broker
     if switch_interval is not None:
         environment["GILSCOPE_SWITCH_INTERVAL"] = repr(switch_interval)
     return environment
+
+
+def become(target: Target, environment: dict[str, str]) -> NoReturn:
+    """Run `target` in place of this process: nobody has to wait for it.
+
+    Raises
+    ------
+    UsageError
+        If the interpreter can't be started.
+    """
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores these two for itself
+    try:
+        os.execve(target.interpreter, target.command, environment)
+    except OSError as error:
+        raise UsageError(f"{target.interpreter} can't be started: {error.strerror}") from error
 
 
 def run(

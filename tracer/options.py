@@ -12,13 +12,28 @@ from pathlib import Path
 from typing import NoReturn
 
 from tracer import directory
+from tracer.armed import default_directory
 from tracer.bootstrap.gilscope_recording import VERSION, split_command_line
 from tracer.errors import UsageError
+from tracer.keeper import Policy, Trigger, add_trigger, policy, trigger_of
 from tracer.launcher import Target
 
 PICTURES = (".png", ".svg", ".pdf")
 PAGES = (".html", ".htm")
-_WITH_VALUE = ("-o", "--output", "--png", "--html", "--switch-interval", "--python", "--fail-if", "--metrics")
+_WITH_VALUE = (
+    "-o",
+    "--output",
+    "--png",
+    "--html",
+    "--switch-interval",
+    "--python",
+    "--fail-if",
+    "--metrics",
+    "--keep",
+    "--limit",
+    "--snapshot-on",
+    "--snapshot-every",
+)
 
 _DESCRIPTION = """\
 Run a Python program and record, exactly and for every thread, when it holds the GIL, waits for it and runs
@@ -55,6 +70,9 @@ class Options:
     stacks: bool
     samples: bool
     locks: bool
+    armed: Path | None
+    policy: Policy
+    trigger: Trigger
 
 
 _HABITS = {
@@ -108,8 +126,18 @@ def _parser() -> _Parser:
     add("-q", "--quiet", action="store_true", help="no summary; errors only")
     add("--switch-interval", metavar="S", help="set the interpreter's switch interval, in seconds")
     add("--no-children", action="store_true", help="leave out the processes that the program starts")
+    add(
+        "--armed",
+        metavar="DIR",
+        nargs="?",
+        const="",
+        help="record nothing, until gilscope attach asks for it; --armed=DIR: its socket is there",
+    )
     add("--python", metavar="PATH", help="the interpreter that runs the program (default: this one)")
     add("--exec", action="store_true", help="the program is a command of any kind")
+    add("--keep", metavar="TIME", help="keep the last so long, give up what is older: 30s, 5min")
+    add("--limit", metavar="SIZE", help="keep the trace below so much, give up the oldest: 200MB, 1GB")
+    add_trigger(parser)
     add("--metrics", metavar="[HOST:]PORT", help="serve the figures for Prometheus while it runs")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-native", action="store_true", help="leave out which native code threads ran")
@@ -152,6 +180,8 @@ def parse(arguments: list[str]) -> Options:
         raise UsageError("--exec runs the command itself: --python does not go with it")
     name = _command_name(program) if values.exec else _program_name(program)
     trace = Path(values.output or f"{name}.trace")
+    if values.armed is not None:
+        values.no_png = True
     if values.no_png:
         picture = None
     elif values.png:
@@ -159,7 +189,8 @@ def parse(arguments: list[str]) -> Options:
     else:
         picture = trace.with_name(trace.name.removesuffix(".trace") + ".png")
     json = values.json
-    directory.check_new(trace, force=values.force)
+    if values.armed is None:
+        directory.check_new(trace, force=values.force)
     if picture is not None:
         _check_file(picture, "--png", values.force)
         if picture.suffix.lower() not in PICTURES:
@@ -188,7 +219,21 @@ def parse(arguments: list[str]) -> Options:
         stacks=not values.no_stacks,
         samples=not values.no_samples,
         locks=not values.no_locks,
+        armed=_armed(values),
+        policy=policy(values.keep, values.limit, trace),
+        trigger=trigger_of(values.snapshot_on, values.snapshot_every),
     )
+
+
+def _armed(values: argparse.Namespace) -> Path | None:
+    """Where the program's socket is to be; raises UsageError for what only a recording has."""
+    if values.armed is None:
+        return None
+    of_recordings = ("output", "png", "html", "json", "force", "no_sched", "keep", "limit", "snapshot_on")
+    said = [f"--{name.replace('_', '-')}" for name in of_recordings if getattr(values, name)]
+    if said or values.fail_if:
+        raise UsageError(f"--armed records nothing yet: give {(said or ['--fail-if'])[0]} to gilscope attach")
+    return Path(values.armed) if values.armed else default_directory()
 
 
 def _program_name(program: list[str]) -> str:

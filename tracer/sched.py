@@ -21,6 +21,11 @@ from tracer.directory import SCHED
 class Scheduler:
     """Context manager: what the scheduler does with the next program that this thread starts is recorded.
 
+    Parameters
+    ----------
+    of : int, optional
+        The process that is recorded instead, which lives already: its id.
+
     Attributes
     ----------
     missing : str
@@ -39,6 +44,7 @@ class Scheduler:
         wanted: bool = True,
         children: bool = True,
         native: bool = True,
+        of: int | None = None,
     ) -> None:
         self.missing = self.native_missing = ""
         self.lost = self.failure = 0
@@ -47,6 +53,7 @@ class Scheduler:
         self._wanted = wanted
         self._children = children
         self._native = native
+        self._of = of
         self._begun = False
         self._ended: tuple[int, int] | None = None
 
@@ -58,10 +65,12 @@ class Scheduler:
         if self._wanted:
             from tracer import _recorder
 
+            text = environment_text(self._command)
             scope = _recorder.SCHED_PROGRAM if self._children else _recorder.SCHED_PROGRAM_ALONE
-            self.missing = _recorder.sched_start(
-                self._trace, environment_text(self._command), scope, self._native
-            )
+            if self._of is None:
+                self.missing = _recorder.sched_start(self._trace, text, scope, self._native)
+            else:
+                self.missing = _recorder.sched_attach(self._trace, text, self._of)
             self._begun = not self.missing
             self.native_missing = _recorder.sched_native().partition(": ")[2] if self._begun else ""
         return self

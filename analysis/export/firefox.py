@@ -85,7 +85,7 @@ def _schemas() -> list[dict[str, Any]]:
     display = ["marker-chart", "marker-table", "timeline-overview"]
     parts = [{"key": part, "label": part, "format": "duration"} for part in PARTS]
     locks = [
-        {"key": key, "label": label, "format": "string", "searchable": True}
+        {"key": key, "label": label, "format": "string"}
         for key, label in (("lock", "lock"), ("let_go_by", "let go by"))
     ]
     said = [
@@ -95,7 +95,7 @@ def _schemas() -> list[dict[str, Any]]:
             "chartLabel": "{marker.name}",
             "tooltipLabel": "{marker.name}",
             "tableLabel": "{marker.name}",
-            "data": [],
+            "fields": [],
         }
         for name in (_SPAN, _MARK)
     ]
@@ -106,8 +106,8 @@ def _schemas() -> list[dict[str, Any]]:
             "chartLabel": kind.label,
             "tooltipLabel": kind.label,
             "tableLabel": "{marker.data.line}",
-            "data": [
-                {"key": "line", "label": "line", "format": "string", "searchable": True},
+            "fields": [
+                {"key": "line", "label": "line", "format": "string"},
                 *(parts if kind.state == State.WAITING else locks if kind.state in LOCK_STATES else []),
             ],
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import struct
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -39,7 +40,7 @@ _KINDS: Final = (
 )
 
 
-READ: Final = re.compile(r"(metadata)|names|samples|symbols|(gil|sched|native)_[0-9]{1,9}")
+READ: Final = re.compile(r"(metadata)|names|names_kept|samples|symbols|(gil|sched|native)_[0-9]{1,9}")
 """Names of the files of a process (or of `sched`) that are read."""
 
 
@@ -106,24 +107,65 @@ def _status(path: Path, expected: str) -> os.stat_result:
         raise TraceFormatError(path, (error.strerror or str(error)).lower(), expected) from None
 
 
+_HEAD: Final = struct.Struct("<II4Q16xQ")
+_MAGIC: Final = 0xC1FC1FC1
+
+
+def gone_at_the_front(path: Path) -> int:
+    """Return how many bytes of a stream a flight recorder gave up: its first packet is as large and empty."""
+    return _front(path)[0]
+
+
+def known_since(path: Path) -> int | None:
+    """Return when the first packet begins that is left of a stream, ns; None: nothing of it was given up."""
+    gone, begin = _front(path)
+    return begin if gone else None
+
+
+def _front(path: Path) -> tuple[int, int]:
+    """Return how many bytes are gone, and when what follows begins; of what can't be read nothing is gone."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return 0, 0
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return 0, 0
+    try:
+        magic, _, begin, _, _, packet_size, given_up = _head(descriptor, 0)
+        if magic != _MAGIC or given_up != 1:
+            return 0, 0
+        gone = packet_size // 8
+        if 0 < gone < os.fstat(descriptor).st_size:
+            begin = _head(descriptor, gone)[2]
+        return gone, begin
+    finally:
+        os.close(descriptor)
+
+
+def _head(descriptor: int, offset: int) -> tuple[int, ...]:
+    return _HEAD.unpack(os.pread(descriptor, _HEAD.size, offset).ljust(_HEAD.size, b"\0"))
+
+
 def _checked(path: Path, status: os.stat_result, largest: int) -> int:
     size = status.st_size
     if not stat.S_ISREG(status.st_mode):
         raise TraceFormatError(path, _kind(status), "a regular file")
+    if size > _SMALL:
+        size = max(size - gone_at_the_front(path), 0)  # what is left of it
     if size > largest:
         raise TraceFormatError(path, f"{count(size)} bytes", f"{count(largest)} at most")
     there = 512 * status.st_blocks
-    if size > _SMALL and there * _SPARSE < size and _has_holes(path, size):
+    if size > _SMALL and there * _SPARSE < size and _has_holes(path, status.st_size - size, status.st_size):
         found = f"{count(size)} bytes of which {count(there)} are on the disk"
         raise TraceFormatError(path, found, "a stream without holes")
-    return size
+    return status.st_size
 
 
-def _has_holes(path: Path, size: int) -> bool:
+def _has_holes(path: Path, begin: int, size: int) -> bool:
     """Return whether the file system says so; some say 0 of the room that any file takes."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return os.lseek(descriptor, 0, os.SEEK_HOLE) < size
+        return os.lseek(descriptor, begin, os.SEEK_HOLE) < size
     except OSError:
         return False
     finally:

@@ -44,7 +44,8 @@ PACKET_HEADER: Final = np.dtype(
         ("events_discarded", "<u8"),
         ("tid", "<u4"),
         ("pid", "<u4"),
-        ("reserved", "<u8", (9,)),
+        ("given_up", "<u8"),
+        ("reserved", "<u8", (8,)),
     ]
 )
 EVENT_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("gil", "<u2"), ("arg", "<u4")])
@@ -129,6 +130,7 @@ class Name(IntEnum):
     MARK_TEXT = 60  # ref: number of a text; what the program calls a mark or a span
     THREAD_LOST = 66  # ref: tid, or 0; recorded no further; text: "<errno> <what could not be had>"
     GILS_MISSED = 67  # ref: takes of GILs that there was no room for, so far; no text
+    RECORDING_ENDED = 70  # ref: tid of the recorder's own thread that ended it, at this stamp; no text
 
 
 class Sched(IntEnum):

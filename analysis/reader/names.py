@@ -11,8 +11,11 @@ from pathlib import Path
 
 from ..errors import TraceFormatError
 from .format import HEADER_SIZE, STREAM_NAMES, Name
-from .packets import read_packets
+from .packets import Packets, read_packets
 from .problems import Problems
+
+KEPT = "names_kept"
+"""The file of records that are needed, of packets that a flight recorder has given up."""
 
 _HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
 _OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK, Name.MARK_TEXT)
@@ -43,6 +46,8 @@ class Names:
     path: Path
     records: tuple[NameRecord, ...]
     discarded: int
+    begun: bool = False
+    """Some were given up: those of threads that have ended."""
 
     def of(self, kind: Name) -> Iterator[NameRecord]:
         """Return the records of one kind."""
@@ -50,9 +55,24 @@ class Names:
 
 
 def read_names(path: Path, *, pid: int | None, problems: Problems) -> Names:
-    """Read the names stream of a process."""
+    """Read the names stream of a process, and what a flight recorder kept of packets that it gave up."""
+    kept, first = _read_kept(path.with_name(KEPT), pid, problems)
+    packets = read_packets(path, stream_class=STREAM_NAMES, pid=pid, problems=problems, before=first)
+    rest = _read(packets, problems, kept)
+    return Names(path, tuple(rest), packets.discarded, begun=packets.begun)
+
+
+def _read_kept(path: Path, pid: int | None, problems: Problems) -> tuple[list[NameRecord], int]:
+    """Return the kept records, and how many packets of the stream they stand for."""
+    if not os.path.lexists(path):
+        return [], 0
     packets = read_packets(path, stream_class=STREAM_NAMES, pid=pid, problems=problems)
-    records: list[NameRecord] = []
+    stands_for = int(packets.headers["reserved"][0][0]) if len(packets) else 0
+    return _read(packets, problems, []), stands_for
+
+
+def _read(packets: Packets, problems: Problems, records: list[NameRecord]) -> list[NameRecord]:
+    path = packets.path
     for number, (data, content, header) in enumerate(
         zip(packets.data, packets.content.tolist(), packets.headers, strict=True)
     ):
@@ -66,7 +86,7 @@ def read_names(path: Path, *, pid: int | None, problems: Problems) -> Names:
             error = TraceFormatError(path, wrong.found, wrong.expected, f"packet {number}")
             problems.report(error, "the names from there on")
             break
-    return Names(path, tuple(records), packets.discarded)
+    return records
 
 
 class _Wrong(Exception):

@@ -54,16 +54,20 @@ def read_packets(
     pid: int | None,
     problems: Problems,
     within: tuple[int, int] = EVER,
+    before: int = 0,
 ) -> Packets:
     """Map a stream file and check the headers of its packets; those that are not about `within` are not read.
 
     The packet that begins last before it is read too: a thread may have done nothing since.
 
     A packet that was prepared ahead and never used is no content; nor is a tail of zeros, which a process
-    leaves that was killed while it prepared one. A pid None: any.
+    leaves that was killed while it prepared one. A pid None: any. The packets `before` are left out; so are
+    those that a flight recorder gave up.
     """
     skipped = len(problems.skipped)
     data = _whole_packets(path, problems)
+    gone = max(given_up(data), before)
+    data = data[gone:]
     first = 0
     if within != EVER:
         first = max(_begun_by(data, within[0]) - 1, 0)
@@ -79,8 +83,18 @@ def read_packets(
     end = int(used[-1]) + 1 if len(used) else 0
     content = headers["content_size"][:end].astype(np.int64) // 8 - HEADER_SIZE
     return Packets(
-        path, data[:end], headers[:end], content, discarded, len(problems.skipped) > skipped, first > 0
+        path, data[:end], headers[:end], content, discarded, len(problems.skipped) > skipped, first + gone > 0
     )
+
+
+def given_up(data: Bytes) -> int:
+    """Return how many packets are gone: the first one stands for them, itself among them."""
+    if not len(data):
+        return 0
+    header = data[0, :HEADER_SIZE].view(PACKET_HEADER)[0]
+    if header["magic"] != CTF_MAGIC or header["given_up"] != 1:
+        return 0
+    return min(max(int(header["packet_size"]) // _CONTENT_MAX, 1), len(data))
 
 
 def _whole_packets(path: Path, problems: Problems) -> Bytes:

@@ -146,7 +146,8 @@ def read_process(
         if enabled is None
         else GilEnabled(enabled.time, enabled.ref, *enabled.text.partition("\n")[::2]),
     )
-    _check_complete(recorded, names, problems)
+    if within == EVER:  # else threads that ended before have names, and no packets that are read
+        _check_complete(recorded, names, problems)
     return recorded
 
 
@@ -166,6 +167,7 @@ def _assemble(
     end = max([begin, *last_events, *(record.time for record in names.records)])
     events = slice(streams[0].first, streams[-1].last) if streams else slice(0, 0)
     stopped = bool((store.kind[events] == Event.RECORDING_STOP).any())
+    stopped = stopped or any(names.of(Name.RECORDING_ENDED))
     return RecordedProcess(
         directory=directory,
         metadata=metadata,
@@ -219,7 +221,7 @@ def _runs(pid: int, streams: list[Stream], names: Names, store: Store, begin: in
 
 def _check_complete(recorded: RecordedProcess, names: Names, problems: Problems) -> None:
     """A thread that told its name in the OS has a stream: if not, a file is missing."""
-    if recorded.discarded or problems.skipped:
+    if recorded.discarded or problems.skipped or names.begun:
         return
     seen = {run.tid for run in recorded.runs if run.path is not None}
     missing = sorted({record.ref for record in names.of(Name.THREAD_COMM)} - seen)

@@ -11,7 +11,15 @@ from typing import Final
 
 from ..errors import TraceFormatError
 from ..model import Gil, Thread
-from ..reader.files import check_all, check_directory, check_file, is_packed
+from ..reader.files import (
+    READ,
+    check_all,
+    check_directory,
+    check_file,
+    gone_at_the_front,
+    is_packed,
+    known_since,
+)
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
 from ..reader.locks import join_locks
@@ -50,7 +58,35 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
     problems = Problems(salvage)
     if is_packed(path):
         return _load_packed(path, problems, within)
-    return _load_directory(path, problems, within)
+    return _load_known(path, problems, within)
+
+
+def _load_known(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
+    """Read a directory from the moment on from which all that is left of it is known.
+
+    A flight recorder gives up the oldest packets of each stream. Streams of threads that did little reach
+    further back than others: what is known of them alone is no trace.
+    """
+    begin = known_from(path)
+    if begin is None or within[0] > begin:
+        return _load_directory(path, problems, within)
+    trace = _load_directory(path, problems, (begin, within[1]))
+    return trace.between(begin, trace.end) if trace.end > begin else trace
+
+
+def known_from(path: Path) -> int | None:
+    """Return from when on all streams of a trace are there, ns; None: nothing was given up."""
+    times = [
+        since
+        for file in [
+            *path.glob("*/gil_*"),
+            *path.glob("*/samples"),
+            *path.glob("sched/sched_*"),
+            *path.glob("gil_*"),
+        ]
+        if READ.fullmatch(file.name) and (since := known_since(file)) is not None
+    ]
+    return max(times, default=None)
 
 
 def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
@@ -63,7 +99,7 @@ def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Tra
         directory = Path(name)
         try:
             unpack(path, directory, problems)
-            trace = _load_directory(directory, problems, within)
+            trace = _load_known(directory, problems, within)
         except TraceFormatError as wrong:
             if not wrong.path.is_relative_to(directory):
                 raise
@@ -126,7 +162,7 @@ def _capacity(directories: list[Path]) -> int:
             continue  # whoever reads it next says why it can't be read
         for file in files:
             with suppress(TraceFormatError):
-                size += check_file(file)
+                size += max(check_file(file) - gone_at_the_front(file), 0)
     return size // EVENT_SIZE + 1
 
 

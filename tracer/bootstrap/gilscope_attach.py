@@ -18,14 +18,27 @@ def attach(trace, core, stacks, samples, locks, answer):
     try:
         import gilscope_begin
 
-        del gilscope_begin.undo[:]
-        failure = gilscope_begin.begin(
-            trace, core, True, {"STACKS": stacks, "SAMPLES": samples, "LOCKS": locks}, ""
-        )
+        where = _recorded_into(core)
+        if where:
+            failure = "it is recorded already, into %s" % where
+        else:
+            del gilscope_begin.undo[:]
+            wanted = {"STACKS": stacks, "SAMPLES": samples, "LOCKS": locks}
+            failure = gilscope_begin.begin(trace, core, True, wanted, "")
     except Exception:
         error = sys.exc_info()[1]
         failure = "%s: %s" % (type(error).__name__, error)
     _tell(answer, failure)
+
+
+def _recorded_into(core):
+    # type: (str) -> str
+    import gilscope_ctypes as ctypes
+
+    where = ctypes.PyDLL(core).gs_process_directory
+    where.argtypes = []
+    where.restype = ctypes.c_char_p
+    return os.fsdecode(where())
 
 
 def detach(core, answer):

@@ -4,6 +4,7 @@ Any interpreter from 2.7 on must read this file; it records where there is a GIL
 """
 
 import os
+import stat
 import sys
 
 TYPE_CHECKING = False
@@ -33,6 +34,93 @@ def say(line):
 def begin(directory, core_path, children, wanted, broker):
     # type: (str, str, bool, dict[str, bool], str) -> str
     """Start recording; returns what prevented it, in one line, or nothing. wanted: STACKS, SAMPLES, LOCKS."""
+    return _prepare(core_path, wanted, _Recording(directory, children, broker))
+
+
+def arm(directory, core_path, children, wanted):
+    # type: (str, str, bool, dict[str, bool]) -> str
+    """Put the hooks in and listen in `directory`, which is made; returns what prevented it, or nothing."""
+    try:
+        _own_directory(directory)
+    except (OSError, IOError):
+        return "%s can't be used: %s" % (directory, sys.exc_info()[1])
+    return _prepare(core_path, wanted, _Arming(directory, children))
+
+
+def _own_directory(path):
+    # type: (str) -> None
+    """Make it, of this user alone; whoever else could write there could stand in for the process."""
+    try:
+        os.mkdir(path, 0o700)
+    except OSError:
+        status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            raise
+        if status.st_uid not in (os.geteuid(), 0) or status.st_mode & stat.S_IWOTH & ~(status.st_mode >> 8):
+            raise OSError("it belongs to someone else, or anyone may write there")
+
+
+class _Recording(object):
+    """A recording from now on."""
+
+    def __init__(self, directory, children, broker):
+        # type: (str, bool, str) -> None
+        self._directory = directory
+        self._children = children
+        self._broker = broker
+
+    def begin(self, core, text, message):
+        # type: (Any, bytes, Any) -> bool
+        import gilscope_ctypes as ctypes
+
+        core.gs_use_broker.argtypes = [ctypes.c_char_p]
+        core.gs_use_broker.restype = None
+        core.gs_use_broker(_bytes(self._broker, "ascii"))
+        return bool(core.gs_start(_path(self._directory), text, self._children, message, len(message)) == 0)
+
+    def end_with(self, core):
+        # type: (Any) -> Any
+        return core.gs_stop
+
+
+class _Arming(object):
+    """A recording when somebody asks for it."""
+
+    def __init__(self, directory, children):
+        # type: (str, bool) -> None
+        self._directory = directory
+        self._children = children
+
+    def begin(self, core, text, message):
+        # type: (Any, bytes, Any) -> bool
+        path = _path(os.path.abspath(self._directory))
+        if core.gs_arm(path, text, self._children, message, len(message)) != 0:
+            return False
+        again = core.gs_arm_again
+        again.argtypes = []
+        again.restype = None
+        if hasattr(os, "register_at_fork"):  # else a process that has forked does not listen any more
+            os.register_at_fork(after_in_parent=again, after_in_child=again)
+        return True
+
+    def end_with(self, core):
+        # type: (Any) -> Any
+        return core.gs_disarm
+
+
+def _bytes(text, encoding):
+    # type: (Any, str) -> bytes
+    return text if isinstance(text, bytes) else text.encode(encoding, "replace")
+
+
+def _path(path):
+    # type: (Any) -> bytes
+    return path if isinstance(path, bytes) else os.fsencode(path)
+
+
+def _prepare(core_path, wanted, what):
+    # type: (str, dict[str, bool], Any) -> str
+    """Put the hooks in, learn what there is to learn, and begin what is wanted."""
     if hasattr(sys, "pypy_version_info"):
         return "PyPy's lock is not CPython's GIL, only when its threads have a CPU can be seen"
     import gilscope_ctypes as ctypes
@@ -47,32 +135,26 @@ def begin(directory, core_path, children, wanted, broker):
         # type: (int, str) -> None
         if without_gil and tid == core.gs_thread_id():
             core.gs_attach_thread()  # no take of a GIL would
-        gs_name_thread(tid, name if isinstance(name, bytes) else name.encode("utf-8", "replace"))
+        gs_name_thread(tid, _bytes(name, "utf-8"))
 
     without_gil = recording.runs_without_gil()
     core.gs_thread_id.argtypes = []
     core.gs_thread_id.restype = ctypes.c_uint32
-    if not core.gs_may_begin():
+    if not core.gs_may_begin() or core.gs_is_armed():
         recording.follow_thread_names(name_thread)
         return ""
 
-    stop = core.gs_stop
-    stop.argtypes = []
-    stop.restype = None
     message = ctypes.create_string_buffer(8192)
     for function in (core.gs_install, core.gs_install_without_gil, core.gs_locks_find):
         function.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
-    core.gs_start.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_char_p,
-        ctypes.c_int,
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-    ]
-    core.gs_use_broker.argtypes = [ctypes.c_char_p]
-    core.gs_use_broker.restype = None
-    core.gs_use_broker(broker if isinstance(broker, bytes) else broker.encode("ascii", "replace"))
-    path = directory if isinstance(directory, bytes) else os.fsencode(directory)
+    for function in (core.gs_start, core.gs_arm):
+        function.argtypes = [
+            ctypes.c_char_p,
+            ctypes.c_char_p,
+            ctypes.c_int,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+        ]
     install = core.gs_install
     if without_gil and wanted["LOCKS"]:
         install = core.gs_install_without_gil
@@ -91,10 +173,12 @@ def begin(directory, core_path, children, wanted, broker):
     if locks.startswith("off: ") and sys.version_info >= (3, 11):
         say("process %d is recorded without its locks: %s" % (os.getpid(), locks[len("off: ") :]))
     environment = recording.environment_text(stacks, locks)
-    text = environment if isinstance(environment, bytes) else environment.encode("utf-8", "replace")
-    if core.gs_start(path, text, children, message, len(message)) != 0:
+    if not what.begin(core, _bytes(environment, "utf-8"), message):
         return said(message)
-    undo.append(recording.stop_before_exit(stop))
+    end = what.end_with(core)
+    end.argtypes = []
+    end.restype = None
+    undo.append(recording.stop_before_exit(end))
     undo.append(recording.follow_thread_names(name_thread, core.gs_thread_id))
     core.gs_gil_enabled_by.argtypes = [ctypes.c_char_p]
     undo.append(recording.follow_gil(lambda text: core.gs_gil_enabled_by(text.encode("utf-8", "replace"))))

@@ -32,28 +32,33 @@ def is_loaded(path):
 
 def record():
     # type: () -> None
-    from gilscope_begin import begin, say
+    from gilscope_begin import arm, begin, say
 
     settings = {
         name[len("GILSCOPE_") :]: value for name, value in os.environ.items() if name.startswith("GILSCOPE_")
     }
-    if "TRACE" not in settings or "CORE" not in settings:
+    core = settings.get("CORE") or os.path.join(os.path.dirname(HERE), "native", "libgilscope.so")
+    if "TRACE" not in settings and "ARMED" not in settings:
         return  # only the path was inherited
     children = settings.get("CHILDREN", "1") != "0"
     if not children:
         leave_children_alone()
     # The core is in memory already: a subinterpreter of a recorded process, or Python initialised again.
-    known = is_loaded(settings["CORE"])
+    known = is_loaded(core)
     try:
         if "SWITCH_INTERVAL" in settings and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(float(settings["SWITCH_INTERVAL"]))
         wanted = {name: settings.get(name, "1") != "0" for name in ("STACKS", "SAMPLES", "LOCKS")}
-        failure = begin(settings["TRACE"], settings["CORE"], children, wanted, settings.get("BROKER", ""))
+        if "TRACE" in settings:
+            failure = begin(settings["TRACE"], core, children, wanted, settings.get("BROKER", ""))
+        else:
+            failure = arm(settings["ARMED"], core, children, wanted)
     except Exception:
         error = sys.exc_info()[1]
         failure = "" if known else "%s: %s" % (type(error).__name__, error)
     if failure and "SILENT" not in settings:
-        say("process %d is not recorded: %s" % (os.getpid(), failure))
+        verb = "recorded" if "TRACE" in settings else "armed"
+        say("process %d is not %s: %s" % (os.getpid(), verb, failure))
         if children:
             os.environ["GILSCOPE_SILENT"] = "1"  # its children would say the same
 

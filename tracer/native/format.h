@@ -11,6 +11,8 @@
  *   5  What the program says of itself: mark, span_begin and span_end among the events of a gil stream, record
  *      mark_text among its names. Records task_map among the names of sched/, streams native (class 4) of the
  *      addresses that threads ran at, and symbols: what is there.
+ *      A flight recorder gives up the oldest packets of a file: its first packet then says given_up, and is as large as all
+ *      of them. names_kept has the records of such packets that are needed. Record recording_ended.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names, samples. What the scheduler did with all of them is one more, sched/:
@@ -48,7 +50,8 @@ struct gs_packet_header {
     uint64_t events_discarded;
     uint32_t tid; /* the thread at the packet's start; a thread_start event inside changes it */
     uint32_t pid;
-    uint64_t reserved[9];
+    uint64_t given_up; /* of a file's first packet: 1: it stands for all before the next, which are gone; it may be large */
+    uint64_t reserved[8];
 };
 
 struct gs_event {
@@ -151,7 +154,8 @@ struct gs_name_record {
     X(65, task_python)      /* ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name */ \
     X(68, task_inner)       /* ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>" */ \
     X(66, thread_lost)      /* ref: tid, or 0; it is recorded no further; text: "<errno> <what could not be had>" */ \
-    X(67, gils_missed)      /* ref: takes of GILs that there was no room for, so far; no text */
+    X(67, gils_missed)      /* ref: takes of GILs that there was no room for, so far; no text */ \
+    X(70, recording_ended)  /* ref: tid of the recorder's own thread that ended it, at this stamp; no text */
 
 /* X(id, name): the events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss
  * ends an in otherwise. */

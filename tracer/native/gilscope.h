@@ -68,6 +68,22 @@ GS_API void gs_stop(void);
 /* Whom to ask for files that this process may not make itself: see stream/broker.h. Before gs_start. */
 GS_API void gs_use_broker(const char *address);
 
+/* Have the hooks in and record nothing, until somebody asks for it: a thread of the core listens on the socket
+ * directory/<pid>.gilscope. After gs_install and what else a recording is to have. The rest as for gs_start; forked
+ * children are armed, too, if follow_forks. */
+GS_API int gs_arm(const char *directory, const char *environment, int follow_forks, char *message, size_t size);
+
+/* Whether it is; and the end of that, and of what is recorded. */
+GS_API int gs_is_armed(void);
+GS_API void gs_disarm(void);
+
+/* After a fork, in the parent and in the child: have that thread again as soon as Python code runs. */
+GS_API void gs_arm_again(void);
+
+/* Have whoever keeps this recording copy it to target, an absolute path. Returns at once: 0, or an errno: EEXIST, something
+ * is there; ENOTCONN, nobody keeps it. */
+GS_API int gs_snapshot(const char *target);
+
 /* Learn where this build keeps its frames. Stacks are off after this. message gets one line when the result is not
  * GS_OK. */
 GS_API int gs_stacks_find(char *message, size_t size);

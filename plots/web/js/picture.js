@@ -106,7 +106,7 @@ export class Picture {
   resize() {
     const scale = window.devicePixelRatio || 1;
     const width = Math.max(1, Math.round(this.canvas.parentElement?.clientWidth ?? 1));
-    const height = this.stage.clientHeight;
+    const height = Math.max(1, this.stage.clientHeight); // 0 while a panel opens
     this.scale = scale;
     for (const canvas of [this.canvas, this.overlay]) {
       canvas.width = Math.round(width * scale);

@@ -26,6 +26,7 @@
 #define CPU_MOST 4096u
 
 static rlim_t program_limit = RLIM_INFINITY; /* of file descriptors, in the process that is recorded */
+static bool in_the_program;                  /* this process is recorded, and its low numbers are its own */
 
 static size_t page_size(void)
 {
@@ -77,7 +78,7 @@ static bool map_ring(struct gs_ring *ring, int fd, size_t size)
 static int out_of_the_way(int fd)
 {
     struct rlimit limit;
-    if (fd < 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    if (!in_the_program || fd < 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return fd;
     int far = fcntl(fd, F_DUPFD_CLOEXEC, (int)(program_limit < limit.rlim_cur ? program_limit : limit.rlim_cur / 4 * 3));
     if (far < 0)
@@ -173,12 +174,13 @@ static bool open_thread(struct gs_rings *rings, pid_t tid)
 }
 
 /* The main thread first: it lives longest, and its events own the rings. */
-static bool open_threads(struct gs_rings *rings, uint32_t except)
+static bool open_threads(struct gs_rings *rings, pid_t pid, uint32_t except)
 {
-    pid_t pid = getpid();
+    char path[64];
     if (!open_rings(rings, pid, false))
         return false;
-    DIR *tasks = opendir("/proc/self/task");
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
     bool opened = tasks != NULL;
     for (struct dirent *entry; opened && (entry = readdir(tasks)) != NULL;) {
         pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
@@ -192,17 +194,18 @@ static bool open_threads(struct gs_rings *rings, uint32_t except)
     return opened;
 }
 
-bool gs_rings_open_for_process(struct gs_rings *rings, uint32_t except, char *message, size_t size)
+bool gs_rings_open_for_process(struct gs_rings *rings, uint32_t pid, uint32_t except, char *message, size_t size)
 {
-    if (rings->apart)
-        return open_threads(rings, except) || failed(rings, message, size);
+    in_the_program = pid == (uint32_t)getpid();
+    if (rings->apart || !in_the_program)
+        return open_threads(rings, (pid_t)pid, except) || failed(rings, message, size);
     /* Above the program's limit nobody but us gets a file while the limit is raised. */
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
     getrlimit(RLIMIT_NOFILE, &limit);
     program_limit = limit.rlim_cur;
     struct rlimit raised = {limit.rlim_max, limit.rlim_max};
     setrlimit(RLIMIT_NOFILE, &raised);
-    bool opened = open_threads(rings, except);
+    bool opened = open_threads(rings, (pid_t)pid, except);
     int error = errno;
     setrlimit(RLIMIT_NOFILE, &limit);
     errno = error;

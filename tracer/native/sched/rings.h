@@ -42,9 +42,9 @@ struct gs_record {
  * that execs, so that nothing is missed and nothing else is seen. False: message says why. */
 bool gs_rings_open_for_exec(struct gs_rings *rings, char *message, size_t size);
 
-/* Open events for the threads of this process, except one, and for all that they start from now on. Both look at what
- * is set already: wants, and apart with its bell. */
-bool gs_rings_open_for_process(struct gs_rings *rings, uint32_t except, char *message, size_t size);
+/* Open events for the threads of a process, except one, and for all that they start from now on. Both look at what is
+ * set already: wants, and apart with its bell. */
+bool gs_rings_open_for_process(struct gs_rings *rings, uint32_t pid, uint32_t except, char *message, size_t size);
 
 void gs_rings_close(struct gs_rings *rings);
 

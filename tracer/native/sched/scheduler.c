@@ -39,11 +39,12 @@ static struct {
     pthread_t thread;
     sem_t ready, go;
     _Atomic bool over, pausing;
-    bool running, begun, paused, of_process;
+    bool running, begun, paused, of_process, of_other;
     const char *environment; /* and where to say what went wrong: while it begins */
     char *message;
     size_t size;
     char native[160];
+    uint32_t of;  /* the process that is recorded, where it lives already */
     uint32_t pid; /* whose recording it is: a forked child has a copy of this, and no thread */
     uint64_t cpu_ns;
 } sched;
@@ -115,7 +116,7 @@ static void end_thread(void)
 static bool is_helper(uint32_t tid)
 {
     char path[64], comm[32] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%u/comm", tid);
+    snprintf(path, sizeof path, "/proc/%u/task/%u/comm", sched.of, tid);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return false;
@@ -127,7 +128,9 @@ static bool is_helper(uint32_t tid)
 /* Threads that live already: nothing will be said of where they come from. */
 static void tell_living(void)
 {
-    DIR *tasks = opendir("/proc/self/task");
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%u/task", sched.of);
+    DIR *tasks = opendir(path);
     if (tasks == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
@@ -136,7 +139,7 @@ static void tell_living(void)
             gs_lanes_leave_out(&sched.lanes, tid, true);
         else if (tid != 0 && tid != sched.lanes.not_of[0])
             gs_tasks_tell(&(struct gs_news){
-                .time = sched.lanes.begin, .kind = GS_TASK_SEEN, .pid = sched.pid, .tid = tid});
+                .time = sched.lanes.begin, .kind = GS_TASK_SEEN, .pid = sched.of, .tid = tid});
     }
     closedir(tasks);
 }
@@ -172,15 +175,15 @@ static void say_of_native(bool wanted)
 static bool begin(void)
 {
     bool wanted = sched.rings.wants.samples;
-    bool opened = sched.of_process
-                      ? gs_rings_open_for_process(&sched.rings, sched.lanes.not_of[0], sched.message, sched.size)
+    bool opened = sched.of_process || sched.of_other
+                      ? gs_rings_open_for_process(&sched.rings, sched.of, sched.lanes.not_of[0], sched.message, sched.size)
                       : gs_rings_open_for_exec(&sched.rings, sched.message, sched.size);
     if (!opened)
         return false;
     say_of_native(wanted);
     sched.lanes.native = sched.rings.wants.samples;
-    if (gs_lanes_begin(&sched.lanes, &sched.rings, sched.directory, sched.pid, !sched.of_process) && begin_files()) {
-        if (sched.of_process)
+    if (gs_lanes_begin(&sched.lanes, &sched.rings, sched.directory, sched.pid, !sched.of_process && !sched.of_other) && begin_files()) {
+        if (sched.of_process || sched.of_other)
             tell_living();
         if (sched.of_process && sched.lanes.native)
             tell_mapped();
@@ -228,7 +231,8 @@ static bool begin_thread(void)
     return error == 0;
 }
 
-int gs_sched_start(const char *directory, const char *environment, int scope, int native, char *message, size_t size)
+static int start(const char *directory, const char *environment, int scope, uint32_t of, int native, char *message,
+                 size_t size)
 {
     uint32_t pid = (uint32_t)getpid();
     if (sched.running && sched.pid == pid) {
@@ -238,8 +242,10 @@ int gs_sched_start(const char *directory, const char *environment, int scope, in
     /* In a forked child: nothing of what is here is ours, the rings are not even mapped. */
     memset(&sched, 0, sizeof sched);
     sched.pid = pid;
+    sched.of = of != 0 ? of : pid;
     sched.lanes.alone = scope == GS_SCHED_PROGRAM_ALONE;
     sched.of_process = scope == GS_SCHED_PROCESS;
+    sched.of_other = scope == GS_SCHED_OTHER;
     sched.environment = environment;
     sched.message = message;
     sched.size = size;
@@ -275,6 +281,16 @@ static bool is_second(void)
 {
     struct stat tasks;
     return stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink == 2 + 2 + (gs_helper_is_here() ? 1 : 0);
+}
+
+int gs_sched_start(const char *directory, const char *environment, int scope, int native, char *message, size_t size)
+{
+    return start(directory, environment, scope, 0, native, message, size);
+}
+
+int gs_sched_attach(const char *directory, const char *environment, uint32_t pid, char *message, size_t size)
+{
+    return start(directory, environment, GS_SCHED_OTHER, pid, 0, message, size);
 }
 
 void gs_sched_pause(void)

@@ -23,12 +23,13 @@
 #include "stream/stream.h"
 
 #define MS UINT64_C(1000000)
+#define SECOND (1000 * MS)
 #define WHILE_AWAITED (MS * 7 / 10)  /* mean pause while somebody waits */
 #define WHILE_HELD (MS * 11 / 5)     /* while a GIL is used: a hold of an interval, 5 ms, is seen twice */
 #define WHILE_IDLE (10 * MS)         /* nobody has taken or let go of one */
 #define WHILE_ASLEEP (25 * MS)       /* for a long time */
 #define SOON_AFTER (20 * MS)         /* who waited just now may wait again: no need to be woken */
-#define LONG_AFTER (1000 * MS)
+#define LONG_AFTER SECOND
 #define LATE (MS / 5)               /* of what it asked for: it had to wait for a CPU */
 #define AFTER_LATE (MS * 3 / 10)
 #define MOST_LATE 4
@@ -214,7 +215,7 @@ static uint64_t tick(bool *wakes)
 
 static uint64_t run(bool *wakes)
 {
-    uint64_t pause = WHILE_ASLEEP;
+    uint64_t pause = SECOND; /* of an armed process: nothing is recorded */
     int cancel = gs_slow_begin();
     uint32_t epoch = gs_epoch();
     if (epoch != 0) {
@@ -247,7 +248,7 @@ static uint32_t find_holder(const char *mutex, const void *thread_state)
 
 static bool find_holders(void)
 {
-    const void *thread_state = gs_stacks.thread_state();
+    const void *thread_state = sampler.holder_before == 0 ? gs_stacks.thread_state() : NULL;
     for (uint32_t i = 0; i < atomic_load(&gs_gil_slots) && sampler.holder_before == 0; i++)
         if (atomic_load(&gs_gils[i].mutex) != NULL)
             sampler.holder_before = find_holder(atomic_load(&gs_gils[i].mutex), thread_state);
@@ -271,6 +272,11 @@ bool gs_sampler_prepare(char *message, size_t size)
     else
         gs_helper_add(run);
     return message[0] == '\0';
+}
+
+bool gs_sampler_is_ready(void)
+{
+    return !unwanted && atomic_load_explicit(&gs_stacks.on, memory_order_acquire) && sampler.holder_before != 0;
 }
 
 void gs_sampler_begin(void)

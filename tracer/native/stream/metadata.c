@@ -42,7 +42,7 @@
     "  packet.context := struct {\n"                                                                 \
     "    timestamp_t timestamp_begin; timestamp_t timestamp_end;\n"                                  \
     "    uint64_t content_size; uint64_t packet_size; uint64_t events_discarded;\n"                  \
-    "    uint32_t tid; uint32_t pid; uint64_t reserved[9];\n"                                        \
+    "    uint32_t tid; uint32_t pid; uint64_t given_up; uint64_t reserved[8];\n"                                        \
     "  };\n"                                                                                         \
     "  event.header := struct { timestamp_t timestamp; uint16_t id; };\n"
 

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "armed/listener.h"
+#include "armed/standing.h"
 #include "base/aside.h"
 #include "base/clock.h"
 #include "base/helper.h"
@@ -13,6 +15,7 @@
 #include "stacks/places.h"
 #include "stacks/sampler.h"
 #include "stream/broker.h"
+#include "stream/keeper.h"
 #include "stream/lock.h"
 #include "stream/metadata.h"
 #include "stream/names.h"
@@ -48,6 +51,7 @@ static int begin_directory(void *unused)
     (void)unused;
     char path[PATH_MAX];
     gs_run.begin = gs_now();
+    gs_keeper_begin();
     bool done = make_directory() && gs_lock_make() && gs_run_path(path, sizeof path, "metadata", -1) &&
                 gs_metadata_write(path, gs_run.pid, (uint32_t)getppid(), gs_run.begin);
     return done ? 0 : -1;
@@ -118,6 +122,8 @@ static void after_fork_in_child(void)
     gs_streams_forget();
     gs_names_forget();
     gs_helper_forget();
+    gs_listener_forget();
+    atomic_store(&gs_armed, atomic_load(&gs_armed) && gs_armed_children);
     gs_sampler_forget();
     gs_run.threads_lost = 0;
     gs_self.section = gs_self.open = gs_self.released = NULL;

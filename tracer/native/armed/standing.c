@@ -1,0 +1,4 @@
+#include "armed/standing.h"
+
+atomic_bool gs_armed;
+bool gs_armed_children;

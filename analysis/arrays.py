@@ -10,6 +10,7 @@ import numpy.typing as npt
 Int64s = npt.NDArray[np.int64]
 Int32s = npt.NDArray[np.int32]
 Int16s = npt.NDArray[np.int16]
+UInt64s = npt.NDArray[np.uint64]
 UInt32s = npt.NDArray[np.uint32]
 UInt16s = npt.NDArray[np.uint16]
 Float64s = npt.NDArray[np.float64]

@@ -109,8 +109,17 @@ SAMPLE: Final = _table(
     ("hold", "<i8"),  # index in Trace.holds(gil)
     ("frame", "<i4"),  # index in Trace.frames; -1: the thread ran no Python code
     ("waiters", "<i4"),  # threads that waited for the GIL then
+    ("ran", "?"),  # its thread had a CPU, or slept in a call: False says where it was preempted, not what ran
 )
 """Samples of the code that ran while a GIL was held, GIL after GIL, in time order."""
+
+NATIVE_SAMPLE: Final = _table(
+    ("time", "<i8"),
+    ("thread", "<i4"),
+    ("code", "<i4"),  # index in Trace.native_codes; -1: of memory that nothing is known of
+    ("state", "u1"),  # State: what the thread did
+)
+"""Samples of the native code that threads ran while they had a CPU, sorted by (thread, time)."""
 
 FRAME: Final = _table(
     ("caller", "<i4"),  # index of the frame that called it; -1: none, or it is too far out

@@ -36,6 +36,7 @@ from analysis.reader.format import (
     FORMAT_VERSION,
     HEADER_SIZE,
     NAME_RECORD,
+    NATIVE_RECORD,
     NO_GIL,
     PACKET_HEADER,
     PACKET_SIZE,
@@ -43,14 +44,17 @@ from analysis.reader.format import (
     SCHED_RECORD,
     STREAM_GIL,
     STREAM_NAMES,
+    STREAM_NATIVE,
     STREAM_SAMPLES,
     STREAM_SCHED,
     UNUSED_TIMESTAMP,
     Event,
     Name,
+    Native,
     Sample,
     Sched,
 )
+from analysis.reader.symbols import Function, write_symbols
 
 SCHED_IDS = {
     "in": Sched.SCHED_IN,
@@ -281,13 +285,7 @@ class ProcessWriter:
         return packet_headers(packets, stream_class, self.pid)
 
     def _sample_packet(self) -> bytes:
-        records = np.array(self._samples, SAMPLE_RECORD)
-        header = np.zeros(1, PACKET_HEADER)
-        header["magic"], header["stream_class"], header["pid"] = CTF_MAGIC, STREAM_SAMPLES, self.pid
-        header["timestamp_begin"], header["timestamp_end"] = records["timestamp"][[0, -1]]
-        header["content_size"] = 8 * (HEADER_SIZE + records.nbytes)
-        header["packet_size"] = 8 * PACKET_SIZE
-        return (header.tobytes() + records.tobytes()).ljust(PACKET_SIZE, b"\0")
+        return one_packet(np.array(self._samples, SAMPLE_RECORD), STREAM_SAMPLES, self.pid)
 
     def _finished(self, packets: npt.NDArray[np.void], stream_class: int, discarded: int) -> bytes:
         """Append the packet that was prepared ahead: empty, at the end of time or of the recording."""
@@ -315,6 +313,8 @@ class SchedWriter:
         self.events_per_packet = EVENTS_PER_PACKET
         self._events: dict[int, list[npt.NDArray[np.void]]] = {}
         self._names: list[tuple[int, int, int, str]] = []
+        self._native: dict[int, list[tuple[int, int, int, int, int]]] = {}
+        self._symbols: list[Function] = []
 
     def events(self, cpu: int, events: Iterable[tuple[int, str, int]]) -> SchedWriter:
         """Add events of a CPU in time order: (time, "in" or "out" or "preempted", tid), (time, "lost", n)."""
@@ -327,6 +327,22 @@ class SchedWriter:
         records = np.zeros(len(time), SCHED_RECORD)
         records["timestamp"], records["id"], records["cpu"], records["tid"] = time, kind, cpu, tid
         self._events.setdefault(cpu, []).append(records)
+        return self
+
+    def native(self, cpu: int, samples: Iterable[tuple[int, int, int]]) -> SchedWriter:
+        """Add samples of native code (time, tid, address) of a CPU in time order, up to a packet of them."""
+        rows = self._native.setdefault(cpu, [])
+        rows += [(time, Native.NATIVE_SAMPLE, cpu, tid, address) for time, tid, address in samples]
+        return self
+
+    def mapped(self, pid: int, time: int, begin: int, end: int, path: str, offset: int = 0) -> SchedWriter:
+        """Say what code comes into a process's memory."""
+        self._names.append((time, Name.TASK_MAP, pid, f"{begin:x} {end:x} {offset:x} {path}"))
+        return self
+
+    def symbol(self, path: str, begin: int, end: int, name: str) -> SchedWriter:
+        """Say which function is at these bytes of a file."""
+        self._symbols.append(Function(path, begin, end, name))
         return self
 
     def task(self, tid: int, time: int, pid: int, comm: str, ppid: int = 1) -> SchedWriter:
@@ -373,6 +389,11 @@ class SchedWriter:
         for cpu, parts in self._events.items():
             (self.directory / f"sched_{cpu}").write_bytes(self._packets(np.concatenate(parts)).tobytes())
         (self.directory / "names").write_bytes(name_packets(self._names, self.recorder).tobytes())
+        for cpu, samples in self._native.items():
+            packet = one_packet(np.array(samples, NATIVE_RECORD), STREAM_NATIVE, self.recorder)
+            (self.directory / f"native_{cpu}").write_bytes(packet)
+        if self._symbols:
+            write_symbols(self.directory, self._symbols, self.begin)
 
     def _packets(self, records: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
         size = self.events_per_packet
@@ -387,6 +408,16 @@ class SchedWriter:
         headers["timestamp_end"] = records["timestamp"][last]
         headers["content_size"] = 8 * (HEADER_SIZE + SCHED_RECORD.itemsize * (last - first + 1))
         return packets
+
+
+def one_packet(records: npt.NDArray[np.void], stream_class: int, pid: int) -> bytes:
+    """Return these events as a packet."""
+    header = np.zeros(1, PACKET_HEADER)
+    header["magic"], header["stream_class"], header["pid"] = CTF_MAGIC, stream_class, pid
+    header["timestamp_begin"], header["timestamp_end"] = records["timestamp"][[0, -1]]
+    header["content_size"] = 8 * (HEADER_SIZE + records.nbytes)
+    header["packet_size"] = 8 * PACKET_SIZE
+    return (header.tobytes() + records.tobytes()).ljust(PACKET_SIZE, b"\0")
 
 
 def name_packets(names: list[tuple[int, int, int, str]], pid: int) -> npt.NDArray[np.void]:
@@ -474,6 +505,12 @@ def metadata(pid: int, ppid: int, begin: int, utc_offset: int, environment: dict
             f'event {{ name = "{event.name.lower()}"; id = {event}; stream_id = 2;'
             " fields := struct { uint32_t tid; }; };"
             for event in Sched
+        ]
+        lines += [
+            "typealias integer { size = 64; align = 32; signed = false; } := address_t;",
+            f"stream {{ id = 4; {context} {header} event.context := struct {{ uint16_t cpu; }}; }};",
+            f'event {{ name = "native_sample"; id = {Native.NATIVE_SAMPLE:d}; stream_id = 4;'
+            " fields := struct { uint32_t tid; address_t address; }; };",
         ]
     return "\n".join(lines) + "\n"
 

@@ -56,7 +56,7 @@ ctypedef void (*plain_function)() noexcept nogil
 ctypedef void (*status_function)(gs_status *status) noexcept nogil
 ctypedef void (*name_function)(unsigned int tid, const char *text) noexcept nogil
 ctypedef const char *(*text_function)() noexcept nogil
-ctypedef int (*sched_start_function)(const char *directory, const char *environment, int scope, char *message, size_t size)
+ctypedef int (*sched_start_function)(const char *directory, const char *environment, int scope, int native, char *message, size_t size)
 ctypedef int (*sched_attach_function)(const char *directory, const char *environment, unsigned int pid, char *message, size_t size)
 ctypedef void (*sched_stop_function)(gs_sched_result *result) noexcept nogil
 
@@ -87,6 +87,7 @@ cdef struct Core:
     sched_start_function sched_start
     sched_attach_function sched_attach
     sched_stop_function sched_stop
+    text_function sched_native
     plain_function sched_pause
     plain_function sched_resume
 
@@ -122,6 +123,7 @@ cdef int open_core() except -1:
     core.sched_start = <sched_start_function>symbol(library, b"gs_sched_start")
     core.sched_attach = <sched_attach_function>symbol(library, b"gs_sched_attach")
     core.sched_stop = <sched_stop_function>symbol(library, b"gs_sched_stop")
+    core.sched_native = <text_function>symbol(library, b"gs_sched_native")
     core.sched_pause = <plain_function>symbol(library, b"gs_sched_pause")
     core.sched_resume = <plain_function>symbol(library, b"gs_sched_resume")
     return 0
@@ -288,7 +290,7 @@ def process_directory():
     return os.fsdecode(core.process_directory())
 
 
-def sched_start(directory, str environment, int scope):
+def sched_start(directory, str environment, int scope, bint native=False):
     """Begin to record what the scheduler does, into ``sched/`` in `directory`.
 
     Parameters
@@ -300,6 +302,8 @@ def sched_start(directory, str environment, int scope):
     scope : int
         ``SCHED_PROGRAM``: the next program that this thread starts, and all that it starts;
         ``SCHED_PROGRAM_ALONE``: no other process; ``SCHED_PROCESS``: this process, and all that it starts.
+    native : bool
+        Have the kernel sample at which addresses threads run, too; `sched_native` says whether it does.
 
     Returns
     -------
@@ -310,9 +314,14 @@ def sched_start(directory, str environment, int scope):
     cdef bytes path = os.fsencode(os.path.abspath(directory))
     cdef bytes text = environment.encode()
     # The GIL stays held: what would start a thread now waits until the events are open.
-    if core.sched_start(path, text, scope, message, MESSAGE_SIZE) != 0:
+    if core.sched_start(path, text, scope, native, message, MESSAGE_SIZE) != 0:
         return message.decode("utf-8", "replace")
     return ""
+
+
+def sched_native():
+    """``"on"``, ``"off"``, or ``"off: "`` and why: whether addresses are sampled."""
+    return core.sched_native().decode("utf-8", "replace")
 
 
 def sched_attach(directory, str environment, unsigned int pid):
@@ -344,7 +353,7 @@ def sched_stop():
 
 
 def sched_pause():
-    """End the draining thread of a recording of this process, until `sched_resume_soon`."""
+    """End the draining thread, if it is the only one besides the calling one, until `sched_resume_soon`."""
     core.sched_pause()
 
 

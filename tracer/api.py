@@ -31,6 +31,7 @@ def start(
     switch_interval: float | None = None,
     force: bool = False,
     sched: bool = True,
+    native: bool = True,
     stacks: bool = True,
     samples: bool = True,
     locks: bool = True,
@@ -47,6 +48,8 @@ def start(
         Replace a trace of ours that is there. Anything else is never replaced.
     sched : bool
         Record when each thread has a CPU, too. Where that can't be, one line on stderr says why, once.
+    native : bool
+        Have the kernel sample which native code threads run while they have a CPU; with `sched` only.
     stacks : bool
         Record where in the program each wait was, and where the thread was that held the GIL meanwhile. Where
         that can't be (before Python 3.11), the trace says why: ``stacks`` in its metadata.
@@ -94,7 +97,7 @@ def start(
         raise
     _undo.append(gilscope_recording.stop_before_exit(_end))
     if sched:
-        scheduler.start_here(trace)
+        scheduler.start_here(trace, native=native)
     _undo.append(gilscope_recording.follow_thread_names(_recorder.name_thread))
     return trace
 
@@ -211,7 +214,7 @@ class trace(ContextDecorator):
 
     Parameters
     ----------
-    path, switch_interval, force, sched, stacks, samples, locks
+    path, switch_interval, force, sched, native, stacks, samples, locks
         As `start` takes them, and with its errors. Without `force` a decorated function runs only once: the
         second call finds the trace of the first.
     """
@@ -223,6 +226,7 @@ class trace(ContextDecorator):
         switch_interval: float | None = None,
         force: bool = False,
         sched: bool = True,
+        native: bool = True,
         stacks: bool = True,
         samples: bool = True,
         locks: bool = True,
@@ -231,6 +235,7 @@ class trace(ContextDecorator):
         self.switch_interval = switch_interval
         self.force = force
         self.sched = sched
+        self.native = native
         self.stacks = stacks
         self.samples = samples
         self.locks = locks
@@ -241,6 +246,7 @@ class trace(ContextDecorator):
             switch_interval=self.switch_interval,
             force=self.force,
             sched=self.sched,
+            native=self.native,
             stacks=self.stacks,
             samples=self.samples,
             locks=self.locks,

@@ -49,7 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
             _arm(options, options.armed)
         _check_limits(options)
         scheduler = Scheduler(
-            options.trace, options.target.command, wanted=options.sched, children=options.children
+            options.trace,
+            options.target.command,
+            wanted=options.sched,
+            children=options.children,
+            native=options.native,
         )
         status = _record(options, scheduler)
     except GilscopeError as error:
@@ -106,6 +110,8 @@ def _record(options: Options, scheduler: Scheduler) -> int:
             )
             if scheduler.missing and not options.quiet:
                 say(f"no scheduler events: {scheduler.missing}")
+            if scheduler.native_missing and not options.quiet:
+                say(f"no samples of native code: {scheduler.native_missing}")
             return launcher.run(options.target, environment, scheduler.ended)
     except UsageError:
         options.trace.rmdir()

@@ -70,6 +70,7 @@ class Options:
     switch_interval: float | None
     children: bool
     sched: bool
+    native: bool
     stacks: bool
     samples: bool
     locks: bool
@@ -147,6 +148,7 @@ def _parser() -> _Parser:
     )
     add("--summaries-every", metavar="SECONDS", help="how often (default: 60)")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
+    add("--no-native", action="store_true", help="leave out which native code threads ran")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     add("--no-samples", action="store_true", help="don't look which code runs inside a hold: only at its end")
     add("--no-locks", action="store_true", help="leave out the waits for locks other than the GIL")
@@ -223,6 +225,7 @@ def parse(arguments: list[str]) -> Options:
         switch_interval=_switch_interval(values.switch_interval),
         children=not values.no_children,
         sched=not values.no_sched,
+        native=not values.no_native,
         stacks=not values.no_stacks,
         samples=not values.no_samples,
         locks=not values.no_locks,

@@ -30,6 +30,8 @@ class Scheduler:
     ----------
     missing : str
         Why it is not recorded, and what would allow it; "" when it is.
+    native_missing : str
+        Why native code is not sampled though it was wanted.
     lost, failure : int
         Afterwards: records that there was no room for; errno that ended the recording early.
     """
@@ -41,14 +43,16 @@ class Scheduler:
         *,
         wanted: bool = True,
         children: bool = True,
+        native: bool = True,
         of: int | None = None,
     ) -> None:
-        self.missing = ""
+        self.missing = self.native_missing = ""
         self.lost = self.failure = 0
         self._trace = trace
         self._command = command
         self._wanted = wanted
         self._children = children
+        self._native = native
         self._of = of
         self._begun = False
         self._ended: tuple[int, int] | None = None
@@ -64,10 +68,11 @@ class Scheduler:
             text = environment_text(self._command)
             scope = _recorder.SCHED_PROGRAM if self._children else _recorder.SCHED_PROGRAM_ALONE
             if self._of is None:
-                self.missing = _recorder.sched_start(self._trace, text, scope)
+                self.missing = _recorder.sched_start(self._trace, text, scope, self._native)
             else:
                 self.missing = _recorder.sched_attach(self._trace, text, self._of)
             self._begun = not self.missing
+            self.native_missing = _recorder.sched_native().partition(": ")[2] if self._begun else ""
         return self
 
     def __exit__(
@@ -82,6 +87,12 @@ class Scheduler:
                 _write_status(self._trace / SCHED / "metadata", *self._ended)
             if result["events"] == 0:
                 shutil.rmtree(self._trace / SCHED, ignore_errors=True)  # the program could not be started
+            elif self._native:
+                from analysis.reader.scheduling import (
+                    keep_symbols,  # numpy: not while the program is measured
+                )
+
+                keep_symbols(self._trace / SCHED)
 
 
 _PLACE = "0" + " " * 19
@@ -123,16 +134,19 @@ def environment_text(command: Sequence[str]) -> str:
 _told = _forks_followed = False
 
 
-def start_here(trace: Path) -> None:
+def start_here(trace: Path, *, native: bool = True) -> None:
     """Record this process, and what it starts. Where that can't be, say why, once a process."""
     global _told
     from tracer import _recorder
 
     _step_aside_at_forks()
-    missing = _recorder.sched_start(trace, environment_text(sys.argv), _recorder.SCHED_PROCESS)
+    missing = _recorder.sched_start(trace, environment_text(sys.argv), _recorder.SCHED_PROCESS, native)
     if missing and not _told:
         _told = True
         say(f"no scheduler events: {missing}")
+    elif not _told and (missing := _recorder.sched_native().partition(": ")[2]):
+        _told = True
+        say(f"no samples of native code: {missing}")
 
 
 def _step_aside_at_forks() -> None:
@@ -140,22 +154,10 @@ def _step_aside_at_forks() -> None:
     global _forks_followed
     from tracer import _recorder
 
-    def before() -> None:
-        # The helper of the core steps aside by itself, later than this.
-        if sum(1 for task in Path("/proc/self/task").iterdir() if not _is_helper(task)) == 2:
-            _recorder.sched_pause()
-
     if sys.version_info >= (3, 12) and not _forks_followed:
         _forks_followed = True
         # The warning comes after this, so the thread must come later still.
-        os.register_at_fork(before=before, after_in_parent=_recorder.sched_resume_soon)
-
-
-def _is_helper(task: Path) -> bool:
-    try:
-        return (task / "comm").read_bytes() == b"gilscope helper\n"
-    except OSError:
-        return True  # it has ended
+        os.register_at_fork(before=_recorder.sched_pause, after_in_parent=_recorder.sched_resume_soon)
 
 
 def stop_here() -> None:

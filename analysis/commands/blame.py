@@ -11,10 +11,12 @@ from rich.console import Console
 
 from ..destinations import json_text, terminal
 from ..errors import GilscopeError
+from ..measures.native_code import native_times
 from ..report.blame_table import blame_table, waiting_table
+from ..report.native_table import native_table
 from ..tables.trace import Trace
 from ..units import duration
-from ..why import code_words, lock_words
+from ..why import code_words, lock_words, native_words
 from ..why.charges import CodeBlame, code_blame
 from ..why.flames import collapsed, flame, speedscope
 from ..why.lock_blame import LockBlame, lock_blame
@@ -75,12 +77,22 @@ def run(trace: Trace, options: argparse.Namespace, console: Console | None = Non
         console.width = max(console.width, _WIDTH_WITHOUT_TERMINAL)
     _print_gil(trace, blame, options.lines, console)
     _print_long_holds(trace, console, options.lines)
+    _print_native(trace, options.lines, console)
     _print_locks(trace, locks, options.lines, console)
     if not trace.codes and (blame.total or locks.total):
         remark = (
             "The trace has no Python frames: it was recorded with --no-stacks, or by an interpreter without."
         )
         console.print(terminal(remark, "yellow"), highlight=False)
+
+
+def _print_native(trace: Trace, most: int, console: Console) -> None:
+    times = native_times(trace)
+    if times:
+        console.print()
+        console.print(native_table(times, most), highlight=False)
+    elif missing := native_words.why_missing(trace):
+        console.print(terminal(f"No samples of native code: {missing}", "dim"), highlight=False)
 
 
 def _print_gil(trace: Trace, blame: CodeBlame, most: int, console: Console) -> None:

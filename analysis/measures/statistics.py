@@ -21,6 +21,7 @@ from ..tables.trace import Trace
 from .cpu_time import CpuFigures, CpuStatistics, times_in_states
 from .distribution import NONE, Distribution, distribution, distributions
 from .locks import LockFigures, lock_figures
+from .native_code import NativeTime, native_times
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class Statistics:
     flow: Table = field(repr=False)
     cpu: CpuStatistics | None = None
     locks: LockFigures = field(default_factory=LockFigures, repr=False)
+    native: tuple[NativeTime, ...] = field(default=(), repr=False)
 
     @property
     def threads(self) -> tuple[ThreadStatistics, ...]:
@@ -236,6 +238,7 @@ def statistics(trace: Trace) -> Statistics:
         wait=waiting.whole,
         hold=holding.whole,
         locks=locks,
+        native=native_times(trace),
         flow=handoff_matrix(trace),
         cpu=cpus.of(slice(0, len(threads))) if cpus else None,
     )

@@ -40,7 +40,7 @@ _KINDS: Final = (
 )
 
 
-READ: Final = re.compile(r"(metadata)|names|names_kept|samples|(gil|sched)_[0-9]{1,9}")
+READ: Final = re.compile(r"(metadata)|names|names_kept|samples|symbols|(gil|sched|native)_[0-9]{1,9}")
 """Names of the files of a process (or of `sched`) that are read."""
 
 

@@ -25,6 +25,7 @@ STREAM_GIL: Final = 0
 STREAM_NAMES: Final = 1
 STREAM_SCHED: Final = 2
 STREAM_SAMPLES: Final = 3
+STREAM_NATIVE: Final = 4
 
 UNUSED_TIMESTAMP: Final = 1 << 61
 """Both timestamps of a packet that was prepared ahead and not used yet."""
@@ -58,6 +59,9 @@ SAMPLE_RECORD: Final = np.dtype(
         ("tid", "<u4"),
         ("waiters", "<u4"),
     ]
+)
+NATIVE_RECORD: Final = np.dtype(
+    [("timestamp", "<u8"), ("id", "<u2"), ("cpu", "<u2"), ("tid", "<u4"), ("address", "<u8")]
 )
 NAME_RECORD: Final = np.dtype([("timestamp", "<u8"), ("id", "<u2"), ("reserved", "<u2"), ("ref", "<u4")])
 
@@ -115,6 +119,8 @@ class Name(IntEnum):
     TASK_EXIT = 37  # ref: tid; of sched/; no text
     CODE = 38  # ref: number of a code object; text: "<first line>\n<qualified name>\n<file>"
     CODE_LINES = 39  # ref: code; text: a piece of its co_linetable, in hexadecimal
+    NATIVE_SYMBOL = 31  # ref: 1; of symbols: a function in a file: "<begin> <end> <function>\n<path>", hex
+    TASK_MAP = 69  # ref: pid; of sched/: code in memory: "<start> <end> <offset in the file> <path>", hex
     TASK_EXEC = 64  # ref: tid; of sched/: it became another program, as the only thread of its process
     TASK_PYTHON = 65  # ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name
     TASK_INNER = 68  # ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>"
@@ -141,3 +147,9 @@ class Sample(IntEnum):
     """Events of a samples stream."""
 
     SAMPLE = 7  # the thread tid held the GIL, in this frame, while so many threads waited
+
+
+class Native(IntEnum):
+    """Events of a native stream."""
+
+    NATIVE_SAMPLE = 30  # the thread tid ran at this address, outside of the kernel

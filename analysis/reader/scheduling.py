@@ -20,8 +20,10 @@ from .files import check_directory
 from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, STREAM_SCHED, Name, Sched
 from .metadata import Metadata, read_metadata
 from .names import Names, read_names
+from .native import NO_SAMPLES, NativeSamples, read_native
 from .packets import EVER, Packets, read_packets
 from .problems import Problems
+from .symbols import Symbols, read_symbols, write_symbols
 from .tasks import Task, find_tasks
 
 _STREAM_FILE = re.compile(r"sched_[0-9]{1,5}")
@@ -60,6 +62,8 @@ class Scheduling:
         Those that there are streams of.
     failure : str or None
         What ended the recording early; nothing is known from then on.
+    native : NativeSamples
+        Which native code threads ran; none where that was not recorded.
     """
 
     metadata: Metadata
@@ -73,6 +77,7 @@ class Scheduling:
     losses: tuple[Loss, ...]
     cpus: tuple[int, ...]
     failure: str | None = None
+    native: NativeSamples = NO_SAMPLES
 
     @property
     def namespace(self) -> int:
@@ -94,7 +99,9 @@ class _Stream:
     losses: list[Loss]
 
 
-def read_scheduling(directory: Path, problems: Problems, within: tuple[int, int] = EVER) -> Scheduling | None:
+def read_scheduling(
+    directory: Path, problems: Problems, within: tuple[int, int] = EVER, symbols: Symbols | None = None
+) -> Scheduling | None:
     """Read the scheduler's part of a trace; None if it has none, or all of it had to be skipped.
 
     Raises
@@ -137,7 +144,26 @@ def read_scheduling(directory: Path, problems: Problems, within: tuple[int, int]
     if failed is not None:  # some of what comes later may be there, but who knows what is not
         unseen += [Loss(failed.time, np.iinfo(np.int64).max, stream.cpu, 0) for stream in streams]
     scheduling = _sorted_by_task(metadata, streams, names, unseen)
+    symbols = symbols or read_symbols(directory, metadata, problems)
+    native = read_native(directory, scheduling.tasks, names, symbols, problems, within)
+    scheduling = replace(scheduling, native=native)
     return replace(scheduling, failure=failed.reason) if failed is not None else scheduling
+
+
+def keep_symbols(directory: Path) -> None:
+    """Write down which functions of which libraries were run, while the libraries are what they were.
+
+    Where that can't be, whoever reads the trace has to look.
+    """
+    if not any(directory.glob("native_*")):
+        return
+    try:
+        metadata = read_metadata(directory / "metadata", "sched")
+        symbols = Symbols((), metadata, look=True)
+        read_scheduling(directory, Problems(salvage=True), symbols=symbols)
+        write_symbols(directory, symbols.used, metadata.recording_start)
+    except (OSError, TraceFormatError):
+        pass
 
 
 def _real(names: Names, problems: Problems) -> Names:

@@ -27,7 +27,7 @@ figures are null when count is 0.
                       waits without the GIL, "badness": retries / acquires (null without any)}.
                       null without OS scheduling
     scheduling        null, or {"begin_ns", "end_ns" (null: not stopped), "lost": records, "failure" (text
-                      or null), "cpus": [number]}
+                      or null), "cpus": [number], "native": "on", "off", or "off: " and why}
     counts            {"acquires", "contended_acquires", "timeouts", "requested_releases",
                       "voluntary_releases", "abandons"}
     wait_ns, hold_ns  distributions
@@ -38,6 +38,7 @@ figures are null when count is 0.
         begin_ns, end_ns, ended (see analysis.model.Process: "stopped",
         "failed", "exited", "exec", "running", "killed"), signal (number or null), failure (text or null),
         discarded, recorded (false: a Python of which only the scheduler is known; true of all else),
+        samples ("on", "off", or "off: " and why: of the code inside holds),
         time_ns, states_ns, cpu, counts, wait_ns, hold_ns, anatomy,
         gils    [{number, switch_interval_ns, held_ns, contended_ns, held_share, contended_share, handoffs,
                   switches, requested_handoffs, wait_ns, hold_ns}],
@@ -57,7 +58,10 @@ figures are null when count is 0.
                       "longest_at_ns", "slowest_ns": from a drop request to the release, "threads"}],
                       "functions": the same by function, each with its worst line,
                       "waiting": the 50 that waited longest, [{"function", "file", "line", "waited_ns",
-                      "waits", "longest_ns", "longest_at_ns"}]}; see analysis.charges
+                      "waits", "longest_ns", "longest_at_ns"}],
+                      "native": the 50 functions of libraries that ran longest, [{"library", "function" (null:
+                      no symbol there), "held_ns": with the GIL, "without_gil_ns", "samples", "threads"}]};
+                      see analysis.why.charges, analysis.measures.native_code
     long_holds        the 50 lines that held a GIL longest, for more than a switch interval, whether somebody
                       waited or not: [{"function", "file", "line" (null: not recorded), "pid", "tid" (of the
                       longest), "holds", "pieces": of them calls, in one piece, "time_ns", "waited_ns": of it
@@ -236,6 +240,7 @@ def _scheduling(trace: Trace) -> dict[str, Any] | None:
         "lost": scheduling.lost,
         "failure": scheduling.failure,
         "cpus": list(scheduling.cpus),
+        "native": scheduling.metadata.text("native") or "off",
     }
 
 
@@ -261,6 +266,7 @@ def _process(of: ProcessStatistics, anatomy: WaitAnatomy) -> dict[str, Any]:
         "signal": process.signal,
         "failure": process.failure,
         "recorded": "unrecorded" not in process.environment,
+        "samples": str(process.environment.get("samples", "off")),
         "discarded": process.discarded,
         **_amounts(of),
         "anatomy": _anatomy(anatomy.processes[process.index]),

@@ -24,6 +24,7 @@ from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
 from ..units import count, duration, plural, share
 from ..why.blame_by_thread import NOBODY, blame
+from ..why.native_words import why_missing
 from . import reservations
 from .lock_table import lock_tables
 from .rows import MOST_LINES, Row, rows
@@ -301,6 +302,8 @@ def _remarks(trace: Trace) -> Iterator[str]:
     for line in (reservations.unrecorded_line(trace), reservations.without_samples(trace)):
         if line:
             yield line
+    if missing := why_missing(trace):
+        yield f"No samples of native code: {missing}."
     side = trace.side
     switched = np.flatnonzero(side.kind == Event.GIL_ENABLED)
     for at, index in zip(switched.tolist(), side.thread_of(switched).tolist(), strict=True):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..measures.cpu_time import CpuStatistics
 from ..measures.distribution import NONE, Distribution
 from ..measures.locks import LockStatistics
+from ..measures.native_code import by_code, where
 from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
 from ..model import HELD, State, total
 from ..units import count, duration, share
@@ -267,7 +268,7 @@ def _of_cpus(statistics: Statistics) -> list[str]:
     cores = statistics.time[State.NATIVE] / statistics.duration if statistics.duration else 0.0
     if native and statistics.gils and cores >= 10 * _ACTIVE:
         who = native[0].thread.name if len(native) == 1 else f"{len(native)} threads"
-        said.append(f"{who} computed without the GIL, {cores:.1f} cores' worth.")
+        said.append(f"{who} computed without the GIL, {cores:.1f} cores' worth{_in_native(statistics)}.")
     said += _ready(statistics)
     # To wake up when a switch interval has passed is what a waiter is to do.
     if statistics.cpu.retries - statistics.counts.timeouts >= _MANY_RETRIES and statistics.counts.acquires:
@@ -277,6 +278,12 @@ def _of_cpus(statistics: Statistics) -> list[str]:
             f" {badness:.2g} times for each time it was taken."
         )
     return said
+
+
+def _in_native(statistics: Statistics) -> str:
+    """Return what code that was: ", mostly in libopenblas: dgemm_kernel"."""
+    found = where(by_code(each for each in statistics.native if each.state == State.NATIVE))
+    return f", mostly in {found}" if found else ""
 
 
 def _asleep(statistics: Statistics) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ..model import (
     CPU_INTERVAL,
     EVENT,
     HANDOFF,
+    NATIVE_SAMPLE,
     ON_CPU,
     RETRY,
     SAMPLE,
@@ -28,6 +30,7 @@ from ..reader.format import NO_GIL, Event
 from ..reader.frames import Frames, join_frames
 from ..reader.grammar import LOST
 from ..reader.locks import Locks, join_locks
+from ..reader.native import NO_SAMPLES, NativeCode
 from ..reader.scheduling import Scheduling
 from ..shown import Shown
 from ..states import Cpu
@@ -46,6 +49,9 @@ from .retries import retry_table
 from .switch_interval import seen_interval
 from .waits import someone_waits, wait_table, waiters_at
 from .window import cut, cut_side, threads_within
+
+_MOMENT: Final = 250_000
+"""ns without a CPU that the sampler, and whoever runs before the thread does again, may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,6 +346,29 @@ class Trace(Shown):
         parts = [self._samples_of(gil) for gil in self.gils if gil.process < len(self.sampled)]
         return np.concatenate(parts) if parts else np.empty(0, SAMPLE)
 
+    @property
+    def native_codes(self) -> tuple[NativeCode, ...]:
+        """Functions of libraries that threads ran, and libraries where they have no symbols."""
+        return (self.scheduling.native if self.scheduling is not None else NO_SAMPLES).codes
+
+    @cached_property
+    def native_samples(self) -> Table:
+        """The NATIVE_SAMPLE table: shape (samples,), of the threads' lives in the trace."""
+        samples = self.scheduling.native if self.scheduling is not None else NO_SAMPLES
+        if not len(samples.time):
+            return np.empty(0, NATIVE_SAMPLE)
+        thread = self._thread_at(samples.task, samples.time, samples.time + 1)
+        order = np.flatnonzero(thread >= 0)
+        order = order[np.lexsort((samples.time[order], thread[order]))]
+        table = np.empty(len(order), NATIVE_SAMPLE)
+        table["thread"], table["time"], table["code"] = (
+            thread[order],
+            samples.time[order],
+            samples.code[order],
+        )
+        table["state"] = self.states_by_column.state[self._state_at(table["thread"], table["time"])]
+        return table
+
     def hold_frames(self, gil: Gil) -> Int32s:
         """Return for each of the `holds` of a GIL the frame that was sampled most; else that at its end."""
         frames = self.release_frames(gil)
@@ -369,7 +398,32 @@ class Trace(Shown):
         start = self.intervals_by_column.start[self.waiting(gil)]
         end = start + self.intervals_by_column.duration[self.waiting(gil)]
         table["waiters"] = waiters_at(start, end, table["time"])
+        table["ran"] = self._ran(holds.thread[table["hold"]], table["time"])
         return table
+
+    def _ran(self, thread: Int32s, time: Int64s) -> Bools:
+        """Return of samples whether they tell what code ran: not while their thread had long had no CPU.
+
+        Where a thread is preempted is the scheduler's choice, and it prefers system calls. For a moment it is
+        without a CPU whenever the sampler itself has taken that.
+        """
+        if self.scheduling is None:
+            return np.ones(len(thread), bool)
+        states = self.states_by_column
+        at = self._state_at(thread, time)
+        ran: Bools = (states.state[at] != State.STALLED) | (states.duration[at] <= _MOMENT)
+        return ran
+
+    def _state_at(self, thread: Int32s, time: Int64s) -> Int64s:
+        """Return the positions, in `states_by_column`, of what threads did at these times of their lives."""
+        states = self.states_by_column
+        at = np.zeros(len(thread), np.int64)
+        for each in np.unique(thread).tolist():
+            mine = thread == each
+            first, last = states.first[each : each + 2].tolist()
+            at[mine] = first + np.searchsorted(states.start[first:last], time[mine], "right") - 1
+            at[mine] = np.maximum(at[mine], first)
+        return at
 
     def _frames_at(self, position: Int64s) -> Int32s:
         """Return the frames that events, in order, name."""

@@ -171,7 +171,7 @@ def _charge(trace: Trace, gil: Gil, lines: _Lines) -> _Charged:
     some = np.flatnonzero(waited)
     contended = overlap(*trace.contended(gil), holds.acquired[some], holds.released[some])
     ends = trace.release_frames(gil)[some]
-    samples = trace.samples[trace.samples["gil"] == gil.index]
+    samples = trace.samples[(trace.samples["gil"] == gil.index) & trace.samples["ran"]]
     return _Charged(
         gil,
         holds.acquired[some],

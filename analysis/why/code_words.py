@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..measures.native_code import native_times
 from ..measures.switch_interval import interval_of_process
 from ..model import Code
 from ..tables.trace import Trace
 from ..units import count, duration, plural
+from . import native_words
 from .charges import CodeBlame
 
 _WORTH_A_LINE: Final = 0.01
@@ -102,6 +104,7 @@ def to_json(trace: Trace, blame: CodeBlame, most: int) -> dict[str, Any]:
         "lines": rows(blame.lines),
         "functions": rows(blame.functions),
         "waiting": rows(blame.waiting),
+        "native": native_words.to_json(native_times(trace), most),
     }
 
 

@@ -5,8 +5,9 @@ A long hold is charged to its own samples. A short one may have none by chance: 
 together, all that they made others wait to all the samples in them. Together are holds that ended on the
 same line after about as long, if they have samples enough, else those that ended on the same line, then
 those of the same thread, then all of the same GIL. Within such a group each moment of waiting was as likely
-to be sampled as any other, so its samples say how its waiting divides; and the sums stay exact. Only holds
-with no samples at all near them are charged to the code at their ends.
+to be sampled as any other, so its samples say how its waiting divides; and the sums stay exact. Holds that
+are left share the samples that others have had. Only where there are hardly any samples are holds charged to
+the code at their ends.
 """
 
 from __future__ import annotations
@@ -79,17 +80,19 @@ def portions(
     share = np.zeros((2, len(told)), np.int64)
     by_end = np.ones(len(hold), bool)
     free = np.ones(len(told), bool)
-    for group, of_hold, enough in _groups(at, lines, threads, contended):
+    everyone = np.ones(len(hold), bool)
+    for group, of_hold, enough, again in _groups(at, lines, threads, contended):
         size = int(group.max(initial=-1)) + 1
         left = by_end & of_hold
-        mine = free & left[at]
+        mine = np.ones(len(told), bool) if again else free & left[at]
         count = np.bincount(group[at[mine]], minlength=size)
-        good = enough(count, np.bincount(group[left], contended[left], size))
+        stands_for = everyone if again else left
+        good = enough(count, np.bincount(group[stands_for], contended[stands_for], size))
         take = left & good[group]
         mine &= good[group[at]]
         for row, amount, weights in ((0, waited, weight), (1, contended, np.ones_like(weight))):
             whole = _sums(group[take], amount[take], size)
-            share[row, mine] = _divide(whole, group[at[mine]], weights[mine])
+            share[row, mine] += _divide(whole, group[at[mine]], weights[mine])
         by_end &= ~take
         free &= ~mine
     rest = np.flatnonzero(by_end)
@@ -127,17 +130,23 @@ class _Enough:
 
 def _groups(
     at: Int64s, lines: Int64s, threads: Int32s, contended: Int64s
-) -> Iterator[tuple[Int64s, Bools, _Enough]]:
-    """Yield ways to put holds together, the closest first: a group each, who may be in one, and when."""
+) -> Iterator[tuple[Int64s, Bools, _Enough, bool]]:
+    """Yield ways to put holds together, the closest first: a group each, who may be in one, and when.
+
+    At last come those that share the samples of holds which have had theirs: what is left are holds that
+    had none by chance, or because the sampler itself had no CPU.
+    """
     everyone = np.ones(len(lines), bool)
     sampled = np.zeros(len(lines), bool)
     sampled[at] = True
-    yield np.arange(len(lines)), sampled & (contended >= _LONG), _Enough(1)
+    yield np.arange(len(lines)), sampled & (contended >= _LONG), _Enough(1), False
     octave = np.frexp(contended.astype(np.float64))[1].astype(np.int64)
-    yield lines * 64 + octave, everyone, _Enough(_ENOUGH)
-    yield lines, everyone, _Enough(_ENOUGH)
-    yield threads.astype(np.int64), everyone, _Enough(_ENOUGH)
-    yield np.zeros(len(lines), np.int64), everyone, _Enough(1, _SPARSE)
+    yield lines * 64 + octave, everyone, _Enough(_ENOUGH), False
+    yield lines, everyone, _Enough(_ENOUGH), False
+    yield threads.astype(np.int64), everyone, _Enough(_ENOUGH), False
+    for group in (lines, threads.astype(np.int64)):
+        yield group, everyone, _Enough(_ENOUGH, _SPARSE), True
+    yield np.zeros(len(lines), np.int64), everyone, _Enough(1, _SPARSE), True
 
 
 def _sums(group: Int64s, amount: Int64s, size: int) -> Int64s:

@@ -144,12 +144,12 @@ ADDED = {
 THREADS_ADDED = 1
 
 
-def check_view(plain: dict[str, Any], traced: dict[str, Any]) -> None:
+def check_view(plain: dict[str, Any], traced: dict[str, Any], threads: int = THREADS_ADDED) -> None:
     for moment, before in plain.items():
         after = traced[moment]
         assert set(after["environment"]) - set(before["environment"]) <= ADDED
         assert set(before["environment"]) <= set(after["environment"])
-        assert 0 <= after["threads"] - before["threads"] <= THREADS_ADDED
+        assert 0 <= after["threads"] - before["threads"] <= threads
         for what in ("descriptors", "next", "signals", "handlers", "umask", "directory", "limits"):
             assert after[what] == before[what], (moment, what)
 
@@ -168,10 +168,12 @@ def test_the_program_sees_itself_as_ever(launcher: Launcher) -> None:
     check_view(json.loads(plain.stdout), json.loads(run.stdout))
 
 
-def test_the_api_s_program_sees_itself_as_ever(launcher: Launcher) -> None:
+@pytest.mark.parametrize("sched", [False, True])
+def test_the_api_s_program_sees_itself_as_ever(launcher: Launcher, sched: bool) -> None:
     script = launcher.write(
         SELF.replace(
-            "views = {", "import tracer\nif len(sys.argv) > 1: tracer.start('x', sched=False)\nviews = {"
+            "views = {",
+            f"import tracer\nif len(sys.argv) > 1: tracer.start('x', sched={sched})\nviews = {{",
         )
     )
     plain, traced = (
@@ -185,7 +187,46 @@ def test_the_api_s_program_sees_itself_as_ever(launcher: Launcher) -> None:
         )
         for more in ([], ["trace"])
     )
-    check_view(json.loads(plain.stdout), json.loads(traced.stdout))
+    # Where the scheduler is recorded another thread drains what the kernel writes down.
+    check_view(json.loads(plain.stdout), json.loads(traced.stdout), THREADS_ADDED + sched)
+
+
+LOWEST = """
+import os, sys, threading, tracer
+stop, wrong = threading.Event(), []
+def work():
+    while not stop.is_set():
+        os.close(0)
+        if os.open(os.devnull, os.O_RDONLY) != 0:
+            wrong.append(sorted(os.listdir("/proc/self/fd")))
+            return
+thread = threading.Thread(target=work)
+from tracer import _recorder, sched
+thread.start()
+for number in range(20):
+    sched.start_here(tracer.directory.Path(sys.argv[1]) / str(number))
+    sched.stop_here()
+stop.set()
+thread.join()
+print(wrong)
+"""
+
+
+def test_the_scheduler_s_files_take_no_number_of_the_program_s(launcher: Launcher) -> None:
+    """It closes 0 and opens again: that gets 0, whatever the recorder opens and closes meanwhile."""
+    for number in range(20):
+        (launcher.directory / str(number)).mkdir()
+    script = launcher.write(LOWEST)
+    done = subprocess.run(
+        [sys.executable, script.name, str(launcher.directory)],
+        cwd=launcher.directory,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
 
 
 def test_files_are_the_owner_s_alone(launcher: Launcher) -> None:

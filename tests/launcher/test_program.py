@@ -260,4 +260,5 @@ def test_little_is_imported_into_the_program(launcher: Launcher) -> None:
     traced = launcher.record(source).stdout.split()
     added = set(traced) - set(plain(launcher, "program.py").stdout.split())
     assert added.isdisjoint({"numpy", "matplotlib", "rich", "analysis", "tracer", "json", "re"})
-    assert {"_ctypes", "gilscope_recording"} <= added
+    assert added.isdisjoint({"ctypes", "_ctypes"})
+    assert "gilscope_recording" in added

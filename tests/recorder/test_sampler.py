@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 import analysis
 from analysis.why.long_hold_words import sentences
 from analysis.why.long_holds import long_holds
-from tests.launcher.support import Launcher
+from tests.launcher.support import Launcher, environment
 from tests.recorder.workloads import WORKLOADS, compared
 from tests.sched.support import needs_perf
+from tests.sched.test_failures import REFUSED
 
 TRIES = 5
 """Where CPUs are overloaded a try may be off: samples are late there, and come when threads sleep."""
@@ -86,3 +91,51 @@ def test_the_helper_does_not_outlive_the_program(launcher: Launcher) -> None:
         "ctypes.CDLL(None).pthread_exit(None)\n",
     )
     assert done.stdout == "done\n"
+
+
+ENDS_IN_LOG = """
+import os, threading
+null = os.open(os.devnull, os.O_WRONLY)
+def parse():
+    x = 0
+    for i in range(40_000): x += i
+def log(): os.write(null, b"x")
+def work():
+    for _ in range(150): parse(); log()
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+@needs_perf
+def test_the_line_that_ends_holds_is_not_blamed_for_them(launcher: Launcher) -> None:
+    for _ in range(4):
+        trace = launcher.record(ENDS_IN_LOG, options=("--force",)).load()
+        functions = analysis.code_blame(trace).functions
+        names = [trace.codes[code].name if code >= 0 else "" for code in functions["code"]]
+        waited = dict(zip(names, functions["waited"].tolist(), strict=True))
+        if waited["parse"] >= 0.95 * sum(waited.values()):
+            return
+    raise AssertionError(waited)
+
+
+def test_a_container_that_forbids_to_read_memory(launcher: Launcher) -> None:
+    """As a seccomp profile does it: process_vm_readv fails with EPERM. One line says what that costs."""
+    launcher.write("print(sum(range(10)))")
+    forbidden = REFUSED.replace("298", "310").replace("241", "270")
+    done = subprocess.run(
+        [sys.executable, "-c", forbidden, *launcher.command("--no-png", "--json", "program.py")],
+        cwd=launcher.directory,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0 and done.stdout.startswith("45\n")
+    said = [line for line in done.stderr.splitlines() if "process_vm_readv" in line]
+    assert len(said) == 1 and said[0].startswith("Code inside holds was not sampled (process ")
+    (process,) = json.loads(done.stdout.removeprefix("45\n"))["processes"]
+    assert process["samples"].startswith("off: process_vm_readv is not permitted here")
+    trace = analysis.load(launcher.directory / "program.trace")
+    assert analysis.validate(trace) == [] and not len(trace.samples)

@@ -105,7 +105,7 @@ class Recorded:
                     found.append(Task(time, tid, int(pid), int(ppid), comm))
                 elif record["id"] == Name.RECORDING_FAILED:
                     self.failed = time
-                elif record["id"] not in (Name.TASK_EXEC, Name.TASK_PYTHON, Name.TASK_INNER):
+                elif record["id"] not in (Name.TASK_EXEC, Name.TASK_PYTHON, Name.TASK_INNER, Name.TASK_MAP):
                     assert record["id"] == Name.TASK_EXIT
                     found.append(Task(time, tid, 0, 0, None))
                 at = (end + 8) & ~7

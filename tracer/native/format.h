@@ -9,13 +9,14 @@
  *      thread_lost and gils_missed. Samples of the code that ran while a GIL was held: stream samples (class 3).
  *      Records task_exec, task_python and task_inner among the names of sched/.
  *   5  What the program says of itself: mark, span_begin and span_end among the events of a gil stream, record
- *      mark_text among its names.
+ *      mark_text among its names. Records task_map among the names of sched/, streams native (class 4) of the
+ *      addresses that threads ran at, and symbols: what is there.
  *      A flight recorder gives up the oldest packets of a file: its first packet then says given_up, and is as large as all
  *      of them. names_kept has the records of such packets that are needed. Record recording_ended.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names, samples. What the scheduler did with all of them is one more, sched/:
- * metadata, sched_<cpu>, names. A stream file is a row of packets of GS_PACKET_SIZE bytes. The clock is CLOCK_MONOTONIC in nanoseconds. Everything is little endian and naturally aligned.
+ * metadata, sched_<cpu>, names, native_<cpu>, symbols. A stream file is a row of packets of GS_PACKET_SIZE bytes. The clock is CLOCK_MONOTONIC in nanoseconds. Everything is little endian and naturally aligned.
  */
 #ifndef GILSCOPE_FORMAT_H
 #define GILSCOPE_FORMAT_H
@@ -34,6 +35,7 @@
 #define GS_STREAM_NAMES 1u /* text, referenced by number */
 #define GS_STREAM_SCHED 2u /* fixed-size events of one CPU */
 #define GS_STREAM_SAMPLES 3u /* fixed-size events of whoever was sampled */
+#define GS_STREAM_NATIVE 4u /* fixed-size events of one CPU: where its threads ran */
 
 /* A packet prepared ahead of its use is valid CTF: empty, and at the end of time. */
 #define GS_UNUSED_TIMESTAMP (UINT64_C(1) << 61)
@@ -73,6 +75,14 @@ struct gs_sample_event {
     uint32_t frame;   /* of the thread that held it; 0: it ran no Python code */
     uint32_t tid;     /* of that thread */
     uint32_t waiters; /* threads that waited for it; 0: this hold was long already */
+};
+
+struct gs_native_event {
+    uint64_t timestamp;
+    uint16_t id;
+    uint16_t cpu;
+    uint32_t tid;
+    uint64_t address; /* of the instruction that it ran */
 };
 
 /* A names record: this, then UTF-8 text with its NUL. Each starts at a multiple of 8; content_size ends with the
@@ -135,6 +145,10 @@ struct gs_name_record {
     X(45, lock)             /* ref: number from 1; text: "<kind>\n<address>\n<type>\n<offset> <size>" and, for the self of each of \
                                the innermost frames of who waited first, "\n<type> <address> <function>"; addresses are \
                                hexadecimal; see locks/identity.c */ \
+    X(69, task_map)         /* ref: pid; of sched/: code comes into its memory; text: "<start> <end> <offset in the file> \
+                               <path>", hexadecimal; an exec ends them, a fork copies them */ \
+    X(31, native_symbol)    /* ref: 1; of symbols: text: "<begin> <end> <function>\n<path>", a function of a file that was \
+                               run, and where it lies in the file, hexadecimal */ \
     X(60, mark_text)        /* ref: number from 1; what the program calls a mark or a span */      \
     X(64, task_exec)        /* ref: tid; of sched/: it became another program, as the only thread of its process */ \
     X(65, task_python)      /* ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name */ \
@@ -155,13 +169,19 @@ struct gs_name_record {
 #define GS_SAMPLE_EVENTS(X)                                                                        \
     X(7, sample)           /* a thread held a GIL, and was in this frame */
 
+/* X(id, name): the events of a native stream. */
+#define GS_NATIVE_EVENTS(X)                                                                        \
+    X(30, native_sample)   /* a thread ran at this address, outside of the kernel */
+
 #define GS_ENUM(id, name) gs_##name = id,
-enum gs_event_id { GS_EVENTS(GS_ENUM) GS_NAMES(GS_ENUM) GS_SCHED_EVENTS(GS_ENUM) GS_SAMPLE_EVENTS(GS_ENUM) };
+enum gs_event_id { GS_EVENTS(GS_ENUM) GS_NAMES(GS_ENUM) GS_SCHED_EVENTS(GS_ENUM) GS_SAMPLE_EVENTS(GS_ENUM)
+                   GS_NATIVE_EVENTS(GS_ENUM) };
 #undef GS_ENUM
 
 _Static_assert(sizeof(struct gs_packet_header) == GS_HEADER_SIZE, "header");
 _Static_assert(sizeof(struct gs_event) == GS_EVENT_SIZE, "event");
 _Static_assert(sizeof(struct gs_sample_event) == 24, "sample event");
+_Static_assert(sizeof(struct gs_native_event) == 24, "native event");
 _Static_assert(sizeof(struct gs_sched_event) == GS_EVENT_SIZE, "sched event");
 _Static_assert(sizeof(struct gs_name_record) == 16, "name record");
 

@@ -33,6 +33,7 @@ def _parser() -> _Parser:
     add("--no-html", action="store_true", help="no page")
     add("--switch-interval", type=float, metavar="S", help="the interpreter's, in seconds, meanwhile")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
+    add("--no-native", action="store_true", help="leave out which native code threads ran")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     return parser
 
@@ -63,6 +64,7 @@ def _recorded(ipython: Any, cell: str, options: argparse.Namespace) -> Trace:
         switch_interval=options.switch_interval,
         force=options.force,
         sched=not options.no_sched,
+        native=not options.no_native,
         stacks=not options.no_stacks,
     ):
         result = ipython.run_cell(cell)

@@ -136,7 +136,7 @@ def record(job: Job, target: launcher.Target, *, quiet: bool = True) -> Recorded
         )
         environment["GILSCOPE_SILENT"] = "1"  # why there is nothing to see is said below, by what is known
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        scheduler = Scheduler(trace, program_of.command, children=False)
+        scheduler = Scheduler(trace, program_of.command, children=False, native=False)
         with Ahead(trace), scheduler:
             status = launcher.run(program_of, environment)
         lines = [json.loads(line) for line in answer.read_text().splitlines()]

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from ...arrays import Int64s, distinct
+from ...measures.native_code import code_within, where
 from ...units import count, duration
 from .. import atlas
 from .finding import Pattern
@@ -52,7 +53,7 @@ def find(scene: Scene) -> Iterator[Pattern]:
             sentence=(
                 f"Hog: {scene.who(thread, int(frames[worst]))} kept the GIL up to {duration(longest)}"
                 f" after it was asked for it, {duration(total)} in {_holds(len(mine))}{_unless(scene)}."
-                f"{_known(scene, int(frames[worst]))}"
+                f"{_native(scene, thread, mine)}{_known(scene, int(frames[worst]))}"
             ),
         )
 
@@ -65,6 +66,14 @@ def _overdue(scene: Scene) -> Int64s:
         for clock in (scene.stalls, scene.sleeps):
             overdue = overdue - (clock.asked_for(holds.released) - clock.asked_for(asked))
     return overdue
+
+
+def _native(scene: Scene, thread: int, late: Int64s) -> str:
+    """Say which native code that was: " It ran _json: scanner_call."."""
+    holds = scene.holds
+    asked = np.minimum(scene.trace.first_requests(scene.gil), holds.released)
+    found = where(code_within(scene.trace, thread, asked[late], holds.released[late]))
+    return f" It ran {found}." if found else ""
 
 
 def _unless(scene: Scene) -> str:

@@ -31,6 +31,7 @@ def constant(name: str) -> int:
         ("GS_STREAM_NAMES", format.STREAM_NAMES),
         ("GS_STREAM_SCHED", format.STREAM_SCHED),
         ("GS_STREAM_SAMPLES", format.STREAM_SAMPLES),
+        ("GS_STREAM_NATIVE", format.STREAM_NATIVE),
         ("GS_UNUSED_TIMESTAMP", format.UNUSED_TIMESTAMP),
         ("GS_NO_GIL", format.NO_GIL),
     ],
@@ -46,6 +47,7 @@ def test_constants(name: str, value: int) -> None:
         ("GS_NAMES", format.Name),
         ("GS_SCHED_EVENTS", format.Sched),
         ("GS_SAMPLE_EVENTS", format.Sample),
+        ("GS_NATIVE_EVENTS", format.Native),
     ],
 )
 def test_ids(macro: str, enum: type[IntEnum]) -> None:
@@ -62,6 +64,7 @@ def test_ids(macro: str, enum: type[IntEnum]) -> None:
         ("gs_sched_event", format.SCHED_RECORD),
         ("gs_name_record", format.NAME_RECORD),
         ("gs_sample_event", format.SAMPLE_RECORD),
+        ("gs_native_event", format.NATIVE_RECORD),
     ],
 )
 def test_structs(struct: str, dtype: np.dtype[np.void]) -> None:

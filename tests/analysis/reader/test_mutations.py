@@ -22,8 +22,10 @@ from tests.synthetic import TraceWriter
 
 NAMES = (
     *("100/metadata", "100/names", "100/gil_0", "100/gil_1", "200/metadata", "200/names", "200/gil_0"),
-    *("sched/metadata", "sched/names", "sched/sched_0", "sched/sched_1"),
+    *("sched/metadata", "sched/names", "sched/sched_0", "sched/sched_1", "sched/native_0", "sched/symbols"),
 )
+
+OPTIONAL = ("sched/native_0", "sched/symbols")
 
 
 def family(path: Path) -> Path:
@@ -60,6 +62,8 @@ def family(path: Path) -> Path:
         sched.columns(0, 950 + 7 * np.arange(3000), np.tile([48, 50], 1500), np.full(3000, 100))
         sched.events(1, [(2000, "in", 200), (2400, "lost", 3), (39_000, "in", 101), (40_007, "out", 101)])
         sched.task(100, 950, 100, "python").task(101, 39_000, 100, "python").task(200, 2000, 200, "python")
+        sched.mapped(100, 960, 0x1000, 0x2000, "/lib/libz.so.1").symbol("/lib/libz.so.1", 16, 32, "deflate")
+        sched.native(0, [(951, 100, 0x1010), (958, 100, 0x1800), (965, 100, 0x9000), (2000, 999, 1)])
         sched.exit(101, 40_007).stop(50_000)
     return path
 
@@ -199,7 +203,7 @@ def test_swapped(template: Path, one: str, other: str) -> None:
     spoilt(template, swap)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OPTIONAL])
 def test_deleted(template: Path, tmp_path: Path, name: str) -> None:
     """A file that is missing is missed: threads that are named have events."""
     path = tmp_path / "t"

@@ -70,3 +70,21 @@ def test_without_samples_the_ends_tell(tmp_path: Path) -> None:
         holds(writer.process(), [4 * MS])
     trace = analysis.load(tmp_path / "t.trace")
     assert charged(trace) == {"log": (4 * MS, 0, 4 * MS)}
+
+
+def test_where_a_thread_was_preempted_says_nothing(tmp_path: Path) -> None:
+    """A sample while the holder had long had no CPU is none; its hold shares the samples of those like it."""
+    with TraceWriter(tmp_path / "t.trace") as writer:
+        process = writer.process()
+        (one, other) = holds(process, [4 * MS, 6 * MS])
+        process.samples([(100, one[0] + number * MS // 4, 1) for number in range(1, 9)])
+        process.samples([(100, other[0] + 3 * MS + number * 1000, 2) for number in range(20)])
+        process.stop(100, 11 * MS)
+        sched = writer.scheduler(0).task(100, 0, 100, "python").task(101, 0, 100, "python")
+        sched.events(
+            0, [(0, "in", 100), (other[0] + 2 * MS, "preempted", 100), (other[0] + 5 * MS, "in", 100)]
+        )
+        sched.stop(11 * MS)
+    trace = analysis.load(tmp_path / "t.trace")
+    assert int(trace.samples["ran"].sum()) == 8 and len(trace.samples) == 28
+    assert charged(trace) == {"parse": (10 * MS, 8, 0)}

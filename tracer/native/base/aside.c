@@ -168,6 +168,16 @@ int gs_aside(int (*function)(void *), void *argument)
     return job.result;
 }
 
+bool gs_aside_stay(void)
+{
+    return syscall(SYS_close_range, 0u, ~0u, UNSHARE) == 0;
+}
+
+void gs_aside_close_all(void)
+{
+    syscall(SYS_close_range, 0u, ~0u, 0u);
+}
+
 int gs_aside_open(const char *path, int flags, unsigned mode)
 {
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);

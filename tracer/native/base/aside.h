@@ -8,11 +8,18 @@
 #ifndef GILSCOPE_ASIDE_H
 #define GILSCOPE_ASIDE_H
 
+#include <stdbool.h>
+
 void gs_aside_forget(void); /* in a forked child: who was aside does not exist there */
 
 /* Run function(argument) there. Returns what it returned, with its errno; -1 also if it could not be run. Async-signal-
  * safe, if function is. The caller's thread-local variables are function's, too. May be nested. */
 int gs_aside(int (*function)(void *), void *argument);
+
+/* The calling thread, which is our own, gets an empty table of descriptors for as long as it lives. False: the kernel
+ * can't do that (before Linux 5.9). */
+bool gs_aside_stay(void);
+void gs_aside_close_all(void); /* in such a thread */
 
 /* open and close there: a sanitizer knows one table of descriptors, and would take two files for one. */
 int gs_aside_open(const char *path, int flags, unsigned mode);

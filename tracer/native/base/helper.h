@@ -28,6 +28,7 @@ void gs_helper_return(void);
 
 void gs_helper_forget(void); /* in a forked child: it has none, but may want one */
 bool gs_helper_is_missing(void);
+bool gs_helper_is_here(void);
 
 extern _Atomic uint32_t gs_helper_asleep; /* 1: it would sleep through what concerns it, or is not there */
 

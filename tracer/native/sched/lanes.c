@@ -26,7 +26,7 @@
 struct gs_lane {
     struct gs_lanes *of;
     uint16_t cpu;
-    struct gs_plain stream;
+    struct gs_plain stream, native;
     uint32_t running; /* tid; 0: none of ours */
     bool known;       /* false: after a loss, and when a process begins that ran before */
     uint64_t since;   /* not known: nothing has happened here since, so who leaves was here all the time */
@@ -137,10 +137,16 @@ static bool is_python(const char *name)
     return false;
 }
 
-/* A library or a program comes into memory; of most it need not be known. */
-static void mapped(const struct gs_record *record)
+/* A library or a program comes into memory, or code that was made at run time ("//anon"). */
+static void mapped(const struct gs_lanes *lanes, const struct gs_record *record)
 {
     const char *path = record->payload + 32, *name = strrchr(path, '/');
+    if (lanes->native) {
+        struct gs_news news = {.time = record->time, .kind = GS_TASK_MAP, .pid = record->pid, .tid = record->tid};
+        uint64_t place[3]; /* address, length, offset in the file */
+        memcpy(place, record->payload + 8, sizeof place);
+        gs_tasks_tell_map(&news, place[0], place[0] + place[1], place[2], path);
+    }
     if (name == NULL || !is_python(name + 1))
         return;
     struct gs_news news = {.time = record->time, .kind = GS_TASK_PYTHON};
@@ -164,6 +170,15 @@ static void forked_or_gone(struct gs_lane *lane, const struct gs_record *record)
     if (gone && !is_left_out(lane->of, news.tid) && (!lane->known || lane->running == news.tid))
         leave(lane, record->time, gs_sched_out, news.tid);
     gs_tasks_tell(&news);
+}
+
+static void sampled(struct gs_lane *lane, const struct gs_record *record)
+{
+    struct gs_native_event event = {
+        .timestamp = record->time, .id = gs_native_sample, .cpu = lane->cpu, .tid = record->tid};
+    memcpy(&event.address, record->payload, sizeof event.address);
+    if (!gs_plain_append(&lane->native, &event, sizeof event, sizeof event))
+        fail(lane->of, errno);
 }
 
 static void lost(struct gs_lane *lane, uint64_t time, uint64_t count)
@@ -213,7 +228,10 @@ static void drain_ring(struct gs_lanes *lanes, struct gs_ring *ring, struct gs_l
             named(lane, &record);
             break;
         case PERF_RECORD_MMAP:
-            mapped(&record);
+            mapped(lanes, &record);
+            break;
+        case PERF_RECORD_SAMPLE:
+            sampled(lane, &record);
             break;
         case PERF_RECORD_FORK:
         case PERF_RECORD_EXIT:
@@ -263,7 +281,7 @@ void gs_lanes_drain(struct gs_lanes *lanes, uint64_t horizon)
 void gs_lanes_flush(struct gs_lanes *lanes)
 {
     for (unsigned i = 0; i < lanes->rings->count && lanes->failure == 0; i++)
-        if (!gs_plain_flush(&lanes->lanes[i].stream))
+        if (!gs_plain_flush(&lanes->lanes[i].stream) || !gs_plain_flush(&lanes->lanes[i].native))
             fail(lanes, errno);
     if (lanes->failure == 0 && !gs_tasks_flush())
         fail(lanes, errno);
@@ -314,6 +332,9 @@ bool gs_lanes_begin(struct gs_lanes *lanes, struct gs_rings *rings, const char *
         snprintf(path, sizeof path, "%s/sched_%u", directory, lane->cpu);
         if (!gs_plain_begin(&lane->stream, path, GS_STREAM_SCHED, recorder))
             return false;
+        snprintf(path, sizeof path, "%s/native_%u", directory, lane->cpu);
+        if (lanes->native && !gs_plain_begin(&lane->native, path, GS_STREAM_NATIVE, recorder))
+            return false;
     }
     snprintf(path, sizeof path, "%s/names", directory);
     return gs_tasks_begin(path, recorder, idle);
@@ -329,8 +350,10 @@ unsigned gs_lanes_files(const struct gs_lanes *lanes)
 
 void gs_lanes_end(struct gs_lanes *lanes)
 {
-    for (unsigned i = 0; lanes->lanes != NULL && i < lanes->rings->count; i++)
+    for (unsigned i = 0; lanes->lanes != NULL && i < lanes->rings->count; i++) {
         gs_plain_end(&lanes->lanes[i].stream);
+        gs_plain_end(&lanes->lanes[i].native);
+    }
     free(lanes->lanes);
     free(lanes->space);
     free(lanes->helpers);

@@ -18,6 +18,7 @@ struct gs_lanes {
     uint64_t drained, kept; /* up to when all is taken from the rings, and in the files */
     int failure;           /* errno that ended it early, or 0 */
     uint32_t not_of[2];    /* threads that are not recorded: our own */
+    bool native;           /* samples are wanted, and what is mapped */
     uint64_t *helpers;     /* a bit a tid: of the core's helpers, in whatever process */
     bool alone;            /* without the processes that the program starts */
     uint32_t program;      /* its pid, once it has exec'd */

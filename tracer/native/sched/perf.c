@@ -15,14 +15,19 @@
 #define PERF_FORMAT_LOST (1U << 4)
 #endif
 
-int gs_perf_open(pid_t tid, int cpu, bool on_exec, bool *counts_lost)
+/* ns of a thread's own time on a CPU: prime, so that it keeps no step with the program. */
+#define SAMPLE_PERIOD 3999971
+
+static int open_event(pid_t tid, int cpu, bool on_exec, const struct gs_perf_wants *wants)
 {
     struct perf_event_attr attr = {
         .type = PERF_TYPE_SOFTWARE,
         .size = sizeof attr,
-        .config = PERF_COUNT_SW_DUMMY,
-        .sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU, /* struct gs_sample_id */
-        .read_format = *counts_lost ? PERF_FORMAT_LOST : 0,
+        .config = wants->samples ? PERF_COUNT_SW_CPU_CLOCK : PERF_COUNT_SW_DUMMY,
+        .sample_period = wants->samples ? SAMPLE_PERIOD : 0,
+        /* A sample is its address, then what every record ends with: struct gs_sample_id. */
+        .sample_type = (wants->samples ? PERF_SAMPLE_IP : 0u) | PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU,
+        .read_format = wants->counts_lost ? PERF_FORMAT_LOST : 0,
         .disabled = on_exec,
         .enable_on_exec = on_exec,
         .inherit = 1,
@@ -38,10 +43,21 @@ int gs_perf_open(pid_t tid, int cpu, bool on_exec, bool *counts_lost)
         .use_clockid = 1,
         .clockid = CLOCK_MONOTONIC,
     };
-    int fd = (int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-    if (fd < 0 && errno == EINVAL && *counts_lost) {
-        *counts_lost = false;
-        return gs_perf_open(tid, cpu, on_exec, counts_lost);
+    return (int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+int gs_perf_open(pid_t tid, int cpu, bool on_exec, struct gs_perf_wants *wants)
+{
+    int fd = open_event(tid, cpu, on_exec, wants);
+    if (fd < 0 && errno == EINVAL && wants->counts_lost) {
+        wants->counts_lost = false;
+        fd = open_event(tid, cpu, on_exec, wants);
+    }
+    if (fd < 0 && wants->samples) {
+        struct gs_perf_wants less = {.counts_lost = wants->counts_lost, .refused = errno};
+        fd = open_event(tid, cpu, on_exec, &less);
+        if (fd >= 0)
+            *wants = less;
     }
     return fd;
 }

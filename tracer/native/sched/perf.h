@@ -1,4 +1,5 @@
-/* One perf event: it counts nothing, and has the kernel write down when a thread comes to a CPU and leaves it. */
+/* One perf event: the kernel writes down when a thread comes to a CPU and leaves it, and now and then, of a thread that
+ * runs its own code, where it is. */
 #ifndef GILSCOPE_PERF_H
 #define GILSCOPE_PERF_H
 
@@ -14,10 +15,16 @@ struct gs_sample_id {
     uint32_t cpu, reserved;
 };
 
+/* What is asked of the kernel. What it refuses becomes false. */
+struct gs_perf_wants {
+    bool counts_lost; /* to be asked for what was lost: Linux 6.0 */
+    bool samples;     /* PERF_RECORD_SAMPLE with the address, some 250 a second of a thread's time on a CPU */
+    int refused;      /* errno of samples that were refused, or 0 */
+};
+
 /* For the thread tid (0: the calling one) and all that it starts, while they are on this CPU. on_exec: asleep,
- * also in its clones, until they exec. counts_lost: whether it can be asked for what was lost; becomes false
- * where the kernel can't do that (before Linux 6.0). -1: see errno. */
-int gs_perf_open(pid_t tid, int cpu, bool on_exec, bool *counts_lost);
+ * also in its clones, until they exec. -1: see errno. */
+int gs_perf_open(pid_t tid, int cpu, bool on_exec, struct gs_perf_wants *wants);
 
 /* What went wrong, and what would allow it. */
 void gs_perf_explain(int error, char *message, size_t size);

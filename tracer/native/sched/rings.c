@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sched/perf.h"
@@ -85,17 +87,31 @@ static int out_of_the_way(int fd)
     return far;
 }
 
+/* Who wakes has another table of files: what both have is the file system. */
+static int listen_for(const char *bell)
+{
+    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (fd >= 0 && inotify_add_watch(fd, bell, IN_ATTRIB | IN_ONLYDIR) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
 static bool allocate(struct gs_rings *rings, uint16_t *cpus, bool on_exec)
 {
-    *rings = (struct gs_rings){.count = online_cpus(cpus), .counts_lost = true};
+    rings->count = online_cpus(cpus);
+    rings->wants.counts_lost = true;
     rings->rings = calloc(rings->count, sizeof *rings->rings);
     rings->polls = calloc(rings->count + 1, sizeof *rings->polls);
     rings->events = malloc(rings->count * sizeof *rings->events);
     if (rings->rings == NULL || rings->polls == NULL || rings->events == NULL)
         return false;
-    int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    rings->polls[rings->count] = (struct pollfd){.fd = on_exec ? wake : out_of_the_way(wake), .events = POLLIN};
-    return wake >= 0;
+    int wake = rings->apart ? listen_for(rings->bell) : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!on_exec && !rings->apart)
+        wake = out_of_the_way(wake);
+    rings->polls[rings->count] = (struct pollfd){.fd = wake, .events = POLLIN};
+    return wake >= 0 || rings->apart; /* apart and deaf, it looks by itself */
 }
 
 /* The first thread's events own the rings. */
@@ -110,10 +126,10 @@ static bool open_rings(struct gs_rings *rings, pid_t tid, bool on_exec)
     for (unsigned i = 0; i < rings->count; i++) {
         struct gs_ring *ring = &rings->rings[i];
         ring->cpu = cpus[i];
-        int fd = gs_perf_open(tid, cpus[i], on_exec, &rings->counts_lost);
+        int fd = gs_perf_open(tid, cpus[i], on_exec, &rings->wants);
         if (fd < 0)
             return false;
-        if (!on_exec)
+        if (!on_exec && !rings->apart)
             fd = out_of_the_way(fd);
         rings->events[rings->event_count++] = fd;
         rings->polls[i] = (struct pollfd){.fd = fd, .events = POLLIN};
@@ -143,7 +159,7 @@ static bool open_thread(struct gs_rings *rings, pid_t tid)
         return false;
     rings->events = events;
     for (unsigned i = 0; i < rings->count; i++) {
-        int fd = gs_perf_open(tid, rings->rings[i].cpu, false, &rings->counts_lost);
+        int fd = gs_perf_open(tid, rings->rings[i].cpu, false, &rings->wants);
         if (fd < 0)
             return errno == ESRCH; /* it has ended meanwhile */
         if (ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, rings->events[i]) != 0) {
@@ -152,7 +168,7 @@ static bool open_thread(struct gs_rings *rings, pid_t tid)
             errno = error;
             return false;
         }
-        events[rings->event_count++] = out_of_the_way(fd);
+        events[rings->event_count++] = rings->apart ? fd : out_of_the_way(fd);
     }
     return true;
 }
@@ -181,7 +197,7 @@ static bool open_threads(struct gs_rings *rings, pid_t pid, uint32_t except)
 bool gs_rings_open_for_process(struct gs_rings *rings, uint32_t pid, uint32_t except, char *message, size_t size)
 {
     in_the_program = pid == (uint32_t)getpid();
-    if (!in_the_program)
+    if (rings->apart || !in_the_program)
         return open_threads(rings, (pid_t)pid, except) || failed(rings, message, size);
     /* Above the program's limit nobody but us gets a file while the limit is raised. */
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
@@ -212,10 +228,10 @@ void gs_rings_close(struct gs_rings *rings)
     for (unsigned i = 0; rings->rings != NULL && i < rings->count; i++)
         if (rings->rings[i].pages != NULL)
             munmap(rings->rings[i].pages, page_size() + rings->rings[i].size);
-    for (unsigned i = 0; i < rings->event_count; i++)
+    for (unsigned i = 0; !rings->apart && i < rings->event_count; i++)
         if (is_still(rings->events[i], EVENT_FILE))
             close(rings->events[i]);
-    if (rings->polls != NULL && is_still(rings->polls[rings->count].fd, WAKE_FILE))
+    if (rings->polls != NULL && !rings->apart && is_still(rings->polls[rings->count].fd, WAKE_FILE))
         close(rings->polls[rings->count].fd);
     free(rings->rings);
     free(rings->polls);
@@ -226,6 +242,7 @@ void gs_rings_close(struct gs_rings *rings)
 void gs_rings_wait(struct gs_rings *rings, int milliseconds)
 {
     unsigned count = rings->count + 1;
+    char heard[sizeof(struct inotify_event) * 16];
     if (poll(rings->polls, count, rings->blind ? milliseconds / 20 : milliseconds) <= 0)
         return;
     for (unsigned i = 0; i < count; i++)
@@ -233,13 +250,18 @@ void gs_rings_wait(struct gs_rings *rings, int milliseconds)
             rings->polls[i].fd = -1;
             rings->blind = true;
         }
+    if (rings->apart && rings->polls[rings->count].revents != 0 &&
+        read(rings->polls[rings->count].fd, heard, sizeof heard) < 0) { /* nobody rang */
+    }
 }
 
 void gs_rings_wake(struct gs_rings *rings)
 {
     uint64_t one = 1;
     int fd = rings->polls[rings->count].fd;
-    if (is_still(fd, WAKE_FILE) && write(fd, &one, sizeof one) < 0) { /* it looks by itself soon */
+    if (rings->apart)
+        utimensat(AT_FDCWD, rings->bell, NULL, 0);
+    else if (is_still(fd, WAKE_FILE) && write(fd, &one, sizeof one) < 0) { /* it looks by itself soon */
     }
 }
 
@@ -247,7 +269,13 @@ void gs_rings_rest(struct gs_rings *rings)
 {
     uint64_t count;
     int fd = rings->polls[rings->count].fd;
-    if (is_still(fd, WAKE_FILE) && read(fd, &count, sizeof count) < 0) { /* it was not woken */
+    if (rings->apart) { /* the files have ended with their thread; the rings last as long as they are mapped */
+        for (unsigned i = 0; i <= rings->count; i++)
+            rings->polls[i].fd = -1;
+        rings->event_count = 0;
+        rings->blind = true;
+        rings->wants.counts_lost = false;
+    } else if (is_still(fd, WAKE_FILE) && read(fd, &count, sizeof count) < 0) { /* it was not woken */
     }
 }
 
@@ -293,7 +321,7 @@ bool gs_ring_next(struct gs_ring *ring, uint64_t end, struct gs_record *record, 
 
 void gs_rings_lost(struct gs_rings *rings, uint64_t *lost)
 {
-    if (!rings->counts_lost)
+    if (!rings->wants.counts_lost)
         return;
     for (unsigned i = 0; i < rings->event_count; i++) {
         uint64_t values[2];

@@ -2,10 +2,13 @@
 #ifndef GILSCOPE_RINGS_H
 #define GILSCOPE_RINGS_H
 
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "sched/perf.h"
 
 struct gs_ring {
     uint16_t cpu;
@@ -21,7 +24,9 @@ struct gs_rings {
     int *events;          /* file descriptors of all events, for each thread one a ring */
     unsigned count, event_count;
     bool blind;       /* an event's file is of no use any more: nobody tells when its ring fills */
-    bool counts_lost; /* the kernel can be asked for what it has lost: Linux 6.0 */
+    bool apart;       /* the files are in a table of the draining thread's own, and end with it */
+    char bell[PATH_MAX]; /* apart: the directory whose touch wakes who waits */
+    struct gs_perf_wants wants;
 };
 
 /* A record as the rest sees it. */
@@ -37,14 +42,15 @@ struct gs_record {
  * that execs, so that nothing is missed and nothing else is seen. False: message says why. */
 bool gs_rings_open_for_exec(struct gs_rings *rings, char *message, size_t size);
 
-/* Open events for the threads of a process, except one, and for all that they start from now on. */
+/* Open events for the threads of a process, except one, and for all that they start from now on. Both look at what is
+ * set already: wants, and apart with its bell. */
 bool gs_rings_open_for_process(struct gs_rings *rings, uint32_t pid, uint32_t except, char *message, size_t size);
 
 void gs_rings_close(struct gs_rings *rings);
 
 void gs_rings_wait(struct gs_rings *rings, int milliseconds); /* until a ring is half full, or a wake */
 void gs_rings_wake(struct gs_rings *rings);
-void gs_rings_rest(struct gs_rings *rings); /* forget that it was woken */
+void gs_rings_rest(struct gs_rings *rings); /* forget that it was woken; another thread will wait now */
 
 /* The records of a ring that were there when this began. Returns false when there is no further one. */
 uint64_t gs_ring_end(const struct gs_ring *ring);

@@ -22,15 +22,20 @@ enum gs_sched_scope {
     GS_SCHED_OTHER = 3,         /* another one: gs_sched_attach's */
 };
 
-/* Record, into directory/sched/, what is in scope. Begins a thread that drains. Returns 0, or 1: message gets why
+/* Record, into directory/sched/, what is in scope; native: also at which addresses threads run. Begins a thread that drains. Returns 0, or 1: message gets why
  * not and what would allow it, and nothing is left behind. */
-GS_API int gs_sched_start(const char *directory, const char *environment, int scope, char *message, size_t size);
+GS_API int gs_sched_start(const char *directory, const char *environment, int scope, int native, char *message,
+                          size_t size);
+
+/* "on", "off", or "off: " and why: whether addresses are recorded. */
+GS_API const char *gs_sched_native(void);
 
 /* The same for another process that lives already, by its pid, and all that it starts. */
 GS_API int gs_sched_attach(const char *directory, const char *environment, uint32_t pid, char *message, size_t size);
 
-/* End the draining thread, and begin another: a process of one thread may have to be one for a moment. Nothing is
- * lost meanwhile as long as the rings have room. In a forked child, or when nothing is recorded: nothing. */
+/* End the draining thread where it would be the second, and begin another: a process of one thread may have to be one
+ * for a moment. Nothing is lost meanwhile as long as the rings have room. In a forked child, or when nothing is
+ * recorded: nothing. Uses no descriptor. */
 GS_API void gs_sched_pause(void);
 GS_API void gs_sched_resume(void);
 

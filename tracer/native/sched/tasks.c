@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +140,7 @@ void gs_tasks_tell(const struct gs_news *news)
         struct gs_news *room = realloc(tasks.news, size * sizeof *room);
         if (room == NULL) {
             tasks.out_of_memory = true;
+            free(news->text);
             return;
         }
         tasks.news = room;
@@ -146,13 +149,24 @@ void gs_tasks_tell(const struct gs_news *news)
     tasks.news[tasks.news_count++] = *news;
 }
 
+void gs_tasks_tell_map(struct gs_news *news, uint64_t begin, uint64_t end, uint64_t offset, const char *path)
+{
+    if (asprintf(&news->text, "%" PRIx64 " %" PRIx64 " %" PRIx64 " %s", begin, end, offset, path) < 0) {
+        news->text = NULL;
+        tasks.out_of_memory = true;
+    } else {
+        gs_tasks_tell(news);
+    }
+}
+
 static bool write_record(uint64_t time, uint16_t id, uint32_t ref, const char *text)
 {
-    char record[sizeof(struct gs_name_record) + 256] = {0};
+    char record[sizeof(struct gs_name_record) + PATH_MAX + 64];
     struct gs_name_record head = {.timestamp = time, .id = id, .ref = ref};
     size_t length = strnlen(text, sizeof record - sizeof head - 1);
     memcpy(record, &head, sizeof head);
     memcpy(record + sizeof head, text, length);
+    record[sizeof head + length] = '\0';
     uint32_t exact = (uint32_t)(sizeof head + length + 1);
     return gs_plain_append(&tasks.names, record, exact, (exact + 7u) & ~7u);
 }
@@ -257,6 +271,7 @@ static bool execed(const struct gs_news *news)
 static bool apply(const struct gs_news *news)
 {
     struct task *task;
+    bool written;
     switch (news->kind) {
     case GS_TASK_FORK:
         return forked(news);
@@ -264,6 +279,10 @@ static bool apply(const struct gs_news *news)
         return named(news);
     case GS_TASK_EXEC:
         return execed(news);
+    case GS_TASK_MAP:
+        written = write_record(news->time, gs_task_map, news->pid, news->text);
+        free(news->text);
+        return written;
     case GS_TASK_PYTHON:
         return write_record(news->time, gs_task_python, news->pid, news->file);
     case GS_TASK_EXIT:
@@ -315,6 +334,8 @@ bool gs_tasks_flush(void)
 void gs_tasks_end(void)
 {
     gs_plain_end(&tasks.names);
+    for (uint32_t i = 0; i < tasks.news_count; i++)
+        free(tasks.news[i].text);
     free(tasks.places);
     free(tasks.news);
     memset(&tasks, 0, sizeof tasks);

@@ -30,6 +30,9 @@
 #define WHILE_ASLEEP (25 * MS)       /* for a long time */
 #define SOON_AFTER (20 * MS)         /* who waited just now may wait again: no need to be woken */
 #define LONG_AFTER SECOND
+#define LATE (MS / 5)               /* of what it asked for: it had to wait for a CPU */
+#define AFTER_LATE (MS * 3 / 10)
+#define MOST_LATE 4
 #define HOLDER_WITHIN 128u
 #define LONG_HOLD (2 * MS)           /* seen twice with so much between: sampled though nobody waits */
 
@@ -52,6 +55,8 @@ static struct {
     uint32_t used, epoch;
     uint32_t holder_before; /* bytes from where a GIL says who had it last to its M */
     uint64_t drawn;                    /* of the random numbers */
+    uint64_t due;                      /* when it wanted to look again; 0: it did not say, or may be woken before */
+    unsigned late;                     /* times in a row that it got a CPU too late to */
     uint64_t awaited_at, active_at;    /* when somebody was last seen to wait; when a GIL was last used */
     struct {
         struct mark mark;
@@ -123,16 +128,25 @@ static void write_sample(const struct gs_gil *gil, uint64_t now, uint32_t frame,
     gs_packet_commit(sampler.packet, now, sampler.used);
 }
 
+/* Of the thread that holds this GIL. Up to 3.11 a process has one current thread state, whoever asks, and a thread
+ * changes it for an interpreter that shares its GIL without letting go of that. Later each thread has its own: this one
+ * has none. Then who took the GIL last has it. */
+static bool find_thread_state(const struct gs_gil *gil, uintptr_t *thread_state)
+{
+    const char *mutex = atomic_load_explicit(&gil->mutex, memory_order_acquire);
+    *thread_state = (uintptr_t)gs_stacks.thread_state();
+    return *thread_state != 0 ||
+           (mutex != NULL &&
+            gs_remote_copy(thread_state, (uintptr_t)mutex - sampler.holder_before, sizeof *thread_state));
+}
+
 static void sample(struct gs_gil *gil, const struct mark *mark, uint32_t waiters)
 {
     struct mark after;
     uintptr_t thread_state;
     const struct gs_place *places;
-    const char *mutex = atomic_load_explicit(&gil->mutex, memory_order_acquire);
     uint64_t now = gs_now();
-    if (mutex == NULL ||
-        !gs_remote_copy(&thread_state, (uintptr_t)mutex - sampler.holder_before, sizeof thread_state) ||
-        gs_remote_look(thread_state) < 0 || !read_mark(gil, &after) || !are_same(mark, &after))
+    if (!find_thread_state(gil, &thread_state) || gs_remote_look(thread_state) < 0 || !read_mark(gil, &after) || !are_same(mark, &after))
         return;
     int count = gs_remote_places(&places);
     uint32_t frame = count > 0 ? gs_places_number_for(places, (unsigned)count, gs_remote_code, sampler.epoch) : 0;
@@ -164,16 +178,37 @@ static bool look_at(struct gs_gil *gil, unsigned slot, uint64_t now)
     return waiters != 0;
 }
 
+/* Who has to wait for a CPU gets it when another thread leaves one, and that is where a hold ends, or where the holder
+ * makes a system call. So such a moment is not one of its own choice, and it chooses another. */
+static bool is_late(uint64_t now)
+{
+    bool late = sampler.due != 0 && now > sampler.due + LATE && sampler.late < MOST_LATE;
+    sampler.late = late ? sampler.late + 1 : 0;
+    return late;
+}
+
+static uint64_t again(uint64_t now, uint64_t pause)
+{
+    uint64_t drawn = about(pause);
+    sampler.due = now + drawn;
+    return drawn;
+}
+
 static uint64_t tick(bool *wakes)
 {
     uint64_t now = gs_now();
+    if (is_late(now)) {
+        *wakes = false;
+        return again(now, AFTER_LATE);
+    }
+    sampler.due = 0;
     uint32_t slots = atomic_load_explicit(&gs_gil_slots, memory_order_acquire);
     for (uint32_t i = 0; i < slots; i++)
         if (atomic_load_explicit(&gs_gils[i].mutex, memory_order_acquire) != NULL && look_at(&gs_gils[i], i, now))
             sampler.awaited_at = now;
     *wakes = now - sampler.awaited_at > SOON_AFTER;
     if (!*wakes)
-        return about(WHILE_AWAITED);
+        return again(gs_now(), WHILE_AWAITED);
     uint64_t idle = now - sampler.active_at;
     return about(idle < WHILE_IDLE ? WHILE_HELD : idle < LONG_AFTER ? WHILE_IDLE : WHILE_ASLEEP);
 }
@@ -251,6 +286,7 @@ void gs_sampler_begin(void)
     sampler.full = false;
     sampler.last = 0;
     sampler.epoch = 0;
+    sampler.due = 0;
     sampler.awaited_at = sampler.active_at = 0;
     sampler.drawn = gs_now() | 1;
 }

@@ -31,6 +31,10 @@
     "event { name = \"" #event_name "\"; id = " #event_id                                            \
     "; stream_id = 3; fields := struct { uint32_t frame; uint32_t tid; uint32_t waiters; }; };\n"
 
+#define NATIVE(event_id, event_name)                                                                 \
+    "event { name = \"" #event_name "\"; id = " #event_id                                            \
+    "; stream_id = 4; fields := struct { uint32_t tid; address_t address; }; };\n"
+
 #define TEXT_OF(number) #number
 #define VERSION(number) TEXT_OF(number)
 
@@ -65,7 +69,9 @@ static const char of_process[] = "  stacks_missed = " NUMBER ";\n" CLOCK
 
 static const char of_sched[] = "  kind = \"sched\";\n  recording_stop = " NUMBER ";\n  cpus = " NUMBER ";\n" CLOCK
     "stream { id = 2;\n" PACKET_CONTEXT "  event.context := struct { uint16_t cpu; };\n};\n" GS_SCHED_EVENTS(SCHED)
-    "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME);
+    "stream { id = 1;\n" PACKET_CONTEXT "};\n" GS_NAMES(NAME)
+    "typealias integer { size = 64; align = 32; base = 16; signed = false; } := address_t;\n"
+    "stream { id = 4;\n" PACKET_CONTEXT "  event.context := struct { uint16_t cpu; };\n};\n" GS_NATIVE_EVENTS(NATIVE);
 
 #define MISSED "\n  stacks_missed = " /* no text of the environment's has a newline in it */
 
@@ -79,17 +85,23 @@ static char *compose(const char *environment, const char *rest)
     return text;
 }
 
-bool gs_metadata_prepare(const char *environment, const char *samples)
+/* value: without a quotation mark or a backslash */
+static char *compose_with(const char *environment, const char *key, const char *value, const char *rest)
 {
-    size_t size = strlen(environment) + strlen(samples) + 64;
-    char *all = malloc(size);
-    free(of_this_process);
-    of_this_process = NULL;
+    size_t size = strlen(environment) + strlen(key) + strlen(value) + 64;
+    char *all = malloc(size), *text = NULL;
     if (all != NULL) {
-        snprintf(all, size, "%s  samples = \"%s\";\n", environment, samples);
-        of_this_process = compose(all, of_process);
+        snprintf(all, size, "%s  %s = \"%s\";\n", environment, key, value);
+        text = compose(all, rest);
         free(all);
     }
+    return text;
+}
+
+bool gs_metadata_prepare(const char *environment, const char *samples)
+{
+    free(of_this_process);
+    of_this_process = compose_with(environment, "samples", samples, of_process);
     return of_this_process != NULL;
 }
 
@@ -162,11 +174,11 @@ void gs_metadata_put_missed(const char *path, uint64_t missed)
     write_text(path, 0, of_this_process); /* of the same length: nobody reads half of it */
 }
 
-bool gs_metadata_write_sched(const char *path, const char *environment, uint32_t pid, uint32_t parent,
-                             uint64_t start)
+bool gs_metadata_write_sched(const char *path, const char *environment, const char *native, uint32_t pid,
+                             uint32_t parent, uint64_t start)
 {
     free(of_this_sched);
-    of_this_sched = compose(environment, of_sched);
+    of_this_sched = compose_with(environment, "native", native, of_sched);
     if (of_this_sched == NULL)
         return false;
     put(of_this_sched, "  recording_stop = ", 0);

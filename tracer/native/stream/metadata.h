@@ -16,9 +16,9 @@ bool gs_metadata_write(const char *path, uint32_t pid, uint32_t parent, uint64_t
 void gs_metadata_put_missed(const char *path, uint64_t missed);
 
 /* The same for the scheduler's part of a trace, which learns of its end: when it was, and how many CPUs there are
- * streams of. Allocates. */
-bool gs_metadata_write_sched(const char *path, const char *environment, uint32_t pid, uint32_t parent,
-                             uint64_t start);
+ * streams of. native: what it says of the samples of native code. Allocates. */
+bool gs_metadata_write_sched(const char *path, const char *environment, const char *native, uint32_t pid,
+                             uint32_t parent, uint64_t start);
 bool gs_metadata_end_sched(const char *path, uint64_t stop, unsigned cpus);
 
 #endif

@@ -13,9 +13,7 @@ from pathlib import Path
 from tracer.errors import RecordingError
 
 _PROCESS = re.compile(r"[1-9][0-9]*(_[1-9][0-9]*)?")
-_FILE = re.compile(
-    r"metadata|names|names_kept|\.names_kept|samples|symbols|\.lock|(gil|sched|native)_[0-9]+"
-)
+_FILE = re.compile(r"metadata|names|names_kept|\.names_kept|samples|symbols|\.lock|(gil|sched|native)_[0-9]+")
 _MARK = b"gilscope_format"
 
 SCHED = "sched"

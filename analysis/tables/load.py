@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +18,15 @@ from ..reader.files import check_all, check_directory, check_file
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
 from ..reader.locks import join_locks
+from ..reader.mapped import Elsewhere, Mapped
 from ..reader.packed import is_packed, unpack
 from ..reader.packets import EVER
 from ..reader.placement import place
 from ..reader.problems import Problems
-from ..reader.process import read_process, stream_files
+from ..reader.process import RecordedProcess, Run, read_process, stream_files
 from ..reader.scheduling import read_scheduling
 from ..reader.store import Store
-from .columns import make_columns, make_side
+from .columns import Source, make_columns, make_side
 from .trace import Trace
 
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
@@ -60,7 +63,7 @@ def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Tra
         directory = Path(name)
         try:
             unpack(path, directory, problems)
-            trace = _load_directory(directory, problems, within)
+            trace = _load_directory(directory, problems, within, keep=False)
         except TraceFormatError as wrong:
             if not wrong.path.is_relative_to(directory):
                 raise
@@ -70,14 +73,13 @@ def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Tra
     return replace(trace, path=path, skipped=skipped)
 
 
-def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
+def _load_directory(path: Path, problems: Problems, within: tuple[int, int], keep: bool = True) -> Trace:
+    """Read a directory; `keep`: it stays where it is, so that its events can be read when they are needed."""
     directories = _process_directories(path, problems)
     if not problems.salvage:  # at once; else whoever reads a file that is none says what is skipped
         for directory in (*directories, path / "sched"):
             check_all(directory)
-    store = Store(_capacity(directories) if within == EVER else 0)
-    found = [read_process(directory, store, problems, within) for directory in directories]
-    processes = [process for process in found if process is not None]
+    processes, source = _read_processes(directories, problems, within, keep)
     scheduling = read_scheduling(path / "sched", problems, within)
     placed = place(processes, scheduling) if scheduling is not None else None
     if placed is not None:
@@ -98,7 +100,7 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> 
         gils=tuple(Gil(index, process, number) for index, (process, number) in enumerate(gils)),
         begin=min((process.begin for process in processes), default=0),
         end=max((process.end for process in processes), default=0),
-        columns=make_columns(runs, store),
+        source=source(runs),
         skipped=problems.skipped,
         scheduling=scheduling,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
@@ -106,6 +108,26 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> 
         sampled=tuple(process.samples for process in processes),
         side=make_side(runs),
         lock_names=join_locks([process.locks for process in processes]),
+    )
+
+
+def _read_processes(
+    directories: list[Path], problems: Problems, within: tuple[int, int], keep: bool
+) -> tuple[list[RecordedProcess], Callable[[Sequence[Run]], Source]]:
+    """Read all processes, and leave their events where they lie if that is possible.
+
+    It is not if only a part of them is wanted, if they are in a packed trace, or if something is wrong or
+    missing: then they are read into columns.
+    """
+    if keep and within == EVER and not problems.salvage:
+        streams: list[Mapped] = []
+        with suppress(Elsewhere):
+            found = [read_process(directory, streams, problems) for directory in directories]
+            return [process for process in found if process is not None], partial(Source, None, streams)
+    store = Store(_capacity(directories) if within == EVER else 0)
+    found = [read_process(directory, store, problems, within) for directory in directories]
+    return [process for process in found if process is not None], lambda runs: Source(
+        make_columns(runs, store)
     )
 
 

@@ -16,6 +16,8 @@ from ..units import duration
 from ..why import code_words
 from ..why.charges import code_blame
 from ..why.flames import collapsed, flame, speedscope
+from ..why.long_hold_words import long_holds_table
+from ..why.long_holds import long_holds
 
 _WIDTH_WITHOUT_TERMINAL = 200
 
@@ -67,17 +69,26 @@ def run(trace: Trace, options: argparse.Namespace, console: Console | None = Non
         console.width = max(console.width, _WIDTH_WITHOUT_TERMINAL)
     if not blame.total:
         console.print("Nobody waited for the GIL.")
+        _print_long_holds(trace, console, options.lines)
         return
     console.print(code_words.blame_table(trace, blame, options.lines), highlight=False)
     nobody = f"Of {duration(blame.total)} of waiting nobody held it for {duration(blame.nobody)}: handoffs."
     console.print(terminal(nobody, "dim"), highlight=False)
     console.print()
     console.print(code_words.waiting_table(trace, blame, options.lines), highlight=False)
+    _print_long_holds(trace, console, options.lines)
     if not trace.codes:
         remark = (
             "The trace has no Python frames: it was recorded with --no-stacks, or by an interpreter without."
         )
         console.print(terminal(remark, "yellow"), highlight=False)
+
+
+def _print_long_holds(trace: Trace, console: Console, most: int) -> None:
+    found = long_holds(trace)
+    if len(found):
+        console.print()
+        console.print(long_holds_table(trace, found, most), highlight=False)
 
 
 def _write(path: Path, write: Callable[[TextIO], object]) -> None:

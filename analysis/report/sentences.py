@@ -13,6 +13,8 @@ from ..why.blame_by_thread import NOBODY, blame
 from ..why.charges import code_blame
 from ..why.code_words import sentences
 from ..why.detectors.pattern import patterns
+from ..why.long_hold_words import sentences as of_long_holds
+from ..why.long_holds import long_holds
 
 _WORTH_A_WORD: Final = 0.01
 """Share of all waiting that a part must have to be named."""
@@ -22,6 +24,9 @@ _WORTH_AN_ANSWER: Final = 0.01
 
 _WORTH_A_NAME: Final = 0.1
 """Share of all waiting from which on somebody is named whom it is charged to."""
+
+_LONG_HOLDS: Final = 2
+"""So many long holds that nobody waited for are told of, where there is nothing worse; else one."""
 
 _PATTERNS: Final = 4
 """So many patterns are named, the clearest first."""
@@ -36,7 +41,7 @@ _MEANING: Final = {
 
 
 def why(trace: Trace, *, everything: bool = False) -> Iterator[str]:
-    """Yield the patterns that are seen, and the rest if threads waited long enough to ask.
+    """Yield the patterns that are seen, the rest if threads waited long enough to ask, and long holds.
 
     Of patterns with one name only the clearest is told, unless everything is wanted.
     """
@@ -47,11 +52,13 @@ def why(trace: Trace, *, everything: bool = False) -> Iterator[str]:
         seen = [pattern for pattern in seen if clearest[pattern.name] is pattern][:_PATTERNS]
     yield from (pattern.sentence for pattern in seen)
     found = wait_anatomy(trace)
-    if found.whole.total < _WORTH_AN_ANSWER * max(trace.end - trace.begin, 1):
-        return
-    yield anatomy_sentence(found.whole)
-    yield from _who(trace)
-    yield from sentences(trace, code_blame(trace))
+    contended = found.whole.total >= _WORTH_AN_ANSWER * max(trace.end - trace.begin, 1)
+    if contended:
+        yield anatomy_sentence(found.whole)
+        yield from _who(trace)
+        yield from sentences(trace, code_blame(trace))
+    table = long_holds(trace)
+    yield from of_long_holds(trace, table, len(table) if everything else 1 if contended else _LONG_HOLDS)
 
 
 def anatomy_sentence(parts: Parts) -> str:

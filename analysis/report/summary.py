@@ -4,7 +4,7 @@ All durations are integers in ns, `*_share` are of 1; a distribution is
 `{"count", "total", "min", "mean", "p50", "p90", "p99", "max"}` (percentiles: analysis.distribution), whose
 figures are null when count is 0.
 
-    summary_version   2
+    summary_version   3
     path              of the trace
     verdict           in plain words
     begin_ns, end_ns  CLOCK_MONOTONIC
@@ -56,6 +56,11 @@ figures are null when count is 0.
                       "functions": the same by function, each with its worst line,
                       "waiting": the 50 that waited longest, [{"function", "file", "line", "waited_ns",
                       "waits", "longest_ns", "longest_at_ns"}]}; see analysis.charges
+    long_holds        the 50 lines that held a GIL longest, for more than a switch interval, whether somebody
+                      waited or not: [{"function", "file", "line" (null: not recorded), "pid", "tid" (of the
+                      longest), "holds", "pieces": of them calls, in one piece, "time_ns", "waited_ns": of it
+                      with somebody waiting, "samples", "longest_ns", "longest_at_ns"}]; see
+                      analysis.why.long_holds
     lock_wait_ns, stop_ns   distributions: of waits for locks other than GILs, and of the times that a thread
                       stood because the world was stopped; of the whole and of each thread
     locks             {"pause_ns": distribution of the world's stops, "pauses": the 50 longest, [{"begin_ns",
@@ -91,6 +96,8 @@ from ..why.blame_by_thread import NOBODY, blame
 from ..why.charges import code_blame
 from ..why.detectors.finding import Pattern
 from ..why.detectors.pattern import patterns
+from ..why.long_hold_words import to_json as of_long_holds
+from ..why.long_holds import long_holds
 from .verdict import verdict
 
 SUMMARY_VERSION = 3
@@ -123,6 +130,7 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
         "blame": _blame(trace),
         "patterns": [_pattern(trace, pattern) for pattern in patterns(trace)],
         "code": code_words.to_json(trace, code_blame(trace), _LINES),
+        "long_holds": of_long_holds(trace, long_holds(trace), _LINES),
         "locks": _locks(trace, figures.locks),
     }
 

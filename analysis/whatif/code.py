@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Bools, Int64s
 from ..errors import GilscopeError
-from ..model import Code, Gil, State
+from ..model import Code, State
 from ..tables.trace import Trace
 
 WAITS_FOR_THREADS: Final = (
@@ -28,28 +28,16 @@ class NoSuchFunction(GilscopeError):
     """What is to run without the GIL is not in the trace."""
 
 
-def holds_without_gil(trace: Trace, functions: tuple[str, ...], threads: tuple[str, ...]) -> Bools:
-    """Return which of `trace.intervals_by_column` are holds that would need no GIL: shape (intervals,).
-
-    A function is named by the end of its dotted path, "module.function" or "module.Class.method"; its holds
-    are those in which the thread was in it, or in something that it had called, by most of the samples; or,
-    where a hold has none, by most of those in holds that ended in the same place; or else at the hold's end.
-    Of a thread, named as in the summary, it is every hold.
+def holds_of_threads(trace: Trace, threads: tuple[str, ...]) -> Bools:
+    """Return which of `trace.intervals_by_column` are holds of these threads: shape (intervals,).
 
     Raises
     ------
     NoSuchFunction
-        There are no frames in the trace, none of that function, or no such thread.
+        No thread is called so in the summary.
     """
     intervals = trace.intervals_by_column
     found = np.zeros(len(intervals.start), bool)
-    for name in functions:
-        inside = _frames_in(trace, name)
-        for gil in trace.gils:
-            holds = trace.holds(gil)
-            at = trace.holding(gil)
-            at = at[np.lexsort((intervals.duration[at], intervals.start[at]))]
-            found[at[_holds_in(trace, gil, inside)[holds.acquire_seen]]] = True
     for name in threads:
         mine = [thread.index for thread in trace.threads if thread.name == name]
         if not mine:
@@ -59,21 +47,6 @@ def holds_without_gil(trace: Trace, functions: tuple[str, ...], threads: tuple[s
             found[int(intervals.first[index]) : int(intervals.first[index + 1])] = True
     found &= intervals.state == State.HOLDING
     return found
-
-
-def _holds_in(trace: Trace, gil: Gil, inside: Bools) -> Bools:
-    """Return which holds of a GIL are mostly in these frames."""
-    ends = trace.release_frames(gil)
-    within: Bools = (ends >= 0) & inside[ends]
-    samples = trace.samples[trace.samples["gil"] == gil.index]
-    hold, frame = samples["hold"], samples["frame"]
-    vote = np.where((frame >= 0) & inside[frame], 1, -1)
-    alike = np.bincount(ends[hold] + 1, vote, len(inside) + 1)[ends + 1]
-    own = np.bincount(hold, vote, len(ends))
-    sampled = np.bincount(hold, minlength=len(ends)) > 0
-    for known, votes in ((alike != 0, alike), (sampled, own)):
-        within = np.where(known, votes > 0, within)
-    return within
 
 
 def waits_for_threads(trace: Trace) -> Int64s | None:
@@ -107,8 +80,14 @@ def dotted(code: Code) -> str:
     return ".".join([*parts, code.name.replace("<locals>.", "")])
 
 
-def _frames_in(trace: Trace, name: str) -> Bools:
-    """Return which frames are in a function, or were called from it."""
+def frames_in(trace: Trace, name: str) -> Bools:
+    """Return which frames are in a function, or were called from it: shape (frames,).
+
+    Raises
+    ------
+    NoSuchFunction
+        There are no frames in the trace, or none of that function.
+    """
     if not len(trace.frames):
         raise NoSuchFunction(
             f"{trace.path} has no Python frames, which say whose holds they are: record it again without"

@@ -10,8 +10,9 @@ import numpy as np
 from ..arrays import Int64s
 from ..measures.distribution import Distribution, distribution
 from ..tables.trace import Trace
-from .code import holds_without_gil, waits_for_threads
+from .code import holds_of_threads, waits_for_threads
 from .program import Program, make_program
+from .released import portions_in
 from .replay import Replay, Scenario, replay
 
 LEFT_OUT: Final = (
@@ -27,7 +28,10 @@ LEFT_OUT_WITHOUT_GIL: Final = (
     "without a GIL: what each operation costs more in a free-threaded build (slowdown), and the locks that"
     " it has inside objects instead",
 )
-LEFT_OUT_RELEASED: Final = ("holds whose release nobody waited for have no recorded code, and stay holds",)
+LEFT_OUT_RELEASED: Final = (
+    "short holds that nobody waited for have neither samples nor a recorded end, and stay holds",
+    "what a function costs more that lets go of the GIL and takes it again",
+)
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,9 @@ def what_if(trace: Trace, *scenarios: Scenario) -> WhatIf:
     for scenario in (Scenario(), *scenarios):
         key = scenario.release, scenario.release_threads
         if key not in programs:
-            released = holds_without_gil(trace, *key) if any(key) else None
-            programs[key] = make_program(trace, released, waits_for)
+            released = holds_of_threads(trace, scenario.release_threads)
+            portions = portions_in(trace, scenario.release) if scenario.release else None
+            programs[key] = make_program(trace, released, waits_for, portions)
     predictions = tuple(
         (each, of_replay(trace, replay(programs[each.release, each.release_threads], each)))
         for each in scenarios

@@ -23,8 +23,10 @@ from ..model import State
 from ..tables.trace import Trace
 from ..units import share
 from .kinds import AWAIT, BLOCKED, NATIVE, PYTHON
+from .parts import Stretches, firsts, without_gil_in
 from .pools import Pools, make_pools
 from .recording import NEVER, Recording
+from .released import Portions
 from .wakes import Wakes, find_wakes
 
 RETURN_LIMIT: Final = 1_000_000
@@ -97,7 +99,10 @@ class _Chain:
 
 
 def make_program(
-    trace: Trace, released: Bools | None = None, waits_for_threads: Int64s | None = None
+    trace: Trace,
+    released: Bools | None = None,
+    waits_for_threads: Int64s | None = None,
+    portions: Portions | None = None,
 ) -> Program:
     """Return the program that was recorded.
 
@@ -108,6 +113,8 @@ def make_program(
         without the GIL.
     waits_for_threads : ndarray of int64, optional
         For each interval without the GIL what the stacks say: see `wakes.find_wakes`.
+    portions : Portions, optional
+        Of holds: what else is to be done without the GIL.
     """
     recording = Recording(trace)
     count = len(recording.start)
@@ -150,7 +157,7 @@ def make_program(
     _await(recording, steps, wakes, kind, amount)
     posts = _posts(recording, wakes, of_hold, base, len(kind))
     calls = _calls(recording, pools.in_calls, of_hold, base, len(kind))
-    return Program(
+    program = Program(
         steps.first,
         kind,
         gil,
@@ -163,6 +170,20 @@ def make_program(
         cpus=_cpus(trace),
         remarks=_remarks(recording, pools),
     )
+    if portions is None:
+        return program
+    mine = ~released[portions.interval]
+    hold, since, until = portions.interval[mine], portions.begin[mine], portions.end[mine]
+    taken = _stretches(recording, of_hold, base, hold, since, until)
+    return without_gil_in(program, taken, _stretches(recording, of_hold, base, *recording.asleep))
+
+
+def _stretches(
+    recording: Recording, of_hold: Int64s, base: Int64s, hold: Int64s, begin: Int64s, end: Int64s
+) -> Stretches:
+    """Return stretches of holds, ns, as stretches of work in steps."""
+    since, until = (base[hold] + recording.work_until(hold, time) for time in (begin, end))
+    return Stretches(of_hold[hold], since, until)
 
 
 def _chain(recording: Recording) -> _Chain:
@@ -256,7 +277,7 @@ def _posts(
     step = of_hold[wakes.hold]
     at = base[wakes.hold] + recording.work_until(wakes.hold, wakes.time)
     order = np.lexsort((at, step))
-    return _firsts(step, steps), at[order], order, wakes.delay[order]
+    return firsts(step, steps), at[order], order, wakes.delay[order]
 
 
 def _calls(
@@ -270,14 +291,7 @@ def _calls(
         found.append((of_hold[hold], base[hold] + begin, base[hold] + answered))
     step, begin, end = (np.concatenate(each) for each in zip(*found, strict=True)) if found else (_NONE,) * 3
     order_ = np.lexsort((begin, step))
-    return _firsts(step, steps), begin[order_], end[order_]
-
-
-def _firsts(step: Int64s, steps: int) -> Int64s:
-    """Return where what belongs to each step begins, when sorted by step: shape (steps + 1,)."""
-    first = np.zeros(steps + 1, np.int64)
-    np.cumsum(np.bincount(step, minlength=steps), out=first[1:])
-    return first
+    return firsts(step, steps), begin[order_], end[order_]
 
 
 _NONE: Final = np.zeros(0, np.int64)

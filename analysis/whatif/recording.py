@@ -161,6 +161,13 @@ class Recording:
         blocked = np.where(without, self.intervals.duration - self.native, 0)
         return blocked - self._preempted if self.scheduled else blocked
 
+    @property
+    def asleep(self) -> tuple[Int64s, Int64s, Int64s]:
+        """Stretches in which a holder slept: their holds, begins and ends."""
+        states = self.trace.states_by_column
+        at = np.flatnonzero(states.state == State.HOLDING_ASLEEP)
+        return states.of[at], states.start[at], states.start[at] + states.duration[at]
+
     @cached_property
     def _preempted(self) -> Int64s:
         """How long a thread without the GIL had lost its CPU to others of the trace."""

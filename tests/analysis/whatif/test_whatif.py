@@ -13,9 +13,10 @@ from hypothesis import assume, given, settings
 
 import analysis
 from analysis.__main__ import main
-from analysis.whatif.code import NoSuchFunction, holds_without_gil, waits_for_threads
+from analysis.whatif.code import NoSuchFunction, holds_of_threads, waits_for_threads
 from analysis.whatif.kinds import AWAIT, BLOCKED, NATIVE, PYTHON
 from analysis.whatif.program import Program, make_program
+from analysis.whatif.released import portions_in
 from analysis.whatif.replay import Scenario, replay
 from tests.analysis.schedules import Schedule, schedules
 from tests.synthetic import TraceWriter
@@ -102,8 +103,7 @@ def test_what_if_of_two_that_compute(tmp_path: Path) -> None:
 def test_release_by_function_and_by_thread(tmp_path: Path) -> None:
     trace = analysis.load(two_that_compute(tmp_path / "t", frames=True))
     for name in ("jobs.work", "app.jobs.work", "me.app.jobs.work"):
-        marked = holds_without_gil(trace, (name,), ())
-        assert trace.intervals_by_column.duration[marked].sum() == 24 * MS
+        assert portions_in(trace, (name,)).total == 24 * MS
     by_function, by_thread = (
         analysis.what_if(trace, scenario).predictions[0][1]
         for scenario in (Scenario(release=("jobs.work",)), Scenario(release_threads=("first", "second")))
@@ -118,12 +118,12 @@ def test_release_by_function_and_by_thread(tmp_path: Path) -> None:
 def test_what_is_not_there(tmp_path: Path) -> None:
     trace = analysis.load(two_that_compute(tmp_path / "t", frames=True))
     with pytest.raises(NoSuchFunction, match=r"no function 'job.wrok' .*the closest are jobs\.work"):
-        holds_without_gil(trace, ("job.wrok",), ())
+        portions_in(trace, ("job.wrok",))
     with pytest.raises(NoSuchFunction, match=r"no thread 'frist' .*the closest are first"):
-        holds_without_gil(trace, (), ("frist",))
+        holds_of_threads(trace, ("frist",))
     without = analysis.load(two_that_compute(tmp_path / "u"))
     with pytest.raises(NoSuchFunction, match="no Python frames"):
-        holds_without_gil(without, ("jobs.work",), ())
+        portions_in(without, ("jobs.work",))
 
 
 def convoy(path: Path, pause: int = 2 * MS, requests: int = 30, file: str = "") -> Path:

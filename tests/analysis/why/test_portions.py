@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import analysis
-from analysis.whatif.code import holds_without_gil
+from analysis.whatif.released import portions_in
 from analysis.why.code_words import sentences
 from tests.synthetic import ProcessWriter, TraceWriter
 
@@ -49,10 +49,11 @@ def test_a_long_hold_is_charged_to_its_own_samples(tmp_path: Path) -> None:
     assert said[0].startswith(
         "log(), app.py:12, made 1 thread wait 9.33 ms (2 samples) in 2 holds, longest 8.00 ms"
     )
-    # parse() is most of the first hold, and only of that.
-    released = holds_without_gil(trace, ("app.parse",), ())
-    start = trace.intervals_by_column.start[released]
-    assert start.tolist() == [one[0]]
+    # parse() is what its samples are of the first hold; the other has one, and ended like holds of log().
+    released = portions_in(trace, ("app.parse",))
+    assert trace.intervals_by_column.start[released.interval].tolist() == [one[0], other[0]]
+    assert released.begin.tolist() == [one[0], other[0]]
+    assert released.end.tolist() == [one[0] + 5 * MS // 2, other[0] + 4 * MS]
 
 
 def test_short_holds_are_charged_together(tmp_path: Path) -> None:

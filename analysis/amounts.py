@@ -1,8 +1,8 @@
 """Amounts of something, as many as there are: exact while they are few, else counted in narrow buckets.
 
 Up to `EXACT` values are kept as they are. From then on buckets count them, as HdrHistogram's do: an octave
-has `STEPS` buckets, so that the middle of one is within 0.1 % of every value in it. Count, sum, least and most
-are exact always. `analysis/growing.pxd` is what adds values up.
+has `STEPS` buckets, so that the middle of one is within 0.1 % of every value in it. Count, sum, least and
+most are exact always. `analysis/growing.pxd` is what adds values up.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ class Amounts:
     @classmethod
     def told(cls, told: Told) -> Amounts:
         """Return them as the fold tells them."""
-        *figures, kept = told
+        count, total, least, most, kept = told
         if isinstance(kept, bytes):
-            return cls(*figures, np.frombuffer(kept, np.int64))
-        return cls(*figures, None, {key: np.frombuffer(row, np.int64) for key, row in kept.items()})
+            return cls(count, total, least, most, np.frombuffer(kept, np.int64))
+        buckets = {key: np.frombuffer(row, np.int64) for key, row in kept.items()}
+        return cls(count, total, least, most, None, buckets)
 
     def with_value(self, value: int, times: int) -> Amounts:
         """Return them with a value more, several times."""
@@ -67,7 +68,8 @@ class Amounts:
         counts = np.concatenate([self.buckets[octave] for octave in octaves])
         middles = np.concatenate([_middles(octave) for octave in octaves])
         at = np.searchsorted(np.cumsum(counts), ranks, "right")
-        return np.clip(middles[at], self.least, self.most)
+        values: Float64s = np.clip(middles[at], self.least, self.most)
+        return values
 
 
 def _middles(octave: int) -> Float64s:

@@ -19,7 +19,6 @@ from .states import WITHOUT as WITHOUT
 from .states import State as State
 from .states import total as total
 
-
 DEFAULT_INTERVAL: Final = 5_000_000
 """ns: CPython's switch interval if nobody changes it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -164,15 +165,10 @@ def _locks(trace: Recorded) -> list[Int64s]:
     waits = trace.lock_waits
     rows = np.stack([waits["start"], waits["start"] + waits["duration"], waits["stopped"]], axis=1)
     bounds = np.searchsorted(waits["thread"], np.arange(len(trace.threads) + 1)).tolist()
-    return [
-        rows[begin:end].astype(np.int64).reshape(-1)
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
-    ]
+    return [rows[begin:end].astype(np.int64).reshape(-1) for begin, end in pairwise(bounds)]
 
 
-def _unknown_until(
-    runs: Sequence[Run], streams: Sequence[Mapped], thread_of: dict[int, int]
-) -> list[int]:
+def _unknown_until(runs: Sequence[Run], streams: Sequence[Mapped], thread_of: dict[int, int]) -> list[int]:
     """Return until when it is not known what each thread does, -1: it is from its begin on.
 
     As `tables.intervals.make_intervals` has it: before the recording began, or between a fork and the child's

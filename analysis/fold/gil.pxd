@@ -110,6 +110,8 @@ cdef inline void tell_samples(World *world, OfGil *gil, int64_t before) noexcept
         ):
             gil.sample_hold[gil.sample_at] = hold.serial
             gil.sample_waiters[gil.sample_at] = gil.waiting
+            gil.sample_contended[gil.sample_at] = contended_clock(gil, time)
+            hold.told = True
             if gil.waiting:
                 hold.sampled = True
                 bits = gil.sample_bits + gil.sample_at * gil.words
@@ -188,6 +190,32 @@ cdef inline int charge_code(OfGil *gil, bint requested) noexcept nogil:
             return -1
     return 0
 
+cdef inline int note_long_hold(OfGil *gil) noexcept nogil:
+    """Holds longer than an interval, waited for or not: why.long_holds."""
+    cdef Hold *hold = &gil.hold
+    cdef int64_t length = hold.released - hold.acquired
+    cdef Pair *pair
+    if hold.told:
+        if (
+            push(&gil.long_sampled, hold.serial) < 0
+            or push(&gil.long_sampled, hold.acquired) < 0
+            or push(&gil.long_sampled, hold.released) < 0
+            or push(&gil.long_sampled, hold.thread) < 0
+            or push(&gil.long_sampled, hold.frame) < 0
+            or push(&gil.long_sampled, hold.contended) < 0
+        ):
+            return -1
+        return 0
+    pair = find_pair(&gil.long_holds, hold.frame)
+    if pair == NULL:
+        return -1
+    pair.count += 1
+    pair.time += length
+    pair.waited += hold.contended
+    if length > pair.serial:
+        pair.serial, pair.when, pair.thread = length, hold.acquired, hold.thread
+    return 0
+
 cdef inline int count_hold(World *world, OfGil *gil) noexcept nogil:
     """All is known of the last hold."""
     cdef Hold *hold = &gil.hold
@@ -209,6 +237,8 @@ cdef inline int count_hold(World *world, OfGil *gil) noexcept nogil:
                 item.worst, item.worst_serial, item.worst_frame = overdue, hold.serial, hold.frame
                 item.worst_acquired, item.worst_released = hold.acquired, hold.released
     if hold.waited > 0 and charge_code(gil, requested) < 0:
+        return -1
+    if hold.released - hold.acquired > gil.interval and note_long_hold(gil) < 0:
         return -1
     if gil.some_bits:
         memset(gil.hold_bits, 0, gil.words * sizeof(uint64_t))
@@ -234,6 +264,12 @@ cdef inline int settle(World *world, OfGil *gil, int64_t time) noexcept nogil:
         ):
             be_asked(world, gil, gil.now)
         gil.timed_began = -1
+    if gil.momentary.used:
+        if hold.goes_on and hold.acquired < gil.now:
+            for at in range(gil.momentary.used):
+                gil.hold_bits[gil.momentary.at[at] >> 6] |= (<uint64_t> 1) << (gil.momentary.at[at] & 63)
+            gil.some_bits = True
+        gil.momentary.used = 0
     if gil.has_hold and not hold.goes_on and hold.released == gil.now:
         gil.last_contended = gil.waiting > 0 or gil.last_wait_end >= gil.now
     if gil.new_switches:
@@ -415,6 +451,8 @@ cdef inline int end_wait(
     if gil.hold.goes_on:
         begin = start if start > gil.hold.acquired else gil.hold.acquired
         if time > begin and charge_thread(world, gil, thread, time - begin) < 0:
+            return -1
+        if time == start and push(&gil.momentary, waiter.local) < 0:
             return -1
     met = waiter.met >= 0 and waiter.met_at < time
     for part in range(11):

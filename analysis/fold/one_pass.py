@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -81,8 +81,13 @@ class OfGil:
     sampled : ndarray of int64, shape (n, 9)
         Holds with samples: number, released, thread, frame, waited, contended, requested, response, and which
         of `charges` it is part of, -1: it is charged by itself.
-    sample_hold, sample_waiters : ndarray of int64
-        For each sample the hold, -1: none, and how many waited then; `sample_bits` who.
+    long_sampled : ndarray of int64, shape (n, 6)
+        Holds longer than an interval that have samples: number, acquired, released, thread, frame, contended.
+    long_holds : ndarray of int64, shape (n, 7)
+        The others, by the frame at their end: frame, time, holds, longest, its begin, contended, its thread.
+    sample_hold, sample_waiters, sample_contended : ndarray of int64
+        For each sample the hold, -1: none, how many waited then (`sample_bits`: who), and for how long at
+        least one thread had waited by then.
     """
 
     contended: int
@@ -97,8 +102,11 @@ class OfGil:
     charges: Int64s
     waiters: Any
     sampled: Int64s
+    long_sampled: Int64s
+    long_holds: Int64s
     sample_hold: Int64s
     sample_waiters: Int64s
+    sample_contended: Int64s
     sample_bits: Any
 
 
@@ -128,7 +136,6 @@ class Folded:
     gils: list[OfGil]
     blame: Int64s
     waiting: Int64s
-    cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def of_thread(self, index: int) -> list[ThreadAndGil]:
         """Return what a thread did about each GIL of its process."""
@@ -197,7 +204,7 @@ def _items(trace: Recorded, fold: Any, first_item: Int64s) -> list[ThreadAndGil]
 
 
 def _gil(told: dict[str, Any], threads: int) -> OfGil:
-    hold, waiters, bits = told.pop("samples") or (np.zeros(0, np.int64),) * 3
+    hold, waiters, bits, contended = told.pop("samples") or (np.zeros(0, np.int64),) * 4
     flow = told.pop("flow")
     pairs = np.stack([*np.divmod(flow[:, 0], max(threads, 1)), flow[:, 2], flow[:, 1]], axis=1)
     words = told["waiters"].shape[1]
@@ -206,6 +213,7 @@ def _gil(told: dict[str, Any], threads: int) -> OfGil:
         flow=pairs,
         sample_hold=hold,
         sample_waiters=waiters,
+        sample_contended=contended,
         sample_bits=bits.view(np.uint64).reshape(len(hold), words),
     )
 

@@ -9,6 +9,8 @@ cdef struct Pair:
     int64_t count
     int64_t serial  # of the last one that was counted; or the longest
     int64_t when  # the longest was
+    int64_t waited
+    int64_t thread  # whose the longest was
 
 cdef struct Pairs:
     Pair *slots

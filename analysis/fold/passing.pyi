@@ -1,7 +1,6 @@
 from typing import Any
 
 from ..arrays import Bytes, Int32s, Int64s
-from ..amounts import Told
 
 class Fold:
     def __init__(self, threads: int, gils: int, items: int, cursors: int) -> None: ...

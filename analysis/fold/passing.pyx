@@ -38,7 +38,7 @@ from analysis.fold.state cimport (
     Record,
     World,
 )
-from analysis.growing cimport amounts_told, forget, forget_amounts
+from analysis.growing cimport Numbers, amounts_told, forget, forget_amounts
 
 from ..reader.format import LONG, Event
 
@@ -205,19 +205,26 @@ cdef int run(World *world, Cursor *cursors, int64_t count, int64_t *keys, int32_
 
 
 cdef object rows(Pairs *pairs):
-    """Return key, time, count, longest and when of each pair, by key."""
+    """Return key, time, count, longest, when, waited and thread of each pair, by key."""
     cdef int64_t at, used = 0
     cdef int64_t[:, ::1] table
-    found = np.zeros((pairs.used, 5), np.int64)
+    found = np.zeros((pairs.used, 7), np.int64)
     table = found
     if pairs.slots != NULL:
         for at in range(pairs.mask + 1):
             if pairs.slots[at].key:
                 table[used, 0], table[used, 1] = pairs.slots[at].key - 1, pairs.slots[at].time
                 table[used, 2], table[used, 3] = pairs.slots[at].count, pairs.slots[at].serial
-                table[used, 4] = pairs.slots[at].when
+                table[used, 4], table[used, 5] = pairs.slots[at].when, pairs.slots[at].waited
+                table[used, 6] = pairs.slots[at].thread
                 used += 1
     return found[np.argsort(found[:, 0], kind="stable")]
+
+
+cdef object table_of(Numbers *numbers, int columns):
+    if not numbers.used:
+        return np.zeros((0, columns), np.int64)
+    return np.frombuffer((<char *> numbers.at)[:8 * numbers.used], np.int64).reshape(-1, columns)
 
 
 cdef class Fold:
@@ -261,6 +268,9 @@ cdef class Fold:
             forget_pairs(&self.world.gils[at].charge_of)
             forget_pairs(&self.world.gils[at].flow)
             forget(&self.world.gils[at].sampled)
+            forget(&self.world.gils[at].momentary)
+            forget(&self.world.gils[at].long_sampled)
+            forget_pairs(&self.world.gils[at].long_holds)
         for at in range(self.item_count if self.world.items != NULL else 0):
             forget_amounts(&self.world.items[at].waits)
             forget_amounts(&self.world.items[at].holds)
@@ -297,7 +307,7 @@ cdef class Fold:
         """Say what is known of a GIL; `threads` is how many its process has."""
         cdef OfGil *gil = &self.world.gils[at]
         cdef const int64_t[::1] times, tids
-        cdef int64_t[::1] holds, waiters, bits
+        cdef int64_t[::1] holds, waiters, bits, clocks
         gil.process, gil.number, gil.number_in_trace = process, number, in_trace
         gil.base, gil.trusted_until, gil.interval = base, trusted_until, interval
         gil.unknown_since, gil.first_wait, gil.last_wait_end, gil.timed_began = base, -1, -1, -1
@@ -312,12 +322,13 @@ cdef class Fold:
         if gil.samples:
             times, tids = sample_time, sample_tid
             hold, waiting = np.full(gil.samples, -1, np.int64), np.zeros(gil.samples, np.int64)
-            bit = np.zeros(gil.samples * gil.words, np.int64)
-            holds, waiters, bits = hold, waiting, bit
+            bit, clock = np.zeros(gil.samples * gil.words, np.int64), np.zeros(gil.samples, np.int64)
+            holds, waiters, bits, clocks = hold, waiting, bit, clock
+            gil.sample_contended = &clocks[0]
             gil.sample_time, gil.sample_tid = &times[0], &tids[0]
             gil.sample_hold, gil.sample_waiters = &holds[0], &waiters[0]
             gil.sample_bits = <uint64_t *> &bits[0]
-            self.samples[at] = (hold, waiting, bit)
+            self.samples[at] = (hold, waiting, bit, clock)
             self.kept.append((sample_time, sample_tid))
 
     def cursor(self, int64_t at, const uint8_t[::1] data, int64_t packets, int64_t last_count,
@@ -395,9 +406,6 @@ cdef class Fold:
             table[number, 8], table[number, 9] = charge.longest, charge.longest_at
             for word in range(gil.words):
                 masks[number, word] = <int64_t> gil.charge_bits[number * gil.words + word]
-        sampled = np.zeros((0, 9), np.int64)
-        if gil.sampled.used:
-            sampled = np.frombuffer((<char *> gil.sampled.at)[:8 * gil.sampled.used], np.int64).reshape(-1, 9)
         return {
             "contended": contended_clock(gil, gil.contended_since),
             "first_wait": gil.first_wait,
@@ -409,7 +417,9 @@ cdef class Fold:
             "free": gil.free,
             "charges": charges,
             "waiters": bits.view(np.uint64),
-            "sampled": sampled,
+            "sampled": table_of(&gil.sampled, 9),
+            "long_sampled": table_of(&gil.long_sampled, 6),
+            "long_holds": rows(&gil.long_holds),
             "samples": self.samples[at],
             "flow": rows(&gil.flow),
         }

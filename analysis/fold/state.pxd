@@ -111,7 +111,8 @@ cdef struct Hold:
     bint goes_on
     bint found  # a request was, after its release
     bint pending  # ended, and not counted yet
-    bint sampled
+    bint sampled  # while somebody waited
+    bint told  # sampled at all
     int64_t off_asked_before  # clocks of both kinds of stretches without a CPU, together
     int64_t off_asked
 
@@ -177,16 +178,19 @@ cdef struct OfGil:
     Pairs flow
     uint64_t *hold_bits
     bint some_bits
+    Numbers momentary  # threads whose wait of no length was now
     # samples
     const int64_t *sample_time
     const int64_t *sample_tid
     int64_t *sample_hold
     int64_t *sample_waiters
+    int64_t *sample_contended
     uint64_t *sample_bits
     int64_t samples
     int64_t sample_at
-    int64_t hold_first_sample
-    Numbers sampled  # holds with samples: see one_pass
+    Numbers sampled  # holds with samples, during which somebody waited: see one_pass
+    Numbers long_sampled  # long holds with samples; and those without by the code at their end
+    Pairs long_holds
 
 cdef struct World:
     OfThread *threads

@@ -86,6 +86,6 @@ def distribution_of(amounts: Amounts) -> Distribution:
         return NONE
     if amounts.values is not None:
         return distribution(amounts.values.copy())
-    percentiles = [amounts.percentile(percent) for percent in PERCENTILES]
+    p50, p90, p99 = (amounts.percentile(percent) for percent in PERCENTILES)
     mean = amounts.total / amounts.count
-    return Distribution(amounts.count, amounts.total, amounts.least, mean, *percentiles, amounts.most)
+    return Distribution(amounts.count, amounts.total, amounts.least, mean, p50, p90, p99, amounts.most)

@@ -216,9 +216,7 @@ def _runs(pid: int, streams: list[Stream], names: Names, begin: int, end: int) -
         following = [*(life.since for life in stream.lives[1:]), end]
         for life, next_since in zip(stream.lives, following, strict=False):
             until = next_since if life.until is None else life.until
-            found.append(
-                (life.since, life.tid, until, life.until is not None, stream, life.first, life.last)
-            )
+            found.append((life.since, life.tid, until, life.until is not None, stream, life.first, life.last))
     found.sort(key=lambda run: run[:2])
 
     alive = {record.ref for record in names.of(Name.THREAD_ALIVE)}

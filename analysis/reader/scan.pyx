@@ -22,7 +22,12 @@ from analysis.growing cimport (
 
 from . import format, grammar
 
+cdef extern from "sys/mman.h" nogil:
+    int madvise(void *address, size_t length, int advice)
+    int MADV_DONTNEED
+
 cdef enum:
+    AT_ONCE = 128  # packets that are kept in memory when they were read
     LIVES = 8  # numbers that are told of each life
     SIDES = 4
     MOST_GILS = 64
@@ -164,6 +169,11 @@ cdef bint _zeros(const uint8_t *data, Py_ssize_t count) noexcept nogil:
     return True
 
 
+cdef inline void _give_back(const uint8_t[::1] data, Py_ssize_t packet) noexcept nogil:
+    """Packets that were read need no memory: they are in the file."""
+    madvise(<void *> &data[packet * PACKET], AT_ONCE * PACKET, MADV_DONTNEED)
+
+
 cdef int _used_packets(const uint8_t[::1] data, uint32_t pid, Found *found) noexcept nogil:
     """Check all headers, and what lies behind the content: whether that is right."""
     cdef Py_ssize_t at, packets = data.shape[0] // PACKET
@@ -171,6 +181,8 @@ cdef int _used_packets(const uint8_t[::1] data, uint32_t pid, Found *found) noex
     cdef uint64_t content
     cdef bint over = False
     for at in range(packets):
+        if at and at % AT_ONCE == 0:
+            _give_back(data, at - AT_ONCE)
         header = <const Header *> &data[at * PACKET]
         content = header.content_size // 8
         if header.magic == 0:  # prepared, and killed before its header was written: zeros to the end
@@ -229,6 +241,8 @@ cdef int _scan(const uint8_t[::1] data, uint32_t pid, Found *found) noexcept nog
     if not _used_packets(data, pid, found):
         return 0
     for packet in range(found.packets):
+        if packet and packet % AT_ONCE == 0:
+            _give_back(data, packet - AT_ONCE)
         header = <const Header *> &data[packet * PACKET]
         count = FULL if packet < found.packets - 1 else found.last_count
         record = <const Record *> &data[packet * PACKET + HEADER]
@@ -332,6 +346,8 @@ def decode(
     cdef int64_t at = 0
     with nogil:
         for packet in range(packets):
+            if packet and packet % AT_ONCE == 0:
+                _give_back(data, packet - AT_ONCE)
             record = <const Record *> &data[packet * PACKET + HEADER]
             end = record + (FULL if packet < packets - 1 else records)
             while record < end and at < time.shape[0]:

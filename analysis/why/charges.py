@@ -99,9 +99,7 @@ def _from_fold(trace: Trace, folded: Folded) -> CodeBlame:
     total = sum(item.waits.total for item in folded.items)
     by_line = _table_of_fold(lines, lines.code, lines.line, charged)
     functions, of_line = np.unique(lines.code, return_inverse=True)
-    by_function = _table_of_fold(
-        _Functions(lines, of_line), functions, np.zeros_like(functions), charged
-    )
+    by_function = _table_of_fold(_Functions(lines, of_line), functions, np.zeros_like(functions), charged)
     return CodeBlame(
         lines=_worst_first(by_line[by_line["holds"] > 0]),
         functions=_with_worst_lines(by_function, by_line, of_line),

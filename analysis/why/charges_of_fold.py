@@ -166,7 +166,7 @@ def _frames(trace: Trace, gil: Gil) -> Int32s:
 
 
 def frame_sampled_most(trace: Trace, gil: Gil, of: OfGil, hold: int, end: int) -> int:
-    """Return the frame that a hold was sampled in most; else that at its end, `end` being its number; or -1."""
+    """Return the frame that a hold was sampled in most; else that at its end, numbered `end`; or -1."""
     mine = np.flatnonzero(of.sample_hold == hold)
     if len(mine):
         frames, count = np.unique(_frames(trace, gil)[mine], return_counts=True)

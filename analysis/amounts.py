@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from .arrays import Float64s, Int64s
+from .arrays import Float64s, Int64s, distinct
 
 EXACT: Final = 100_000
 STEPS: Final = 512
@@ -57,7 +57,7 @@ class Amounts:
     def percentile(self, percent: float) -> float:
         """Return a percentile as numpy's method "linear" does."""
         if self.values is not None:
-            return float(np.percentile(self.values, percent))
+            return _linear(np.sort(self.values), percent)
         position = percent / 100 * (self.count - 1)
         below, above = self._at(np.array([int(position), min(int(position) + 1, self.count - 1)])).tolist()
         return float(below + (above - below) * (position - int(position)))
@@ -70,6 +70,15 @@ class Amounts:
         at = np.searchsorted(np.cumsum(counts), ranks, "right")
         values: Float64s = np.clip(middles[at], self.least, self.most)
         return values
+
+
+def _linear(values: Int64s, percent: float) -> float:
+    """Return a percentile of sorted values as numpy does, which would import much for it: arrays.distinct."""
+    place = (len(values) - 1) * (percent / 100)
+    below = int(place)
+    low, high = int(values[below]), int(values[min(below + 1, len(values) - 1)])
+    part = place - below
+    return float(low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part))
 
 
 def _middles(octave: int) -> Float64s:
@@ -89,7 +98,7 @@ def _counted(values: Int64s) -> dict[int, Int64s]:
     step = np.where(octave == 0, values, (values >> np.maximum(octave - 1, 0)) - STEPS)
     return {
         int(each): np.bincount(step[octave == each], minlength=STEPS).astype(np.int64)
-        for each in np.unique(octave)
+        for each in distinct(octave)
     }
 
 

@@ -1,6 +1,8 @@
-"""Short names for the array types of this package."""
+"""Short names for the array types of this package, and what numpy itself would take long to begin."""
 
 from __future__ import annotations
+
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,3 +17,25 @@ Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 Table = npt.NDArray[np.void]
 """A structured array: one of the dtypes in analysis.model."""
+
+_Number = TypeVar("_Number", bound=np.generic)
+
+
+def distinct(values: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
+    """Return the distinct values, sorted.
+
+    So does np.unique; but before its first answer it imports numpy's masked arrays, which no trace needs and
+    every command on a small one would wait for.
+    """
+    ordered = np.sort(values)
+    new = np.ones(len(ordered), bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return ordered[new]
+
+
+def without(values: npt.NDArray[_Number], others: npt.NDArray[Any]) -> npt.NDArray[_Number]:
+    """Return the distinct values that are not among the others, sorted: np.setdiff1d, as `distinct`."""
+    mine, theirs = distinct(values), np.sort(others)
+    there = np.searchsorted(theirs, mine, "right") - np.searchsorted(theirs, mine, "left")
+    rest: npt.NDArray[_Number] = mine[there == 0]
+    return rest

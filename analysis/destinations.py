@@ -6,10 +6,8 @@ people look at shows what can't be seen in the form that Python writes it in: `\
 
 from __future__ import annotations
 
-import html
 import json
 import sys
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +22,8 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
+    import unicodedata
+
     return "".join(
         c if c.isprintable() or unicodedata.category(c) == "Zs" else c.encode("unicode_escape").decode()
         for c in text
@@ -54,4 +54,6 @@ def json_text(value: Any) -> str:
 
 def html_text(text: str) -> str:
     """Return text for a page, between tags or as the value of an attribute."""
-    return html.escape(visible(text))
+    from html import escape
+
+    return escape(visible(text))

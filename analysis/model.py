@@ -218,6 +218,16 @@ class Lock:
     owners: tuple[Owner, ...]
     """The first ones that waited for it, the innermost frame's first."""
 
+    @property
+    def mutual(self) -> bool:
+        """Whether one thread has it at a time. Else threads wait for something to happen, as far as is known.
+
+        A SimpleQueue waits for a lock of its own until there is something in it. Of a lock the type is known.
+        """
+        if self.kind in (LockKind.SEMAPHORE, LockKind.OBJECT):
+            return bool(self.type) and not self.type.endswith("SimpleQueue")
+        return self.kind not in (LockKind.CONDITION, LockKind.UNKNOWN)
+
 
 @dataclass(frozen=True)
 class GilEnabled:

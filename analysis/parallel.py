@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
@@ -21,6 +20,8 @@ def meanwhile(task: Callable[[], object], *, events: int) -> Iterator[None]:
         task()
         yield
         return
+    from concurrent.futures import ThreadPoolExecutor  # brings logging along: not for a small trace
+
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(task)
         yield
@@ -32,5 +33,7 @@ def together(tasks: Sequence[Callable[[], T]], *, events: int) -> list[T]:
     workers = min(len(tasks), os.cpu_count() or 1)
     if events < WORTH_IT or workers < 2:
         return [task() for task in tasks]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(lambda task: task(), tasks))

@@ -18,6 +18,17 @@ def duration(ns: float) -> str:
     raise AssertionError
 
 
+def long_duration(ns: float) -> str:
+    """Return a duration as `duration` does, and from two minutes on in minutes, then hours: "69 min"."""
+    if ns < 120e9:
+        return duration(ns)
+    minutes = ns / 60e9
+    if minutes < 119.5:
+        return f"{minutes:.1f} min" if minutes < 9.95 else f"{minutes:.0f} min"
+    hours = minutes / 60
+    return f"{hours:.1f} h" if hours < 99.95 else f"{hours:,.0f} h"
+
+
 def share(part: float) -> str:
     """Return a share of 1 in per cent; what is small is not shown as nothing, nor what is not all as all."""
     percent = 100 * part
@@ -29,3 +40,8 @@ def share(part: float) -> str:
 def count(number: int) -> str:
     """Return a count with its digits in groups: "1,234,567"."""
     return f"{number:,}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """Return a count of something: "1 line", "2,000 lines"."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"

@@ -12,6 +12,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from analysis.reader.format import Event
 from tests.synthetic import TraceWriter
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
-ANSWERS = {
+ANSWERS: dict[str, Callable[[analysis.Trace], object]] = {
     "anatomy": analysis.wait_anatomy,
     "blame by thread": analysis.blame,
     "blame by code": analysis.code_blame,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -47,7 +48,12 @@ _TIMES = "12ms, 1.5s, 300us, 40ns, or seconds: 0.25; counted from the trace's be
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0, or 2 after one line on stderr that says what is wrong."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] == "fleet":  # (a trace of that name: ./fleet)
+        from .fleet import main as draw_fleet
+
+        return draw_fleet(given[1:])
+    options = _parser().parse_args(given)
     try:
         _draw(options)
     except GilscopeError as error:
@@ -143,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m plots",
         description="Draw a trace: who held the GIL, who waited for it, when, and why.",
-        epilog=f"Times: {_TIMES}.",
+        epilog=f"Times: {_TIMES}. python -m plots fleet PATH… draws many processes: traces and summaries.",
         allow_abbrev=False,
     )
     parser.add_argument("trace", type=Path, metavar="TRACE", help="a trace directory")

@@ -75,6 +75,7 @@ cdef struct Core:
     message_function stacks_find
     message_function stacks_text
     switch_function stacks_use
+    switch_function samples_use
     plain_function stop
     plain_function uninstall
     status_function get_status
@@ -107,6 +108,7 @@ cdef int open_core() except -1:
     core.stacks_find = <message_function>symbol(library, b"gs_stacks_find")
     core.stacks_text = <message_function>symbol(library, b"gs_stacks_text")
     core.stacks_use = <switch_function>symbol(library, b"gs_stacks_use")
+    core.samples_use = <switch_function>symbol(library, b"gs_samples_use")
     core.stop = <plain_function>symbol(library, b"gs_stop")
     core.uninstall = <plain_function>symbol(library, b"gs_uninstall")
     core.get_status = <status_function>symbol(library, b"gs_get_status")
@@ -224,6 +226,11 @@ def stacks_text():
 def stacks_use(bint on):
     """Whether recordings from now on have stacks; only after `stacks_find`."""
     core.stacks_use(on)
+
+
+def samples_use(bint on):
+    """Whether recordings from now on have samples, where they have stacks."""
+    core.samples_use(on)
 
 
 def stop():

@@ -25,6 +25,7 @@ def start(
     force: bool = False,
     sched: bool = True,
     stacks: bool = True,
+    samples: bool = True,
     locks: bool = True,
 ) -> Path:
     """Begin to record this process, and the processes that it forks.
@@ -42,6 +43,9 @@ def start(
     stacks : bool
         Record where in the program each wait was, and where the thread was that held the GIL meanwhile. Where
         that can't be (before Python 3.11), the trace says why: ``stacks`` in its metadata.
+    samples : bool
+        Look, about a thousand times a second, which code runs in a hold that somebody waits for. Where that
+        can't be, or isn't wanted, waits are charged to the code at the ends of holds.
     locks : bool
         Record the waits for Python's other locks, too. Where that can't be, the trace says why: ``locks`` in
         its metadata. Where there is no GIL, they are what is recorded.
@@ -75,6 +79,7 @@ def start(
         said = gilscope_recording.decide_stacks(
             stacks, _recorder.stacks_find, _recorder.stacks_text, _recorder.stacks_use
         )
+        _recorder.samples_use(samples)
         found = gilscope_recording.decide_locks(locks, _recorder.locks_find, _recorder.locks_leave)
         _recorder.start(trace, gilscope_recording.environment_text(said, found))
     except RecordingError:
@@ -127,7 +132,7 @@ class trace(ContextDecorator):
 
     Parameters
     ----------
-    path, switch_interval, force, sched, stacks, locks
+    path, switch_interval, force, sched, stacks, samples, locks
         As `start` takes them, and with its errors. Without `force` a decorated function runs only once: the
         second call finds the trace of the first.
     """
@@ -140,6 +145,7 @@ class trace(ContextDecorator):
         force: bool = False,
         sched: bool = True,
         stacks: bool = True,
+        samples: bool = True,
         locks: bool = True,
     ) -> None:
         self.path = Path(path)
@@ -147,6 +153,7 @@ class trace(ContextDecorator):
         self.force = force
         self.sched = sched
         self.stacks = stacks
+        self.samples = samples
         self.locks = locks
 
     def __enter__(self) -> Path:
@@ -156,6 +163,7 @@ class trace(ContextDecorator):
             force=self.force,
             sched=self.sched,
             stacks=self.stacks,
+            samples=self.samples,
             locks=self.locks,
         )
 

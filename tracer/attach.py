@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> int:
         failure = _run_there(
             process,
             f"attach({str(trace.absolute())!r}, {str(CORE)!r},"
-            f" {not options.no_stacks!r}, {not options.no_locks!r}, answer)",
+            f" {not options.no_stacks!r}, {not options.no_samples!r}, {not options.no_locks!r}, answer)",
             "the recording begins when it does",
         )
     except BaseException:
@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--png", metavar="FILE", help="the timeline (default: PID.png)")
     add("--no-png", action="store_true", help="draw no timeline")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
+    add("--no-samples", action="store_true", help="don't look which code runs inside a hold: only at its end")
     add("--no-locks", action="store_true", help="leave out locks other than the GIL")
     add("--force", action="store_true", help="replace an existing trace and timeline")
     add("-q", "--quiet", action="store_true", help="no summary; errors only")

@@ -73,6 +73,7 @@ def _record(options: Options, scheduler: Scheduler) -> int:
                 switch_interval=options.switch_interval,
                 children=options.children,
                 stacks=options.stacks,
+                samples=options.samples,
                 locks=options.locks,
                 broker=broker.address,
             )

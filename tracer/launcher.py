@@ -59,11 +59,16 @@ def target_environment(
     switch_interval: float | None,
     children: bool,
     stacks: bool,
+    samples: bool,
     locks: bool,
     broker: str = "",
 ) -> dict[str, str]:
     """The environment that makes a Python, and each Python that it starts, record itself into `trace`."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GILSCOPE_")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GILSCOPE_") or name == "GILSCOPE_TAGS"  # the user's, for what is recorded
+    }
     inherited = environment.get("PYTHONPATH", "")
     # Nothing after the separator would mean the current directory.
     environment["PYTHONPATH"] = os.pathsep.join([str(BOOTSTRAP), *([inherited] if inherited else [])])
@@ -71,6 +76,7 @@ def target_environment(
     environment["GILSCOPE_CORE"] = str(CORE)
     environment["GILSCOPE_CHILDREN"] = "1" if children else "0"
     environment["GILSCOPE_STACKS"] = "1" if stacks else "0"
+    environment["GILSCOPE_SAMPLES"] = "1" if samples else "0"
     environment["GILSCOPE_LOCKS"] = "1" if locks else "0"
     if broker:
         environment["GILSCOPE_BROKER"] = broker

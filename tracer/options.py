@@ -51,6 +51,7 @@ class Options:
     children: bool
     sched: bool
     stacks: bool
+    samples: bool
     locks: bool
 
 
@@ -109,6 +110,7 @@ def _parser() -> _Parser:
     add("--exec", action="store_true", help="the program is a command of any kind")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
+    add("--no-samples", action="store_true", help="don't look which code runs inside a hold: only at its end")
     add("--no-locks", action="store_true", help="leave out the waits for locks other than the GIL")
     add("--version", action="version", version=f"gilscope {VERSION}")
     return parser
@@ -178,6 +180,7 @@ def parse(arguments: list[str]) -> Options:
         children=not values.no_children,
         sched=not values.no_sched,
         stacks=not values.no_stacks,
+        samples=not values.no_samples,
         locks=not values.no_locks,
     )
 

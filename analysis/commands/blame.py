@@ -1,4 +1,4 @@
-"""`python -m analysis blame TRACE`: which code held the GIL while others waited, and which code waited."""
+"""`python -m analysis blame TRACE`: which code made others wait, for the GIL and for other locks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from rich.console import Console
 
 from ..destinations import json_text, terminal
 from ..errors import GilscopeError
+from ..report.blame_table import blame_table, waiting_table
 from ..tables.trace import Trace
 from ..units import duration
-from ..why import code_words
-from ..why.charges import code_blame
+from ..why import code_words, lock_words
+from ..why.charges import CodeBlame, code_blame
 from ..why.flames import collapsed, flame, speedscope
+from ..why.lock_blame import LockBlame, lock_blame
 from ..why.long_hold_words import long_holds_table
 from ..why.long_holds import long_holds
 
@@ -31,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lines", type=_positive, default=15, metavar="N", help="how many lines of code (default: 15)"
     )
-    parser.add_argument("--json", action="store_true", help="for machines: analysis/summary.py, `code`")
+    parser.add_argument(
+        "--json", action="store_true", help="for machines: analysis/summary.py, `code`, and `locks`"
+    )
     parser.add_argument(
         "--collapsed",
         type=Path,
@@ -55,33 +59,48 @@ def run(trace: Trace, options: argparse.Namespace, console: Console | None = Non
     """Print the tables, or JSON, and write what was asked for."""
     blame = code_blame(trace)
     if options.collapsed is not None or options.speedscope is not None:
-        found = flame(trace)
+        graph = flame(trace)
         if options.collapsed is not None:
-            _write(options.collapsed, lambda file: file.writelines(f"{line}\n" for line in collapsed(found)))
+            _write(options.collapsed, lambda file: file.writelines(f"{line}\n" for line in collapsed(graph)))
         if options.speedscope is not None:
-            profile = speedscope(found, trace.path.name)
+            profile = speedscope(graph, trace.path.name)
             _write(options.speedscope, lambda file: file.write(json_text(profile)))
+    locks = lock_blame(trace)
     if options.json:
-        print(json_text(code_words.to_json(trace, blame, options.lines)))
+        found = code_words.to_json(trace, blame, options.lines)
+        print(json_text({**found, "locks": lock_words.to_json(trace, locks, options.lines)}))
         return
     console = console or Console()
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH_WITHOUT_TERMINAL)
-    if not blame.total:
-        console.print("Nobody waited for the GIL.")
-        _print_long_holds(trace, console, options.lines)
-        return
-    console.print(code_words.blame_table(trace, blame, options.lines), highlight=False)
-    nobody = f"Of {duration(blame.total)} of waiting nobody held it for {duration(blame.nobody)}: handoffs."
-    console.print(terminal(nobody, "dim"), highlight=False)
-    console.print()
-    console.print(code_words.waiting_table(trace, blame, options.lines), highlight=False)
+    _print_gil(trace, blame, options.lines, console)
     _print_long_holds(trace, console, options.lines)
-    if not trace.codes:
+    _print_locks(trace, locks, options.lines, console)
+    if not trace.codes and (blame.total or locks.total):
         remark = (
             "The trace has no Python frames: it was recorded with --no-stacks, or by an interpreter without."
         )
         console.print(terminal(remark, "yellow"), highlight=False)
+
+
+def _print_gil(trace: Trace, blame: CodeBlame, most: int, console: Console) -> None:
+    if not blame.total:
+        console.print("Nobody waited for the GIL.")
+        return
+    console.print(blame_table(trace, blame, most), highlight=False)
+    nobody = f"Of {duration(blame.total)} of waiting nobody held it for {duration(blame.nobody)}: handoffs."
+    console.print(terminal(nobody, "dim"), highlight=False)
+    console.print()
+    console.print(waiting_table(trace, blame, most), highlight=False)
+
+
+def _print_locks(trace: Trace, blame: LockBlame, most: int, console: Console) -> None:
+    if not blame.total:
+        return
+    console.print()
+    console.print(lock_words.lines_table(trace, blame, most), highlight=False)
+    console.print()
+    console.print(lock_words.threads_table(trace, blame, most), highlight=False)
 
 
 def _print_long_holds(trace: Trace, console: Console, most: int) -> None:

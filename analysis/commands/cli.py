@@ -11,7 +11,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -23,7 +23,7 @@ from ..tables.trace import Trace
 COMMANDS: Final = ("blame", "whatif", "export", "show")
 """Commands about one trace, each a module of this folder."""
 
-_OF_SEVERAL: Final = ("diff",)
+_OF_SEVERAL: Final = ("diff", "summarise", "fleet")
 _DEFAULT: Final = "summary"
 
 _USAGE: Final = """\
@@ -31,6 +31,8 @@ python -m analysis TRACE [--json] [--fail-if EXPRESSION]
        python -m analysis blame TRACE     which code held the GIL while others waited
        python -m analysis whatif TRACE    another switch interval, no GIL, other CPUs
        python -m analysis diff A B        what changed between two recordings
+       python -m analysis summarise TRACE… a small summary of each process, to add up
+       python -m analysis fleet PATH…     summaries and traces of many processes, ranked
        python -m analysis show TRACE      the lanes in the terminal, to zoom and to pan
        python -m analysis export TRACE    for Perfetto, Firefox Profiler, speedscope, Chrome, Parquet
 
@@ -50,7 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         module.check(options)
         status: int | None
-        status = module.run(options) if several else module.run(opened(options.trace, options), options)
+        if several:
+            status = module.run(options)
+        else:
+            trace = opened(options.trace, options)
+            if name:  # the summary says it itself
+                say_early_ends(trace)
+            status = module.run(trace, options)
         sys.stdout.flush()
     except GilscopeError as error:
         say(str(error))
@@ -77,7 +85,24 @@ def opened(path: str, options: argparse.Namespace) -> Trace:
         raise GilscopeError(f"--between {begin:g} {end:g}: the trace lasts from 0 to {whole:.6g} s") from None
 
 
+def say_early_ends(trace: Trace) -> None:
+    """Say on stderr which recordings ended early: what follows is of the part before."""
+    from ..report.reservations import early_ends
+
+    for line in early_ends(trace.processes):
+        say(line)
+
+
 class _Parser(argparse.ArgumentParser):
+    more: Callable[[], str] | None = None
+    """Makes the epilog, where that is not a constant."""
+
+    def format_help(self) -> str:
+        """Return the help; what makes its end is asked for that only then."""
+        if self.more is not None:
+            self.epilog = self.more()
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         """Say it in one line, as all that is wrong is said; argparse would write the usage too."""
         say(f"{message} ({self.prog} --help lists the options)")
@@ -92,6 +117,7 @@ def _parser(name: str, module: Any, several: bool) -> argparse.ArgumentParser:
         epilog=getattr(module, "EPILOG", None),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.more = getattr(module, "epilog", None)
     if name:
         about = str(module.__doc__).strip().splitlines()[0].partition(": ")[2]
         parser.description = about[:1].upper() + about[1:]

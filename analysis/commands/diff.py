@@ -14,6 +14,7 @@ from rich.table import Table
 from ..destinations import json_text, say, terminal
 from ..errors import GilscopeError
 from ..report.difference import Change, diff
+from ..report.reservations import early_ends
 from ..tables.load import load
 from ..units import count, duration, share
 
@@ -68,6 +69,8 @@ def _loaded(paths: Sequence[str], options: argparse.Namespace) -> list[Any]:
         traces.append(load(path, salvage=options.salvage))
         for line in traces[-1].skipped:
             say(line)
+        for line in early_ends(traces[-1].processes):
+            say(f"{path}: {line}")
     return traces
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
 from ..destinations import json_text, say
 from ..errors import GilscopeError
 from ..measures.statistics import statistics
-from ..report.gate import Failure, described, parse
-from ..report.gate import check as check_limits
 from ..tables.trace import Trace
 
-EPILOG: Final = described()
+if TYPE_CHECKING:
+    from ..report.gate import Failure
+
+
+def epilog() -> str:
+    """Return what --help says in the end."""
+    from ..report.gate import described
+
+    return described()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +48,20 @@ def check(options: argparse.Namespace) -> None:
     """Raise GilscopeError if an expression is none."""
     if not options.fail_if and (options.junit or options.gitlab or options.github):
         raise GilscopeError("--junit, --gitlab and --github report limits: give some with --fail-if")
-    options.limits = [parse(text) for text in options.fail_if]
+    if options.fail_if:
+        from ..report.gate import parse
+
+        options.limits = [parse(text) for text in options.fail_if]
 
 
 def run(trace: Trace, options: argparse.Namespace) -> int:
     """Print the summary; return 1 if a limit is not kept."""
     figures = statistics(trace)
-    failures = check_limits(trace, options.limits, figures)
+    failures: list[Failure] = []
+    if options.fail_if:
+        from ..report.gate import check as check_limits
+
+        failures = check_limits(trace, options.limits, figures)
     if options.json:
         from ..report.summary import to_json
 

@@ -106,6 +106,7 @@ class ProcessStatistics:
     wait: Distribution
     hold: Distribution
     cpu: CpuStatistics | None = None
+    locks: LockFigures = field(default_factory=LockFigures, repr=False)
 
     @property
     def duration(self) -> int:

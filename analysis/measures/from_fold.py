@@ -21,7 +21,7 @@ def from_fold(trace: Trace, folded: Folded) -> Statistics:
     locks = lock_figures(trace)
     counts = _counts(trace, folded)
     threads = [_thread(thread, folded, counts[thread.index].tolist(), locks) for thread in trace.threads]
-    processes = [_process(trace, process, folded, threads, counts) for process in trace.processes]
+    processes = [_process(trace, process, folded, threads, counts, locks) for process in trace.processes]
     return Statistics(
         processes=tuple(processes),
         duration=trace.end - trace.begin,
@@ -79,6 +79,7 @@ def _process(
     folded: Folded,
     threads: list[ThreadStatistics],
     counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    locks: LockFigures,
 ) -> ProcessStatistics:
     mine = trace.threads_of(process)
     items = folded.items[int(folded.first_item[mine.start]) : int(folded.first_item[mine.stop])]
@@ -90,6 +91,7 @@ def _process(
         counts=Counts(*counts[mine].sum(axis=0).tolist()),
         wait=distribution_of(_waits(items)),
         hold=distribution_of(_holds(items)),
+        locks=locks if len(trace.processes) == 1 else lock_figures(trace, process),
     )
 
 

@@ -70,6 +70,7 @@ def from_tables(trace: Trace) -> Statistics:
                 wait=wait,
                 hold=hold,
                 cpu=cpus.of(mine) if cpus else None,
+                locks=locks if len(trace.processes) == 1 else lock_figures(trace, process),
             )
         )
     return Statistics(

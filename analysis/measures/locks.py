@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..arrays import Int32s, Int64s, Table
-from ..model import Lock, LockKind, LockOutcome
+from ..arrays import Int32s, Int64s, Table, distinct
+from ..model import Lock, LockOutcome, Process
 from ..tables.trace import Trace
 from .distribution import NONE, Distribution, distribution, distributions
 from .lock_names import lock_name, place_of
@@ -50,7 +50,7 @@ class LockStatistics:
     @property
     def contended(self) -> bool:
         """Whether threads want the same thing: else they wait for something to happen."""
-        return self.lock.kind not in (LockKind.CONDITION, LockKind.UNKNOWN)
+        return self.lock.mutual
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,18 @@ class LockFigures:
     spin: int = 0
 
 
-def lock_figures(trace: Trace) -> LockFigures:
-    """Return the figures of all locks of a trace."""
-    waits, spins = trace.lock_waits, trace.lock_spins
+def lock_figures(trace: Trace, process: Process | None = None) -> LockFigures:
+    """Return the figures of all locks of a trace, or of one process."""
+    waits, spins, pauses = trace.lock_waits, trace.lock_spins, trace.pauses
+    if process is not None:
+        threads = trace.threads_of(process)
+        waits, spins = (
+            rows[
+                np.searchsorted(rows["thread"], threads.start) : np.searchsorted(rows["thread"], threads.stop)
+            ]
+            for rows in (waits, spins)
+        )
+        pauses = pauses[pauses["process"] == process.index]
     lock_waits, stops = waits[~waits["stopped"]], waits[waits["stopped"]]
     return LockFigures(
         locks=_of_locks(trace, lock_waits),
@@ -92,7 +101,7 @@ def lock_figures(trace: Trace) -> LockFigures:
         stop=distribution(stops["duration"].copy()),
         of_threads=_of_threads(trace, lock_waits),
         stops_of_threads=_of_threads(trace, stops),
-        pause=distribution(trace.pauses["duration"].copy()),
+        pause=distribution(pauses["duration"].copy()),
         spun=len(spins),
         parked=int(spins["parked"].sum()),
         spin=int(spins["duration"].sum()),
@@ -122,7 +131,7 @@ def _of_locks(trace: Trace, waits: Table) -> tuple[LockStatistics, ...]:
                 wait,
                 timeouts=int(np.count_nonzero(rows["outcome"] == LockOutcome.TIMEOUT)),
                 interrupted=int(np.count_nonzero(rows["outcome"] == LockOutcome.INTERRUPTED)),
-                threads=len(np.unique(rows["thread"])),
+                threads=len(distinct(rows["thread"])),
                 frame=frame,
                 waker=_most(rows["waker"], rows["duration"]),
                 waker_frame=waker_frame,

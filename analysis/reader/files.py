@@ -20,6 +20,9 @@ LARGEST_STREAM: Final = 1 << 40
 
 LARGEST_METADATA: Final = 1 << 24
 
+PACKED_MAGIC: Final = b"gilscope pack 1\n"
+"""What a packed trace begins with: see `packed`."""
+
 _SPARSE: Final = 64
 """A stream of which less than one part in so many is on the disk is none: packets are written whole."""
 
@@ -38,6 +41,17 @@ _KINDS: Final = (
 
 READ: Final = re.compile(r"(metadata)|names|samples|(gil|sched)_[0-9]{1,9}")
 """Names of the files of a process (or of `sched`) that are read."""
+
+
+def is_packed(path: Path) -> bool:
+    """Return whether there is a file that begins as a packed trace does."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(PACKED_MAGIC)) == PACKED_MAGIC
+    except OSError:
+        return False
 
 
 def check_all(directory: Path) -> None:

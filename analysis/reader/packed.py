@@ -25,12 +25,11 @@ import numpy as np
 
 from ..errors import TraceFormatError
 from .blocks import PACKETS, from_columns
-from .files import LARGEST_STREAM, READ, open_file
+from .files import LARGEST_STREAM, PACKED_MAGIC, READ, open_file
 from .format import PACKET_SIZE
 from .problems import Problems
 from .zstd import Decompress, functions
 
-MAGIC: Final = b"gilscope pack 1\n"
 BLOCK: Final = PACKETS * PACKET_SIZE
 """Bytes of a file in a block, at most."""
 
@@ -65,17 +64,6 @@ def write_record(file: BinaryIO, tag: bytes, raw: int, data: bytes = b"", how: i
     file.write(data)
 
 
-def is_packed(path: Path) -> bool:
-    """Return whether there is a file that begins as a packed trace does."""
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return False
-
-
 def unpack(path: Path, directory: Path, problems: Problems) -> None:
     """Write the files of a packed trace into a directory, which is there and empty.
 
@@ -88,7 +76,7 @@ def unpack(path: Path, directory: Path, problems: Problems) -> None:
     """
     decompress = functions()[1]
     with open_file(path, LARGEST_STREAM) as packed:
-        if packed.read(len(MAGIC)) != MAGIC:
+        if packed.read(len(PACKED_MAGIC)) != PACKED_MAGIC:
             raise TraceFormatError(path, "something else", "a trace: a directory, or one packed into a file")
         for name, size, blocks in _files(path, packed, problems):
             target = _target(path, directory, name)

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..errors import TraceFormatError
 from .blocks import to_columns
-from .files import READ, check_directory, check_file, open_file
+from .files import PACKED_MAGIC, READ, check_directory, check_file, open_file
 from .format import PACKET_SIZE
-from .packed import BLOCK, MAGIC, How, in_order, write_record
+from .packed import BLOCK, How, in_order, write_record
 from .zstd import Compress, functions
 
 
@@ -31,7 +31,7 @@ def pack(trace: Path, file: BinaryIO) -> None:
     found = list(_files(trace))
     if not found:
         raise TraceFormatError(trace, "no process", "a trace directory")
-    file.write(MAGIC)
+    file.write(PACKED_MAGIC)
     for name, path in found:
         size = check_file(path)
         write_record(file, b"FILE", size, name.encode())

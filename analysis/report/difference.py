@@ -2,7 +2,8 @@
 
 Things of both sides are the same if they have the same name: processes by their command line, threads within
 their process by their name (names with numbers that Python gives, "Thread-3 (work)", by order), code by
-function and file. Lines are not compared, as they move. Several of one name are matched by order.
+function and file, locks by what they are called, several of one name together. Lines are not compared, as
+they move. Several threads or processes of one name are matched by order.
 
 Of several runs of a side a figure is their median, with the least and the greatest beside it. It has changed
 (`Change.beyond_spread`) if the ranges of the two sides don't overlap; with one run a side nobody can tell.
@@ -27,6 +28,8 @@ from .gate import FIGURES, Subject
 
 OF_THREADS: Final = ("wall", "hold.total", "wait.total", "wait.count", "wait.p99", "wait.max")
 OF_ALL: Final = (*OF_THREADS, "switches", "requested")
+OF_LOCKS: Final = ("lock.wait.total", "lock.wait.count", "lock.wait.p99", "lock.wait.max")
+OF_PAUSES: Final = ("pause.count", "pause.total", "pause.max")
 CPU_STATES: Final = tuple(STATES[state] for state in WITH_CPUS)
 
 _GIVEN: Final = re.compile(r"(Thread|ThreadPoolExecutor|Dummy|Process|asyncio|thread)[-_ ]\d+(_\d+)?")
@@ -43,7 +46,7 @@ class Change:
     """
 
     kind: str
-    """"all", "process", "thread" or "code"."""
+    """"all", "process", "thread", "lock" or "code"."""
     process: str
     name: str
     figure: str
@@ -90,7 +93,7 @@ def diff(before: Trace | Sequence[Trace], after: Trace | Sequence[Trace]) -> lis
         for key, figures in run.items():
             for figure, (unit, _) in figures.items():
                 keys.setdefault((key, figure), unit)
-    order = {"all": 0, "process": 1, "thread": 2, "code": 3}
+    order = {"all": 0, "process": 1, "thread": 2, "lock": 3, "code": 4}
     things = dict.fromkeys(key for key, _ in keys)
     place = {key: at for at, key in enumerate(sorted(things, key=lambda key: order[key[0]]))}
     return [
@@ -113,6 +116,11 @@ def _figures(trace: Trace) -> _Figures:
         names = _thread_names([each.thread.name for each in process.threads])
         for name, thread in zip(names, process.threads, strict=True):
             figures["thread", label, name] = _of(thread, OF_THREADS)
+    if len(trace.lock_waits):
+        figures["all", "", ""] |= _of(found, (*OF_LOCKS, *OF_PAUSES))
+    for lock in found.locks.locks:
+        _add(figures, ("lock", "", lock.name), (("waited for it", "time", lock.wait.total),
+                                                ("waits", "count", lock.wait.count)))  # fmt: skip
     _add_code(trace, figures)
     return figures
 
@@ -135,10 +143,15 @@ def _add_code(trace: Trace, figures: _Figures) -> None:
             continue
         code = trace.codes[int(row["code"])]
         where = "/".join(PurePath(code.file).parts[-2:])
-        of_code = figures.setdefault(("code", "", f"{code.name} ({where})"), {})
-        for name, unit, column in (("made others wait", "time", "waited"), ("holds", "count", "holds")):
-            before = of_code.get(name, (unit, 0))[1] or 0
-            of_code[name] = unit, before + int(row[column])
+        amounts = ("made others wait", "time", int(row["waited"])), ("holds", "count", int(row["holds"]))
+        _add(figures, ("code", "", f"{code.name} ({where})"), amounts)
+
+
+def _add(figures: _Figures, key: Key, amounts: Sequence[tuple[str, str, int]]) -> None:
+    """Add amounts, (figure, unit, value), to what several things of one name have."""
+    of_key = figures.setdefault(key, {})
+    for name, unit, value in amounts:
+        of_key[name] = unit, (of_key.get(name, (unit, 0))[1] or 0) + value
 
 
 def _process_name(argv: tuple[str, ...]) -> str:
@@ -164,7 +177,7 @@ def _numbered(names: Sequence[str]) -> list[str]:
 
 def _value(run: _Figures, key: Key, figure: str) -> float | None:
     value = run.get(key, {}).get(figure)
-    if value is None and key[0] == "code":
+    if value is None and key[0] in ("code", "lock"):
         return 0  # nobody waited for it, or it is not there any more: that makes no difference
     return None if value is None else value[1]
 

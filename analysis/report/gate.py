@@ -10,13 +10,12 @@ isn't there, and a figure that was not recorded, are errors: a limit that nothin
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from ..errors import GilscopeError
 from ..measures.distribution import Distribution
@@ -40,7 +39,7 @@ class Figure:
     unit: str
     """"time" (ns), "share" (of 1) or "count"."""
     meaning: str
-    of: Callable[[Subject], float | None]
+    of: Callable[[Any], float | None]
     threads: bool = True
     """It is one of threads too."""
 
@@ -55,7 +54,9 @@ _MEANING: Final = {
 }
 
 
-def _of_distribution(name: str, what: str, get: Callable[[Subject], Distribution | None]) -> Iterator[Figure]:
+def _of_distribution(
+    name: str, what: str, get: Callable[[Subject], Distribution | None], *, threads: bool = True
+) -> Iterator[Figure]:
     def figure(key: str) -> Callable[[Subject], float | None]:
         def value(of: Subject) -> float | None:
             found = get(of)
@@ -65,10 +66,10 @@ def _of_distribution(name: str, what: str, get: Callable[[Subject], Distribution
 
         return value
 
-    yield Figure(f"{name}.count", "count", f"number of {what}", figure("count"))
-    yield Figure(f"{name}.total", "time", f"sum of {what}", figure("total"))
+    yield Figure(f"{name}.count", "count", f"number of {what}", figure("count"), threads)
+    yield Figure(f"{name}.total", "time", f"sum of {what}", figure("total"), threads)
     for key, meaning in _MEANING.items():
-        yield Figure(f"{name}.{key}", "time", f"{meaning} of {what}", figure(key))
+        yield Figure(f"{name}.{key}", "time", f"{meaning} of {what}", figure(key), threads)
 
 
 def _of_cpu(name: str) -> Callable[[Subject], Distribution | None]:
@@ -80,18 +81,20 @@ def _of_locks(name: str) -> Callable[[Subject], Distribution | None]:
         if isinstance(of, ThreadStatistics):
             found: Distribution = getattr(of, "lock" if name == "wait" else "stop")
             return found
-        if isinstance(of, Statistics):
-            of_all: Distribution = getattr(of.locks, name)
-            return of_all
-        raise LimitError(f"lock.{name} and pause are of the whole trace, or of one thread")
+        of_many: Distribution = getattr(of.locks, name)
+        return of_many
 
     return get
 
 
-def _pause(of: Subject) -> Distribution | None:
-    if isinstance(of, Statistics):
-        return of.locks.pause
-    raise LimitError("a pause is of the whole trace: name no thread or process")
+def _pause(of: Subject) -> Distribution:
+    assert not isinstance(of, ThreadStatistics)
+    return of.locks.pause
+
+
+def _lock_share(of: Subject, name: str) -> float:
+    found = _of_locks(name)(of)
+    return _of_life(of, found.total if found is not None else 0)
 
 
 def _gils(of: Subject) -> tuple[GilStatistics, ...]:
@@ -124,6 +127,11 @@ def _of_life(of: Subject, time: int) -> float:
     return time / life if life else 0.0
 
 
+def _spins(of: Subject) -> int:
+    assert not isinstance(of, ThreadStatistics)
+    return of.locks.spun
+
+
 def _discarded(of: Subject) -> int:
     if isinstance(of, Statistics):
         return sum(process.process.discarded for process in of.processes)
@@ -140,7 +148,11 @@ _FIGURES: Final = (
     *_of_distribution("ready", "stretches without the GIL that want a CPU", _of_cpu("ready")),
     *_of_distribution("lock.wait", "waits for a lock other than a GIL", _of_locks("wait")),
     *_of_distribution("lock.stop", "times that a thread stood: stop-the-world", _of_locks("stop")),
-    *_of_distribution("pause", "stop-the-world pauses", _pause),
+    *_of_distribution("pause", "stop-the-world pauses", _pause, threads=False),
+    Figure("lock.wait.share", "share", "waits for locks, of `wall`", lambda of: _lock_share(of, "wait")),
+    Figure("lock.stop.share", "share", "of threads standing, of `wall`", lambda of: _lock_share(of, "stop")),
+    Figure("pause.share", "share", "pauses, of `wall`", lambda of: _of_life(of, _pause(of).total), False),
+    Figure("lock.spins", "count", "times that threads tried for a lock again and again", _spins, False),
     Figure("wait.share", "share", "waits, of `wall`", lambda of: _of_life(of, of.wait.total)),
     Figure("hold.share", "share", "holds, of `wall`", lambda of: _of_life(of, of.hold.total)),
     Figure("contention", "share", "time with somebody waiting; of the worst GIL", _contention, False),
@@ -201,8 +213,8 @@ class Failure:
         return f"{self.subject}{self.limit.figure.name} is {shown}; {self.limit.op} {self.limit.text} fails"
 
 
-def parse(expression: str) -> Limit:
-    """Return the limit that an expression is.
+def parse(expression: str, figures: Mapping[str, Figure] = FIGURES) -> Limit:
+    """Return the limit that an expression is, for one of these figures.
 
     Raises
     ------
@@ -214,11 +226,15 @@ def parse(expression: str) -> Limit:
         raise LimitError(f"{expression!r} is no limit: it should be like 'wait.p99 > 2ms', a figure, one of"
                          f" {' '.join(_OPERATORS)}, a value")  # fmt: skip
     name, scope = found["figure"], found["scope"] or ""
-    if name not in FIGURES:
-        prefix = [each for each in FIGURES if each.partition(".")[0] == name.partition(".")[0]]
-        near = difflib.get_close_matches(name, FIGURES, 5, 0.5) or prefix or list(FIGURES)
+    if name not in figures:
+        prefix = [each for each in figures if each.partition(".")[0] == name.partition(".")[0]]
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, figures, 5, 0.5) or prefix or list(figures)
         raise LimitError(f"no figure {name!r}; there {'is' if len(near) == 1 else 'are'} {', '.join(near)}")
-    figure = FIGURES[name]
+    figure = figures[name]
+    if scope and figures is not FIGURES:
+        raise LimitError(f"{expression.strip()!r}: no figure of one {scope}")
     if scope == "thread" and not figure.threads:
         raise LimitError(f"{name!r} is no figure of a thread: it is one of a process, or of the whole trace")
     text = found["value"].strip()
@@ -227,6 +243,11 @@ def parse(expression: str) -> Limit:
     except quantities.QuantityError as error:
         raise LimitError(f"{expression.strip()!r}: {error}") from None
     return Limit(figure, found["op"], value, text, scope, found["name"] or "")
+
+
+def broken(limit: Limit, value: float) -> bool:
+    """Whether a value is what must not be."""
+    return _OPERATORS[limit.op](value, limit.value)
 
 
 def check(trace: Trace, limits: Sequence[Limit | str], figures: Statistics | None = None) -> list[Failure]:
@@ -252,7 +273,7 @@ def check(trace: Trace, limits: Sequence[Limit | str], figures: Statistics | Non
     for limit in parsed:
         for subject, of in _subjects(limit, figures):
             value = limit.figure.of(of)
-            if value is not None and _OPERATORS[limit.op](value, limit.value):
+            if value is not None and broken(limit, value):
                 failures.append(Failure(limit, subject, value))
     return failures
 
@@ -276,7 +297,9 @@ def _subjects(limit: Limit, figures: Statistics) -> list[tuple[str, Subject]]:
         ]
         there = list(dict.fromkeys(each.thread.name for each in figures.threads))
     if not found:
-        near = difflib.get_close_matches(limit.name, there, 5, 0.3) or there[:5]
+        from difflib import get_close_matches
+
+        near = get_close_matches(limit.name, there, 5, 0.3) or there[:5]
         raise LimitError(f"no {limit.scope} {limit.name!r} in the trace; there are {', '.join(near)}")
     return found
 

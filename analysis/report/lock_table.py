@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-import numpy as np
 from rich import box
 from rich.table import Table
 
+from ..arrays import distinct
 from ..destinations import terminal
 from ..measures.distribution import Distribution
 from ..measures.lock_names import place_of
@@ -87,7 +87,7 @@ def _of_pauses(trace: Trace) -> Table:
     """Return who stopped the world, by line."""
     table = _table("stopped the world in", "pauses", "paused", "max", "to stand, max", "threads", "stood")
     pauses = trace.pauses
-    frames = np.unique(pauses["frame"])
+    frames = distinct(pauses["frame"])
     rows = [pauses[pauses["frame"] == frame] for frame in frames]
     for mine in sorted(rows, key=lambda of: -int(of["duration"].sum()))[:_MOST]:
         ready = mine["start"] + mine["duration"] - mine["asked"] - mine["duration"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from signal import Signals
 from typing import Final
 
 from ..model import Process
 from ..reader.unrecorded import EXEC
 from ..tables.trace import Trace
-from ..units import count
+from ..units import count, plural
 
 _MOST_PIDS: Final = 4
+
+_REFUSED: Final = "off: "
+"""What metadata begins with of something that was wanted and could not be; then why."""
 
 _WHY: Final = {
     True: "started with the environment ignored (-I, -E, -S) or cleared, or a frozen program",
@@ -19,11 +22,43 @@ _WHY: Final = {
 }
 
 
-def early_end(process: Process) -> str:
-    """Return what to say before anything else of a process whose recording ended early; "" of any other."""
-    if process.ended != "failed":
+def early_ends(processes: Iterable[Process]) -> list[str]:
+    """Return what to say before anything else if recordings ended early: a sentence for each reason."""
+    of: dict[str, list[Process]] = {}
+    for process in processes:
+        if process.ended == "failed":
+            of.setdefault(_reason(process), []).append(process)
+    return [
+        f"The recording of process {found[0].pid} ended early: {found[0].failure}."
+        if len(found) == 1
+        else f"{count(len(found))} recordings ended early ({_pids(found)}): {reason}."
+        for reason, found in of.items()
+    ]
+
+
+def in_part(trace: Trace) -> str:
+    """Return what a title begins with if recordings ended early: "Recorded in part (file too large). "."""
+    reasons = {_reason(process) for process in trace.processes if process.ended == "failed"}
+    if not reasons:
         return ""
-    return f"The recording of process {process.pid} ended early: {process.failure}."
+    return f"Recorded in part ({', '.join(reason[:1].lower() + reason[1:] for reason in sorted(reasons))}). "
+
+
+def _reason(process: Process) -> str:
+    return (process.failure or "for a reason that is not known").partition(": ")[0]
+
+
+def without_samples(trace: Trace) -> str:
+    """Return that code inside holds could not be sampled though it was wanted, and why; "" if it could."""
+    of: dict[str, list[Process]] = {}
+    for process in trace.processes:
+        if (said := str(process.environment.get("samples", ""))).startswith(_REFUSED):
+            of.setdefault(said.removeprefix(_REFUSED), []).append(process)
+    return " ".join(
+        f"Code inside holds was not sampled ({_pids(found)}): {reason}. Waits are charged to the code that"
+        " ended each hold."
+        for reason, found in of.items()
+    )
 
 
 def unrecorded(trace: Trace) -> tuple[Process, ...]:
@@ -39,7 +74,7 @@ def unrecorded_line(trace: Trace) -> str:
     whys = sorted({process.environment["unrecorded"] == EXEC for process in found}, reverse=True)
     why = "; or ".join(_WHY[each] for each in whys)
     return (
-        f"{_plural(len(found), 'Python')} {'was' if len(found) == 1 else 'were'} not recorded"
+        f"{plural(len(found), 'Python')} {'was' if len(found) == 1 else 'were'} not recorded"
         f" ({_pids(found)}), so what {'it' if len(found) == 1 else 'they'} did about a GIL is unknown: {why}."
     )
 
@@ -54,15 +89,15 @@ def ends(trace: Trace) -> Iterator[str]:
             of.setdefault(process.ended, []).append(process)
     if found := of.get("exited"):
         yield (
-            f"{_plural(len(found), 'process', 'processes')} ended without a word of Python's"
+            f"{plural(len(found), 'process', 'processes')} ended without a word of Python's"
             f" ({_pids(found)}): by a signal, or by an exit that it did not see."
         )
     if found := of.get("running"):
-        yield f"{_plural(len(found), 'process', 'processes')} went on after the recording ({_pids(found)})."
+        yield f"{plural(len(found), 'process', 'processes')} went on after the recording ({_pids(found)})."
     if found := of.get("killed"):
         which = "its" if len(found) == 1 else "their"
         yield (
-            f"{_plural(len(found), 'process', 'processes')} ended without a stop (killed, os._exit or exec):"
+            f"{plural(len(found), 'process', 'processes')} ended without a stop (killed, os._exit or exec):"
             f" {which} figures end with the last event."
         )
 
@@ -78,7 +113,3 @@ def _signal(number: int) -> str:
         return Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _plural(number: int, one: str, many: str = "") -> str:
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"

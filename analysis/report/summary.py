@@ -7,6 +7,8 @@ figures are null when count is 0.
     summary_version   3
     path              of the trace
     verdict           in plain words
+    ended_early       [{"pid", "reason"}]: recordings that could not be written on; what is said of these
+                      processes is of the part before
     begin_ns, end_ns  CLOCK_MONOTONIC
     wall_ns           end - begin
     utc_begin_ns      begin as UTC since 1970
@@ -67,7 +69,12 @@ figures are null when count is 0.
                       "duration_ns", "asked_ns", "pid", "tid" (who stopped it), "where", "threads",
                       "stood_ns"}], "spins": {"count", "parked", "time_ns"}, "waited_for": the 50 most waited
                       for, [{"name", "kind", "type", "pid", "address", "wait_ns", "timeouts", "interrupted",
-                      "threads", "where", "let_go_by" (a tid or null), "let_go_where"}]}
+                      "threads", "where", "let_go_by" (a tid or null), "let_go_where"}],
+                      "blame": {"waited_ns", "nobody_ns": on its way, or not known,
+                      "threads": [{pid, blocked_tid, holder_tid (null: nobody), time_ns, waits}],
+                      "lines": the 50 worst, [{"lock", "kind", "pid", "where": the line that waits,
+                      "let_go_where": that of who had it, "nobody", "waited_ns", "longest_ns",
+                      "longest_at_ns", "waits", "waiter_tids", "holder_tids"}]}}
 
 `anatomy` of the whole, of a process and of a thread: {"politeness_ns", "response_ns", "overtaken_ns",
 "handoff_ns", "unknown_ns"}, which sum to wait_ns.total, and of each of the first three "stalled_*_ns" and
@@ -90,12 +97,13 @@ from ..model import HELD, WITHOUT, State, total
 from ..states import STATES
 from ..tables.anatomy import ASLEEP, PARTS, STALLED
 from ..tables.trace import Trace
-from ..why import code_words
+from ..why import code_words, lock_words
 from ..why.anatomy import Parts, WaitAnatomy, wait_anatomy
 from ..why.blame_by_thread import NOBODY, blame
 from ..why.charges import code_blame
 from ..why.detectors.finding import Pattern
 from ..why.detectors.pattern import patterns
+from ..why.lock_blame import lock_blame
 from ..why.long_hold_words import to_json as of_long_holds
 from ..why.long_holds import long_holds
 from .verdict import verdict
@@ -113,6 +121,11 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
         "summary_version": SUMMARY_VERSION,
         "path": str(trace.path),
         "verdict": verdict(figures),
+        "ended_early": [
+            {"pid": process.pid, "reason": process.failure}
+            for process in trace.processes
+            if process.ended == "failed"
+        ],
         "begin_ns": trace.begin,
         "end_ns": trace.end,
         "wall_ns": figures.duration,
@@ -193,6 +206,7 @@ def _locks(trace: Trace, figures: LockFigures) -> dict[str, Any]:
             }
             for of in figures.locks[:_LINES]
         ],
+        "blame": lock_words.to_json(trace, lock_blame(trace), _LINES),
     }
 
 

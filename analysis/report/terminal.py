@@ -22,7 +22,7 @@ from ..reader.format import Event
 from ..states import STATES
 from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
-from ..units import count, duration, share
+from ..units import count, duration, plural, share
 from ..why.blame_by_thread import NOBODY, blame
 from . import reservations
 from .lock_table import lock_tables
@@ -133,18 +133,19 @@ def _blamed(trace: Trace) -> dict[int, int]:
 
 
 def _headline(trace: Trace, figures: Statistics) -> Text:
-    parts = [_plural(len(trace.processes), "process", "processes")] if len(trace.processes) > 1 else []
-    parts.append(_plural(len(trace.threads), "thread"))
+    parts = [early[:1].lower() + early[1:-2]] if (early := reservations.in_part(trace)) else []
+    parts += [plural(len(trace.processes), "process", "processes")] * (len(trace.processes) > 1)
+    parts.append(plural(len(trace.threads), "thread"))
     parts.append(duration(figures.duration))
     if len(figures.gils) == 1:
         gil = figures.gils[0]
         parts.append(f"GIL held {share(gil.utilisation)}, contended {share(gil.contention)}")
-        parts.append(f"{_plural(gil.handoffs, 'handoff')}, {count(gil.switches)} to another thread")
+        parts.append(f"{plural(gil.handoffs, 'handoff')}, {count(gil.switches)} to another thread")
     elif not figures.gils and figures.cpu is not None:
         parts += ["no GIL"] * any(process.environment.get("without_gil") for process in trace.processes)
         parts.append(f"{figures.cpus_busy:.2f} CPUs busy")
     else:
-        parts.append(f"{figures.parallelism:.2f} of {_plural(len(figures.gils), 'GIL')} held")
+        parts.append(f"{figures.parallelism:.2f} of {plural(len(figures.gils), 'GIL')} held")
     for what in _common(trace):
         parts.append(what)
     return terminal(trace.path.name, "bold") + terminal("  " + " · ".join(parts), "not bold")
@@ -297,8 +298,9 @@ def _time(line: Row, states: tuple[State, ...], colour: str) -> Text:
 def _remarks(trace: Trace) -> Iterator[str]:
     """Yield what a reader must know before believing the figures."""
     yield from reservations.ends(trace)
-    if line := reservations.unrecorded_line(trace):
-        yield line
+    for line in (reservations.unrecorded_line(trace), reservations.without_samples(trace)):
+        if line:
+            yield line
     side = trace.side
     switched = np.flatnonzero(side.kind == Event.GIL_ENABLED)
     for at, index in zip(switched.tolist(), side.thread_of(switched).tolist(), strict=True):
@@ -307,15 +309,13 @@ def _remarks(trace: Trace) -> Iterator[str]:
         moment = duration(int(side.time[at]) - trace.begin)
         yield f"The GIL was switched on at {moment}, in {thread.name}{', ' if where else ''}{where}."
     for process in trace.processes:
-        if line := reservations.early_end(process):
-            yield line
         if process.discarded:
-            yield f"process {process.pid} lost {_plural(process.discarded, 'event')}."
+            yield f"process {process.pid} lost {plural(process.discarded, 'event')}."
         if process.threads_lost:
-            which = _plural(process.threads_lost, "thread")
+            which = plural(process.threads_lost, "thread")
             yield f"{which} of process {process.pid} could not be recorded, or not wholly: {process.loss}."
         if process.gils_missed:
-            missed = _plural(process.gils_missed, "take")
+            missed = plural(process.gils_missed, "take")
             yield f"Process {process.pid} had more GILs at once than can be recorded: {missed} missing."
     scheduling = trace.scheduling
     if scheduling is not None and scheduling.failure is not None:
@@ -323,12 +323,8 @@ def _remarks(trace: Trace) -> Iterator[str]:
     if scheduling is not None and scheduling.lost:
         unsure = duration(sum(trace.cpu_time[:, UNSURE].tolist()))
         yield (
-            f"{_plural(scheduling.lost, 'record')} of the scheduler were lost:"
+            f"{plural(scheduling.lost, 'record')} of the scheduler were lost:"
             f" of {unsure} it is not known whether a thread had a CPU."
         )
     for line in trace.skipped:
         yield f"Skipped: {line}"
-
-
-def _plural(number: int, one: str, many: str = "") -> str:
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from ..measures.cpu_time import CpuStatistics
 from ..measures.distribution import NONE, Distribution
+from ..measures.locks import LockStatistics
 from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
 from ..model import HELD, State, total
 from ..units import count, duration, share
 from .pools import Pool, find_pools
-from .reservations import early_end
+from .reservations import early_ends
 
 _ACTIVE = 0.01
 """A share of the time that is worth a word."""
@@ -35,15 +36,16 @@ _QUEUED = 0.05
 def verdict(statistics: Statistics) -> str:
     """Return one or two sentences about the whole trace."""
     active = [process for process in statistics.processes if process.counts.acquires]
+    early = early_ends(process.process for process in statistics.processes)
     if not active:
-        return " ".join([_without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
+        return " ".join([*early, _without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
     sentences = [*_of_switching_on(statistics), *sentences, *_of_locks(statistics), *_of_cpus(statistics)][
         :_SENTENCES
     ]
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
-    return " ".join([*filter(None, (early_end(each.process) for each in active)), *sentences])
+    return " ".join([*early, *sentences])
 
 
 def _without_gil(statistics: Statistics) -> str:
@@ -53,7 +55,14 @@ def _without_gil(statistics: Statistics) -> str:
     who = "one thread" if threads == 1 else f"{threads} threads"
     free = any(process.process.environment.get("without_gil") for process in statistics.processes)
     none = "No GIL" if free else "No GIL was seen"
-    return f"{none}: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+    queue = _queue(statistics)
+    if queue is None:
+        return f"{none}: {who} kept {statistics.cpus_busy:.1f} CPUs busy."
+    cpus = max(int(process.process.environment.get("cpus", 0) or 0) for process in statistics.processes)
+    return (
+        f"{none}: {who} on {cpus} CPUs ran {statistics.cpus_busy:.1f} cores' worth: {queue.threads} of them"
+        f" {_queues_for(queue)}"
+    )
 
 
 def _of_switching_on(statistics: Statistics) -> list[str]:
@@ -71,14 +80,9 @@ def _of_locks(statistics: Statistics) -> list[str]:
     """Return what is to be said of other locks: the one that threads queue for, and the world's stops."""
     said = []
     span = max(statistics.duration, 1)
-    queued = [of for of in statistics.locks.locks if of.contended and of.threads > 1]
-    if queued and queued[0].wait.total >= _QUEUED * span:
-        worst = queued[0]
-        where = f", {worst.where}" if worst.where else ""
-        said.append(
-            f"{worst.threads} threads queue for {worst.name}{where}:"
-            f" {count(worst.wait.count)} waits, {duration(worst.wait.total)} in all."
-        )
+    queue = _queue(statistics)
+    if queue is not None and (statistics.gils or statistics.cpu is None):
+        said.append(f"{queue.threads} threads {_queues_for(queue)}")
     pause = statistics.locks.pause
     if pause.total >= _ACTIVE * span:
         said.append(
@@ -86,6 +90,19 @@ def _of_locks(statistics: Statistics) -> list[str]:
             f" once for {duration(pause.max)}."
         )
     return said
+
+
+def _queue(statistics: Statistics) -> LockStatistics | None:
+    """Return the lock that most threads' time went into, if that is worth a word."""
+    queued = [of for of in statistics.locks.locks if of.contended and of.threads > 1]
+    worth = queued and queued[0].wait.total >= _QUEUED * max(statistics.duration, 1)
+    return queued[0] if worth else None
+
+
+def _queues_for(queue: LockStatistics) -> str:
+    where = f", {queue.where}" if queue.where else ""
+    waits = f"{count(queue.wait.count)} waits, {duration(queue.wait.total)} in all"
+    return f"queue for {queue.name}{where}: {waits}."
 
 
 def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:

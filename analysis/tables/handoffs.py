@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Bools, Int32s, Int64s, Table
+from ..arrays import Bools, Int32s, Int64s, Table, without
 from ..model import HANDOFF, State
 from ..reader.format import Event
 from .columns import Columns
@@ -88,7 +88,7 @@ def _requested(columns: Columns, intervals: Intervals, releases: Int64s) -> Bool
 def first_releases(intervals: Intervals) -> Int64s:
     """Return the intervals that begin with a release whose acquire was not seen."""
     after = np.flatnonzero(intervals.state == State.UNKNOWN) + 1
-    after = np.setdiff1d(after, intervals.first)
+    after = without(after, intervals.first)
     unseen: Int64s = after[intervals.kind[after] == Event.GIL_RELEASED]
     return unseen
 

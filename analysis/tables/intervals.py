@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..arrays import Bools, Bytes, Int32s, Int64s, Table
+from ..arrays import Bools, Bytes, Int32s, Int64s, Table, without
 from ..model import INTERVAL, State
 from ..reader.format import Event
 from ..reader.grammar import LOST
@@ -142,6 +142,6 @@ def unfinished(columns: Columns, intervals: Intervals) -> Bools:
     last = intervals.first[1:] - 1
     cut[last] = ~columns.exited | (intervals.state[last] >= State.WAITING)
     lost = np.flatnonzero(intervals.kind == LOST)
-    same_thread = np.setdiff1d(lost, intervals.first[:-1])
+    same_thread = without(lost, intervals.first[:-1])
     cut[same_thread - 1] = True
     return cut

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,12 +13,11 @@ from typing import Final
 
 from ..errors import TraceFormatError
 from ..model import Gil, Thread
-from ..reader.files import check_all, check_directory, check_file
+from ..reader.files import check_all, check_directory, check_file, is_packed
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
 from ..reader.locks import join_locks
 from ..reader.mapped import Elsewhere, Mapped
-from ..reader.packed import is_packed, unpack
 from ..reader.packets import EVER
 from ..reader.placement import place
 from ..reader.problems import Problems
@@ -59,6 +57,10 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
 
 def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
     """Read a packed trace; what is said of its files names them as they are in it."""
+    import tempfile
+
+    from ..reader.packed import unpack
+
     with tempfile.TemporaryDirectory(prefix="gilscope-") as name:
         directory = Path(name)
         try:

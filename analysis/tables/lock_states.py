@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Bools, Bytes, Int64s, Table
+from ..arrays import Bools, Bytes, Int64s, Table, distinct
 from ..states import WITHOUT, State
 from .cpu_states import States
 
@@ -31,7 +31,7 @@ def with_lock_waits(states: States, waits: Table) -> States:
     begins = key(thread, states.start)
     since = key(waits["thread"].astype(np.int64), waits["start"])
     until = since + waits["duration"]
-    cuts = np.union1d(since, until)
+    cuts = distinct(np.concatenate([since, until]))
     part_of = np.searchsorted(begins, cuts, "right") - 1
     inside = (part_of >= 0) & (cuts < begins[part_of] + states.duration[part_of]) & (cuts > begins[part_of])
     inside &= _WITHOUT[states.state[part_of]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Int32s, Int64s, Table
+from ..arrays import Int32s, Int64s, Table, distinct
 from ..model import LOCK_SPIN, LOCK_WAIT, LOCK_WAKE, PAUSE, LockKind, LockOutcome, Process, Thread
 from ..reader.frames import Frames
 from ..reader.locks import Locks
@@ -116,7 +116,7 @@ def pause_table(tables: LockTables, locks: Locks, threads: Sequence[Thread]) -> 
     table["thread"] = waker[first]
     table["frame"] = waits["waker_frame"][rows][first]
     table["process"] = [threads[thread].process for thread in waker[first].tolist()]
-    table["threads"] = [len(np.unique(waits["thread"][rows[a:b]])) for a, b in zip(first, last, strict=True)]
+    table["threads"] = [len(distinct(waits["thread"][rows[a:b]])) for a, b in zip(first, last, strict=True)]
     table["stood"] = np.add.reduceat(waits["duration"][rows], first)
     table["asked"] = _asked(waits, locks, table)
     return table[np.argsort(table["start"], kind="stable")]

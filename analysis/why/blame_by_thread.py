@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ..arrays import Int64s, Table
+from ..arrays import Int64s, Table, distinct
 from ..shown import Shown
 from ..tables.anatomy_clock import GilClock
 
@@ -85,7 +85,7 @@ def _of_gil(trace: Trace, gil: Gil) -> Iterator[Int64s]:
     end = start + trace.waits["duration"][mine]
     held = _Held(trace.gil_clock(gil))
     bounds = np.searchsorted(thread, np.arange(len(trace.threads) + 1)).tolist()
-    for blocked in np.unique(thread).tolist():
+    for blocked in distinct(thread).tolist():
         waits = slice(bounds[blocked], bounds[blocked + 1])
         yield held.during(blocked, start[waits], end[waits])
 

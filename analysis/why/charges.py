@@ -8,14 +8,15 @@ where there are none: `portions`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Int32s, Int64s, Table
+from ..arrays import Bools, Int32s, Int64s, Table, distinct
 from ..fold.one_pass import Folded
-from ..model import Code, Gil
+from ..model import Code, Gil, Process
 from ..tables.trace import Trace
 from .charges_of_fold import FoldCharged, charged_in_fold
 from .portions import Portions, portions
@@ -85,25 +86,27 @@ class CodeBlame:
         return int(self.of_frame.sum())
 
 
-def code_blame(trace: Trace) -> CodeBlame:
-    """Charge all waits of a trace to code."""
-    return _from_tables(trace) if trace.folded is None else _from_fold(trace, trace.folded)
+def code_blame(trace: Trace, process: Process | None = None) -> CodeBlame:
+    """Charge all waits of a trace to code; or those for one process's GILs."""
+    gils = [gil for gil in trace.gils if process is None or gil.process == process.index]
+    return _from_tables(trace, gils) if trace.folded is None else _from_fold(trace, trace.folded, gils)
 
 
-def _from_fold(trace: Trace, folded: Folded) -> CodeBlame:
+def _from_fold(trace: Trace, folded: Folded, gils: Sequence[Gil]) -> CodeBlame:
     lines = _Lines(trace)
-    charged = [charged_in_fold(trace, gil, folded.gils[gil.index], lines.of) for gil in trace.gils]
+    charged = [charged_in_fold(trace, gil, folded.gils[gil.index], lines.of) for gil in gils]
+    processes = {gil.process for gil in gils}
     of_frame = np.zeros(len(trace.frames), np.int64)
     for each in charged:
         each.add_to_frames(of_frame)
-    total = sum(item.waits.total for item in folded.items)
+    total = sum(item.waits.total for gil in gils for item in folded.of_gil(gil.index))
     by_line = _table_of_fold(lines, lines.code, lines.line, charged)
     functions, of_line = np.unique(lines.code, return_inverse=True)
     by_function = _table_of_fold(_Functions(lines, of_line), functions, np.zeros_like(functions), charged)
     return CodeBlame(
         lines=_worst_first(by_line[by_line["holds"] > 0]),
         functions=_with_worst_lines(by_function, by_line, of_line),
-        waiting=_waiting_of_fold(lines, trace, folded),
+        waiting=_waiting_of_fold(lines, trace, folded, processes),
         total=total,
         nobody=total - sum(int(each.parts.waited.sum()) for each in charged),
         of_frame=of_frame,
@@ -126,10 +129,10 @@ def _table_of_fold(
     return table
 
 
-def _waiting_of_fold(lines: _Lines, trace: Trace, folded: Folded) -> Table:
+def _waiting_of_fold(lines: _Lines, trace: Trace, folded: Folded, processes: set[int]) -> Table:
     table = np.zeros(len(lines.code), WAITING_CODE)
     table["code"], table["line"] = lines.code, lines.line
-    rows = folded.waiting
+    rows = folded.waiting[[process in processes for process in folded.waiting[:, 0].tolist()]]
     frame = np.full(len(rows), -1, np.int32)
     for process in range(len(trace.processes)):
         mine = np.flatnonzero((rows[:, 0] == process) & (rows[:, 1] >= 0))
@@ -141,19 +144,21 @@ def _waiting_of_fold(lines: _Lines, trace: Trace, folded: Folded) -> Table:
     return _worst_first(table[table["waits"] > 0])
 
 
-def _from_tables(trace: Trace) -> CodeBlame:
+def _from_tables(trace: Trace, gils: Sequence[Gil]) -> CodeBlame:
     lines = _Lines(trace)
-    charged = [_charge(trace, gil, lines) for gil in trace.gils]
+    charged = [_charge(trace, gil, lines) for gil in gils]
     of_frame = np.zeros(len(trace.frames), np.int64)
     for each in charged:
         known = each.portions.frame >= 0
         np.add.at(of_frame, each.portions.frame[known], each.portions.waited[known])
-    total = int(trace.waits["duration"].sum())
+    some = len(gils) < len(trace.gils)
+    mine = np.isin(trace.waits["gil"], [gil.index for gil in gils]) if some else slice(None)
+    total = int(trace.waits["duration"][mine].sum())
     by_line = _blame_table(lines, lines.code, lines.line, charged, trace)
     return CodeBlame(
         lines=_worst_first(by_line[by_line["holds"] > 0]),
         functions=_by_function(lines, by_line, charged, trace),
-        waiting=_waiting_table(lines, trace),
+        waiting=_waiting_table(lines, trace, mine),
         total=total,
         nobody=total - sum(int(each.waited.sum()) for each in charged),
         of_frame=of_frame,
@@ -284,7 +289,7 @@ def _blame_table(
         ):
             np.add.at(table[name], mine[which], amount[which])
         # A hold in which a line was sampled often is one hold.
-        seen = np.unique(pieces.hold * size + mine)
+        seen = distinct(pieces.hold * size + mine)
         hold, mine = seen // size, seen % size
         table["holds"] += np.bincount(mine, minlength=size)
         table["requested"] += np.bincount(mine[each.requested[hold]], minlength=size)
@@ -348,9 +353,9 @@ def _in_ranges(begin: Int64s, end: Int64s) -> Int64s:
     return numbers
 
 
-def _waiting_table(lines: _Lines, trace: Trace) -> Table:
-    waits = trace.waits
-    line = lines.of(trace.wait_frames)
+def _waiting_table(lines: _Lines, trace: Trace, which: Bools | slice) -> Table:
+    waits = trace.waits[which]
+    line = lines.of(trace.wait_frames[which])
     table = np.zeros(len(lines.code), WAITING_CODE)
     table["code"], table["line"] = lines.code, lines.line
     np.add.at(table["waited"], line, waits["duration"])

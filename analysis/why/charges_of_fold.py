@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Bools, Int32s, Int64s, Table
+from ..arrays import Bools, Int32s, Int64s, Table, distinct
 from ..fold.one_pass import OfGil
 from ..model import Gil
 from ..tables.trace import Trace
@@ -62,8 +62,8 @@ class FoldCharged:
         Not those that are charged by their end, which has that number.
         """
         of_sample = number(self.frames)
-        pairs = np.unique(np.stack([self.row, of_sample], axis=1).reshape(-1, 2), axis=0)
-        row, which = pairs[:, 0], pairs[:, 1]
+        size = int(of_sample.max(initial=0)) + 1
+        row, which = np.divmod(distinct(self.row * size + of_sample), size)
         part = self._part_of_rows[row]
         again = self.by_end[part] & (number(self.ends[part]) == which)
         return row[~again], which[~again]

@@ -1,4 +1,4 @@
-"""Blame by code, for people: the worst functions as sentences and as a table."""
+"""Blame by code in words, and for machines: the worst functions as sentences, all of it as JSON."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
-from ..destinations import terminal
 from ..measures.switch_interval import interval_of_process
 from ..model import Code
 from ..tables.trace import Trace
-from ..units import count, duration, share
+from ..units import count, duration, plural
 from .charges import CodeBlame
 
 _WORTH_A_LINE: Final = 0.01
@@ -48,7 +44,7 @@ def sentences(trace: Trace, blame: CodeBlame, most: int = 3) -> Iterator[str]:
         code = trace.codes[row["code"]]
         threads, holds = int(row["threads"]), int(row["holds"])
         yield (
-            f"{function(code)}, {place(code, row['line'])}, made {_plural(threads, 'thread')} wait"
+            f"{function(code)}, {place(code, row['line'])}, made {plural(threads, 'thread')} wait"
             f" {duration(row['waited'])}{_known_by(row, holds)}, longest {duration(row['longest'])},"
             f" {_how_released(int(row['requested']), holds)}{_overdue(trace, code, int(row['slowest']))}."
         )
@@ -57,8 +53,8 @@ def sentences(trace: Trace, blame: CodeBlame, most: int = 3) -> Iterator[str]:
 def _known_by(row: Any, holds: int) -> str:
     """Say whether this code was seen to run, or only to let go in the end."""
     if row["samples"] and 2 * row["at_ends"] <= row["waited"]:
-        return f" ({_plural(int(row['samples']), 'sample')}) in {_plural(holds, 'hold')}"
-    return f" in {_plural(holds, 'hold')} that ended in it"
+        return f" ({plural(int(row['samples']), 'sample')}) in {plural(holds, 'hold')}"
+    return f" in {plural(holds, 'hold')} that ended in it"
 
 
 def _worst(blame: CodeBlame, most: int) -> Iterator[Any]:
@@ -85,65 +81,6 @@ def _how_released(requested: int, holds: int) -> str:
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{count(number)} times"
-
-
-def blame_table(trace: Trace, blame: CodeBlame, most: int) -> Table:
-    """Return the worst functions, each with its worst line, as a table for a terminal."""
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim"
-    )
-    table.add_column("held the GIL while others waited", overflow="fold")
-    for column in ("waited", "", "samples", "threads", "holds", "when asked", "slowest", "longest"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in blame.functions[:most]:
-        table.add_row(
-            _where(trace, row),
-            duration(row["waited"]),
-            share(row["waited"] / blame.total),
-            count(int(row["samples"])) if row["samples"] else "at ends",
-            count(int(row["threads"])),
-            count(int(row["holds"])),
-            share(row["requested"] / row["holds"]),
-            duration(row["slowest"]) if row["slowest"] else "–",
-            duration(row["longest"]),
-        )
-    return _with_rest(table, blame.functions[most:], blame.total, "function more", "functions more")
-
-
-def waiting_table(trace: Trace, blame: CodeBlame, most: int) -> Table:
-    """Return the lines that waited longest as a table for a terminal."""
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim"
-    )
-    table.add_column("waited for the GIL", overflow="fold")
-    for column in ("waited", "", "waits", "longest"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in blame.waiting[:most]:
-        table.add_row(
-            _where(trace, row),
-            duration(row["waited"]),
-            share(row["waited"] / blame.total),
-            count(int(row["waits"])),
-            duration(row["longest"]),
-        )
-    return _with_rest(table, blame.waiting[most:], blame.total)
-
-
-def _with_rest(
-    table: Table, rest: np.ndarray[Any, Any], total: int, one: str = "line more", many: str = "lines more"
-) -> Table:
-    if len(rest):
-        waited = int(rest["waited"].sum())
-        more = _plural(len(rest), one, many)
-        table.add_row(more, duration(waited), share(waited / total), style="dim")
-    return table
-
-
-def _where(trace: Trace, row: Any) -> Text:
-    if row["code"] < 0:
-        return terminal(NOT_RECORDED)
-    code = trace.codes[row["code"]]
-    return terminal(f"{function(code)} ") + terminal(place(code, row["line"]), "dim")
 
 
 def to_json(trace: Trace, blame: CodeBlame, most: int) -> dict[str, Any]:
@@ -178,7 +115,3 @@ def _location(trace: Trace, row: Any) -> dict[str, Any]:
         return {"function": None, "file": None, "line": None}
     code = trace.codes[row["code"]]
     return {"function": code.name, "file": code.file, "line": int(row["line"]) or code.first_line}
-
-
-def _plural(number: int, one: str, many: str = "") -> str:
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"

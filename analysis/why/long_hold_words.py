@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from rich import box
-from rich.table import Table as Printed
 
 from ..arrays import Bools, Table
 from ..destinations import terminal
@@ -15,6 +13,9 @@ from ..tables.trace import Trace
 from ..units import count, duration
 from .code_words import NOT_RECORDED, function, place
 from .long_holds import LONG_HOLD
+
+if TYPE_CHECKING:
+    from rich.table import Table as Printed
 
 _HARDLY: Final = 0.1
 """Share of such holds in which others waited, from which on blame speaks of them."""
@@ -70,6 +71,9 @@ def _caller(trace: Trace, frame: int) -> str:
 
 def long_holds_table(trace: Trace, table: Table, most: int) -> Printed:
     """Return the first rows as a table for a terminal."""
+    from rich import box  # JSON has no need of it
+    from rich.table import Table as Printed
+
     printed = Printed(
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim"
     )

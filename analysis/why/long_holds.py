@@ -21,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Int32s, Int64s, Table
+from ..arrays import Bools, Int32s, Int64s, Table, without
 from ..fold.one_pass import OfGil
 from ..measures.switch_interval import DEFAULT_INTERVAL
 from ..model import Gil
@@ -117,8 +117,9 @@ def _of_fold(trace: Trace, gil: Gil, of: OfGil) -> Table:
     number, acquired, released, thread, end, contended = of.long_sampled.T
     records = trace.sampled[gil.process]
     records = records[records["gil"] == gil.number]
-    mine = np.flatnonzero(np.isin(of.sample_hold, number))
-    hold = np.searchsorted(number, of.sample_hold[mine])
+    hold = np.minimum(np.searchsorted(number, of.sample_hold), max(len(number) - 1, 0))
+    mine = np.flatnonzero(number[hold] == of.sample_hold) if len(number) else hold[:0]
+    hold = hold[mine]
     frame = trace.stacks.of(gil.process, records["frame"][mine])
     time = records["timestamp"][mine].astype(np.int64)
     ends = trace.stacks.of(gil.process, end.astype(np.uint32))
@@ -170,21 +171,21 @@ def _table(
     waited: Callable[[Int64s, Int64s, Int64s, Bools], Int64s],
 ) -> Table:
     piece = np.flatnonzero(rows.whole | (rows.unlikely & (rows.end - rows.begin > limit)))
-    without = np.setdiff1d(np.arange(len(holds.acquired)), rows.hold[piece])
+    unsampled = without(np.arange(len(holds.acquired)), rows.hold[piece])
     whole = rows.whole[piece]
-    hold = np.concatenate([rows.hold[piece], without])
+    hold = np.concatenate([rows.hold[piece], unsampled])
     begin = np.where(whole, holds.acquired[rows.hold[piece]], rows.begin[piece])
     end = np.where(whole, holds.released[rows.hold[piece]], rows.end[piece])
-    begin = np.concatenate([begin, holds.acquired[without]])
-    end = np.concatenate([end, holds.released[without]])
+    begin = np.concatenate([begin, holds.acquired[unsampled]])
+    end = np.concatenate([end, holds.released[unsampled]])
     table = np.zeros(len(hold), LONG_HOLD)
     table["holds"], table["pieces"][: len(piece)] = 1, 1
     table["thread"] = holds.thread[hold]
     table["longest_at"] = begin
     table["time"] = table["longest"] = end - begin
-    table["waited"] = waited(hold, begin, end, np.append(whole, np.ones(len(without), bool)))
-    table["samples"] = np.concatenate([rows.count[piece], holds.samples[without]])
-    table["frame"] = np.concatenate([rows.frame[piece], holds.usual[without]])
+    table["waited"] = waited(hold, begin, end, np.append(whole, np.ones(len(unsampled), bool)))
+    table["samples"] = np.concatenate([rows.count[piece], holds.samples[unsampled]])
+    table["frame"] = np.concatenate([rows.frame[piece], holds.usual[unsampled]])
     _name_lines(trace, table)
     return table
 

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 import analysis
+from analysis.report.reservations import in_part
 from analysis.states import STATES, State
 from analysis.why.anatomy import Parts
 
@@ -106,7 +107,7 @@ def _draw(trace: Trace, ax: Axes, max_threads: int, left: float) -> Axes:
         )
     _legend(ax, found.whole)
     room = 72 * (1.16 - left) * ax.get_window_extent().width / ax.figure.dpi
-    title, points = fit(_title(found.whole), room, (24, 21, 18, 15, 12), "bold")
+    title, points = fit(in_part(trace) + _title(found.whole), room, (24, 21, 18, 15, 12), "bold")
     ax.set_title(title, pad=74, size=points, x=left)
     return ax
 

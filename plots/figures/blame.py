@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 import analysis
 from analysis.arrays import Int64s
+from analysis.report.reservations import in_part
 
 from ..style import FAINT, INK, MUTED, WAIT, luminance, style
 from ..text import elide, fit, percent, width
@@ -74,7 +75,7 @@ def _draw(trace: Trace, ax: Axes, max_threads: int, left: float) -> Axes:
     if not rows.size:
         ax.set_axis_off()
     room = 72 * (1.1 - left) * ax.get_window_extent().width / ax.figure.dpi
-    title, points = fit(_title(matrix, trace), room, (24, 21, 18, 15, 12), "bold")
+    title, points = fit(in_part(trace) + _title(matrix, trace), room, (24, 21, 18, 15, 12), "bold")
     ax.set_title(title, pad=18, size=points, x=left)
     return ax
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from analysis.arrays import Int64s
 from analysis.measures.switch_interval import intervals_in
 from analysis.model import State
+from analysis.report.reservations import in_part
 
 from ..style import FAINT, MUTED, owner_colours, style
 from ..text import elide, printable
@@ -90,7 +91,7 @@ def ecdf(
     ax.grid(color=FAINT)
     ax.set_xlabel(f"length of a {what[:-1]}")
     ax.set_ylabel(f"{what} not longer")
-    ax.set_title(f"How long threads {'wait for' if what == 'waits' else 'hold'} the GIL")
+    ax.set_title(f"{in_part(trace)}How long threads {'wait for' if what == 'waits' else 'hold'} the GIL")
     if threads:
         ax.legend()
     else:

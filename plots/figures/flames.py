@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 import analysis
 from analysis.model import Code
+from analysis.report.reservations import in_part
 from analysis.why.flames import Flame
 
 from ..style import INK, MUTED, WAIT, luminance, style
@@ -76,7 +77,7 @@ def flame(trace: Trace, *, ax: Axes | None = None) -> Axes:
         _draw_unknown(ax, found, whole)
     title, below = _words(found, whole)
     room = 72 * ax.get_window_extent().width / ax.figure.dpi
-    title, points = fit(title, room, (24, 21, 18, 15, 12), "bold")
+    title, points = fit(in_part(trace) + title, room, (24, 21, 18, 15, 12), "bold")
     ax.set_title(title, pad=22, size=points)
     ax.text(0, -0.06, below, transform=ax.transAxes, color=MUTED, va="top", size=14)
     return ax

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyArrowPatch
 
 from analysis.arrays import Float64s, Int64s
+from analysis.report.reservations import in_part
 
 from ..style import HOLD, INK, MUTED, style
 from ..text import elide, fit, percent
@@ -87,7 +88,7 @@ def handoff_graph(trace: Trace, *, ax: Axes | None = None, max_threads: int = 12
         radius = _radii(graph.held)
         _draw_arrows(ax, graph.counts, at, radius)
         _draw_threads(ax, graph, at, radius)
-    title, points = fit(_title(graph), across, (24, 21, 18, 15, 12), "bold")
+    title, points = fit(in_part(trace) + _title(graph), across, (24, 21, 18, 15, 12), "bold")
     ax.set_title(title, pad=16, size=points)
     if size:
         below = "Disc: time that the thread held the GIL. Arrow: how often it went that way."

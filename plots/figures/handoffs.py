@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis.arrays import Int64s
 from analysis.model import HANDOFF
+from analysis.report.reservations import in_part
 
 from ..style import HOLD, INK, MUTED, style
 from ..text import elide, fit
@@ -83,7 +84,7 @@ def handoff_matrix(trace: Trace, *, ax: Axes | None = None, max_threads: int = 1
     switched = int(counts.sum() - np.trace(counts))
     title = f"{switched:,} of {int(counts.sum()):,} handoffs went to another thread"
     room = 72 * ax.get_window_extent().width / ax.figure.dpi
-    title, points = fit(title, room, (24, 21, 18, 15, 12), "bold")
+    title, points = fit(in_part(trace) + title, room, (24, 21, 18, 15, 12), "bold")
     ax.set_title(title, pad=16, size=points)
     return ax
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from analysis.measures.switch_interval import intervals_in
 from analysis.model import State
 from analysis.report.pools import alike
+from analysis.report.reservations import in_part
 
 from ..text import percent
 from ..timeaxis import NBSP, duration
@@ -85,8 +86,7 @@ class Measures:
 def headline(trace: Trace, window: Window, measures: Measures) -> str:
     """Return the finding for a window, some ten words."""
     finding = window.finding or _finding(trace, measures)
-    early = [process for process in trace.processes if process.ended == "failed"]
-    return f"Recorded in part. {finding}" if early else finding
+    return f"{in_part(trace)}{finding}"
 
 
 def _finding(trace: Trace, measures: Measures) -> str:

@@ -13,10 +13,10 @@ import plots
 from analysis.commands.dump import dump
 from analysis.destinations import json_text
 from analysis.errors import GilscopeError
+from analysis.report.blame_table import blame_table, waiting_table
 from analysis.report.summary import to_json
 from analysis.report.terminal import print_summary
 from analysis.whatif.report import print_what_if
-from analysis.why import code_words
 from analysis.why.flames import collapsed, speedscope
 from plots import PlotError
 
@@ -31,7 +31,7 @@ def tables(trace: analysis.Trace) -> None:
     print_summary(trace, nowhere())
     json_text(to_json(trace))
     blame = analysis.code_blame(trace)
-    nowhere().print(code_words.blame_table(trace, blame, 9), code_words.waiting_table(trace, blame, 9))
+    nowhere().print(blame_table(trace, blame, 9), waiting_table(trace, blame, 9))
     list(collapsed(analysis.flame(trace)))
     speedscope(analysis.flame(trace), trace.path.name)
     dump(trace, io.StringIO())

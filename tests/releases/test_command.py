@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.launcher.support import TIMEOUT, environment
+from tests.launcher.support import TIMEOUT, environment, free_threaded
 from tracer.errors import UsageError
 from tracer.notebook import gil_line
 from tracer.releases.judgement import Judgement, judge
@@ -61,6 +63,67 @@ def test_verdicts(judgements: list[dict[str, Judgement]]) -> None:
         assert of["python"].share > 0.8 and of["python"].yields
         assert of["sleep"].share < 0.2 and of["sleep"].asleep > 0.8
         assert of["small"].released < 0.1  # hashlib lets go above 2047 bytes
+
+
+@pytest.fixture
+def neighbours() -> Iterator[None]:
+    """Two processes for each CPU that compute all the time."""
+    spin = "import signal, time; signal.alarm(120)\nwhile True: pass"
+    count = 2 * len(os.sched_getaffinity(0))
+    spinning = [subprocess.Popen([sys.executable, "-S", "-c", spin]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.usefixtures("neighbours")
+def test_a_busy_machine_makes_no_verdict_wrong() -> None:
+    """What is known of these calls from their sources; the last one's memory is fresh, or not."""
+    calls = [
+        Call("hash", "hashlib.sha256(data)", repeat=3, budget=4),
+        Call("match", HOLDS, repeat=3, budget=4),
+        Call("sleep", "time.sleep(0.01)", repeat=3, budget=4),
+        Call("copy", "bytearray(data)", repeat=3, budget=4),
+    ]
+    recorded = record(Job(calls, SETUP), interpreter_of(None))
+    assert not recorded.failures
+    found = {call.name: judge(call) for call in recorded.calls}
+    right = {"hash": "lets go", "match": "holds", "sleep": "lets go", "copy": "holds"}
+    for name, judgement in found.items():
+        assert judgement.verdict in (right[name], "unsure"), judgement
+    assert max(judgement.busy for judgement in found.values()) > 0  # it was seen
+
+
+def test_memory_of_before_is_told_from_fresh_memory() -> None:
+    """What is freed is more than the C library keeps: each call fetches it anew, or it is there already."""
+    call = Call("copies", "[bytearray(data) for _ in range(8)]", "data = bytes(1_000_000)", repeat=3)
+    recorded = record(Job([call]), interpreter_of(None))
+    (measured,) = recorded.calls
+    fresh, kept = measured.of("alone"), measured.of("kept")
+    if not kept:
+        pytest.skip("this C library keeps memory as it is: not glibc, or told so by the environment")
+    assert min(run.pages / run.number for run in fresh) > 1000
+    assert max(run.pages / run.number for run in kept) < 400
+    assert judge(measured).verdict == "holds"
+
+
+def test_what_two_threads_lock_without_a_gil(interpreters: list[str]) -> None:
+    python = free_threaded(interpreters)
+    if python is None:
+        pytest.skip("no free-threaded interpreter here (GILSCOPE_PYTHONS names some)")
+    setup = "import sys, threading, time; vars(sys).setdefault('shared', threading.Lock())"
+    statement = "with sys.shared:\n time.sleep(0.004)\ntime.sleep(0.001)"
+    done = releases("-n", "20", "-s", setup, statement, "--python", python, "--json")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert answer["verdict"] == "no GIL" and answer["locked"] > 0.03
+    assert answer["locks"][0]["where"].endswith("<statement>:1") and answer["locks"][0]["times"] > 1
+    assert not any("program.py" in of["where"] for of in answer["locks"])
+    done = releases("-n", "10", "-s", "import time", "time.sleep(0.004)", "--python", python)
+    assert "two threads at once, each with data of its own, take" in done.stdout
+    assert "they wait for no lock" in done.stdout
 
 
 def test_expectations_are_the_exit_status(tmp_path: Path) -> None:

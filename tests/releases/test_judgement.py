@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from tracer.errors import UsageError
 from tracer.releases.judgement import Judgement, judge
 from tracer.releases.sizes import read_range, threshold
 from tracer.releases.windows import Measured, Run
-from tracer.releases.words import sentence, threshold_sentence
+from tracer.releases.words import details, sentence, threshold_sentence
 
 MS = 1_000_000
 
@@ -40,6 +41,45 @@ def judged(*held: int, of: int = 100, asked: int = 0, released: int = 0) -> Judg
 )
 def test_verdict(held: tuple[int, ...], verdict: str) -> None:
     assert judged(*held).verdict == verdict
+
+
+def noisy(held: int, without: int, *, delayed: int = 0, unplaced: int = 0, ready: int = 0) -> Run:
+    quiet = run("alone", held * MS, without * MS)
+    wall = quiet.wall + ready * MS
+    return replace(quiet, wall=wall, ready=ready * MS, delayed=delayed * MS, unplaced=unplaced * MS)
+
+
+@pytest.mark.parametrize(
+    ("runs", "verdict"),
+    [
+        ([noisy(15, 85)] * 3, "lets go"),
+        ([noisy(15, 85, delayed=40)] * 3, "unsure"),  # 15 of 60, had others not been in the way
+        ([noisy(2, 98, delayed=40)] * 3, "lets go"),
+        ([noisy(85, 15, unplaced=60)] * 3, "unsure"),  # held it for 25 of 40, perhaps
+        ([noisy(100, 0, unplaced=60)] * 3, "holds"),
+        ([noisy(19, 81)] * 3, "unsure"),  # too near
+        ([noisy(95, 5, ready=100)] * 3, "holds"),
+        ([noisy(95, 5, ready=100)] * 2, "unsure"),  # busy, and too few
+        ([noisy(66, 34), noisy(70, 30), noisy(77, 23)], "unsure"),  # the next one may be 82
+    ],
+)
+def test_what_the_machine_may_have_done_makes_it_unsure(runs: list[Run], verdict: str) -> None:
+    found = judge(Measured("f()", (run("first", MS), *runs), True))
+    assert found.verdict == verdict
+    assert found.busy == pytest.approx(runs[0].ready / runs[0].wall)
+
+
+def test_the_verdict_is_on_memory_that_is_used_again() -> None:
+    fresh = [replace(run("alone", 75 * MS, 25 * MS), pages=900)] * 3
+    kept = [run("kept", 10 * MS, 25 * MS)] * 3
+    found = judge(Measured("f()", (run("first", MS), *fresh, *kept), True))
+    assert (found.verdict, found.fresh_share, found.pages) == ("partly", 0.75, 900)
+    assert found.share == pytest.approx(10 / 35)
+    said = details(found, {"version": "3", "free_threaded": False})
+    about = next(line for line in said if "page" in line)
+    assert about.startswith("with memory fresh from the kernel 75 %: it touches 900 pages a call")
+    same = judge(Measured("f()", (run("first", MS), *fresh, *[run("kept", 75 * MS, 25 * MS)] * 3), True))
+    assert (same.fresh_share, same.pages) == (0, 0)
 
 
 def test_sentences_have_the_figures() -> None:

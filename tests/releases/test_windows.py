@@ -16,7 +16,8 @@ MAIN, STATEMENT, ASKER = 100, 101, 102
 
 
 def call(*runs: list[Any], number: int = 1) -> dict[str, Any]:
-    return {"name": "f()", "tid": STATEMENT, "number": number, "gil": True, "runs": list(runs)}
+    padded = [[*run, 0, 0][:7] for run in runs]
+    return {"name": "f()", "tid": STATEMENT, "number": number, "gil": True, "runs": padded}
 
 
 def of(path: Path, *runs: list[Any], number: int = 1) -> Measured:
@@ -73,6 +74,49 @@ def test_what_it_waited_for_a_cpu_counts_nowhere(tmp_path: Path) -> None:
     assert (run.held, run.without) == (5 * MS - MS // 2, 3 * MS)
     assert run.overdue == 2 * MS - MS // 2
     assert run.function == ("/lib/slow.py", "outer")
+
+
+def test_what_others_may_have_delayed_is_bounded(tmp_path: Path) -> None:
+    """It sleeps 3-9 ms while a worker computes for it, which has no CPU 4-7 ms; it had none 1.0-1.5 ms."""
+    path, worker = tmp_path / "t", 103
+    with TraceWriter(path) as writer:
+        process = writer.process(MAIN)
+        process.events(
+            [
+                (MAIN, 0, "recording_start"),
+                (MAIN, 0, "gil_acquired"),
+                (MAIN, 0, "gil_released"),
+                (STATEMENT, 0, "gil_acquired"),
+                (STATEMENT, 2 * MS, "gil_released"),
+                (STATEMENT, 9 * MS, "gil_acquired"),
+                (STATEMENT, 10 * MS, "gil_released"),
+            ]
+        )
+        process.stop(MAIN, 11 * MS)
+        sched = writer.scheduler(0)
+        for tid in (STATEMENT, worker):
+            sched.task(tid, 0, MAIN, "python")
+        half = MS // 2
+        events = [(0, "in", STATEMENT), (MS, "preempted", STATEMENT), (MS + half, "in", STATEMENT)]
+        events += [(3 * MS, "out", STATEMENT), (3 * MS, "in", worker), (4 * MS, "preempted", worker)]
+        events += [(7 * MS, "in", worker), (9 * MS, "out", worker), (9 * MS, "in", STATEMENT)]
+        sched.events(0, events)
+        sched.events(0, [(10 * MS, "out", STATEMENT)])
+        sched.stop(11 * MS)
+    run = of(path, ["alone", 0, 10 * MS, 3 * MS + half, 5 * MS + half]).runs[0]
+    assert (run.held, run.without, run.ready) == (2 * MS + half, 7 * MS, half)
+    # The worker's 3 ms, and up to as much again for the sleep's end; no more than it slept.
+    assert (run.delayed, run.unplaced) == (6 * MS, 0)
+    assert run.bounds == pytest.approx((2.5 / 9.5, 2.5 / 3.5))
+
+
+def test_a_cpu_that_was_taken_unseen_is_placed_nowhere(tmp_path: Path) -> None:
+    """No scheduler is recorded, and the thread has 5 ms on its clock of the 7 ms that are its own."""
+    run = of(written(tmp_path / "t"), ["alone", 1 * MS, 8 * MS, 5 * MS, 5 * MS, 30, 1]).runs[0]
+    assert (run.pages, run.unplaced) == (30, 2 * MS)
+    assert run.bounds == pytest.approx((2 / 5, 4 / 5))
+    quiet = of(written(tmp_path / "u"), ["alone", 1 * MS, 8 * MS, 5 * MS, 5 * MS]).runs[0]
+    assert quiet.bounds == (quiet.share, quiet.share)
 
 
 def test_a_process_without_a_gil_has_no_share() -> None:

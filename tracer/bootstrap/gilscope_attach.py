@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def attach(trace, core, stacks, locks, answer):
-    # type: (str, str, bool, bool, str) -> None
+def attach(trace, core, stacks, samples, locks, answer):
+    # type: (str, str, bool, bool, bool, str) -> None
     """Record into the directory `trace`; write to the file `answer` what prevented it, or nothing."""
     try:
         import gilscope_begin
 
         del gilscope_begin.undo[:]
-        failure = gilscope_begin.begin(trace, core, True, {"STACKS": stacks, "LOCKS": locks}, "")
+        failure = gilscope_begin.begin(
+            trace, core, True, {"STACKS": stacks, "SAMPLES": samples, "LOCKS": locks}, ""
+        )
     except Exception:
         error = sys.exc_info()[1]
         failure = "%s: %s" % (type(error).__name__, error)

@@ -32,7 +32,7 @@ def say(line):
 
 def begin(directory, core_path, children, wanted, broker):
     # type: (str, str, bool, dict[str, bool], str) -> str
-    """Start recording; returns what prevented it, in one line, or nothing. wanted: STACKS and LOCKS."""
+    """Start recording; returns what prevented it, in one line, or nothing. wanted: STACKS, SAMPLES, LOCKS."""
     if hasattr(sys, "pypy_version_info"):
         return "PyPy's lock is not CPython's GIL, only when its threads have a CPU can be seen"
     import gilscope_ctypes as ctypes
@@ -85,6 +85,8 @@ def begin(directory, core_path, children, wanted, broker):
         return said(message) if core.gs_locks_find(message, len(message)) != 0 else ""
 
     stacks = decide_stacks(core, wanted["STACKS"], recording)
+    core.gs_samples_use.restype = None
+    core.gs_samples_use(1 if wanted["SAMPLES"] else 0)
     locks = recording.decide_locks(wanted["LOCKS"], find_locks, lambda: None)
     if locks.startswith("off: ") and sys.version_info >= (3, 11):
         say("process %d is recorded without its locks: %s" % (os.getpid(), locks[len("off: ") :]))

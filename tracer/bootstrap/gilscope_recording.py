@@ -237,6 +237,8 @@ def environment_text(stacks, locks="off"):
     ]
     if implementation is not None and implementation.name not in ("cpython", "pypy"):
         entries.append(("implementation_name", tsdl_string(implementation.name)))
+    if os.environ.get("GILSCOPE_TAGS"):  # what summaries of many processes tell it by: release=1.4,zone=b
+        entries.append(("tags", tsdl_string(os.environ["GILSCOPE_TAGS"])))
     return "".join("  %s = %s;\n" % entry for entry in entries)
 
 

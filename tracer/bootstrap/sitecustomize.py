@@ -20,7 +20,7 @@ def leave_children_alone():
         os.environ.pop("PYTHONPATH", None)
     else:
         os.environ["PYTHONPATH"] = os.pathsep.join(entries)
-    for name in [name for name in os.environ if name.startswith("GILSCOPE_")]:
+    for name in [name for name in os.environ if name.startswith("GILSCOPE_") and name != "GILSCOPE_TAGS"]:
         del os.environ[name]
 
 
@@ -47,7 +47,7 @@ def record():
     try:
         if "SWITCH_INTERVAL" in settings and hasattr(sys, "setswitchinterval"):
             sys.setswitchinterval(float(settings["SWITCH_INTERVAL"]))
-        wanted = {name: settings.get(name, "1") != "0" for name in ("STACKS", "LOCKS")}
+        wanted = {name: settings.get(name, "1") != "0" for name in ("STACKS", "SAMPLES", "LOCKS")}
         failure = begin(settings["TRACE"], settings["CORE"], children, wanted, settings.get("BROKER", ""))
     except Exception:
         error = sys.exc_info()[1]

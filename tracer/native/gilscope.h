@@ -80,6 +80,9 @@ GS_API int gs_stacks_text(char *text, size_t size);
 /* Whether recordings from now on have stacks. Only after gs_stacks_find. */
 GS_API void gs_stacks_use(int on);
 
+/* Whether recordings from now on have samples, where they have stacks; at first they have. */
+GS_API void gs_samples_use(int on);
+
 GS_API void gs_get_status(struct gs_status *status);
 
 /* Name a thread, now or again. text: UTF-8. Does nothing while not recording. */

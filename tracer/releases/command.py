@@ -170,18 +170,16 @@ def threshold_of(question: Question) -> tuple[Recorded, Threshold]:
     from tracer.releases.sizes import threshold
 
     kept: list[Recorded] = []
+    call = replace(question.call, repeat=3, asks=False, keeps=False)
 
     def measure(sizes: Iterable[int]) -> dict[int, Judgement]:
-        calls = [
-            replace(question.call, name=str(size), values={question.size: size}, repeat=3, asks=False)
-            for size in sizes
-        ]
+        calls = [replace(call, name=str(size), values={question.size: size}) for size in sizes]
         recorded = record(Job(calls), question.target)
         if not recorded.calls:
             why = next(iter(recorded.failures.values()))
             raise UsageError(f"no verdict on {_one_line(question.call.statement)}: {why}")
         kept.append(recorded)
-        return {int(call.name): judge(call) for call in recorded.calls}
+        return {int(of.name): judge(of) for of in recorded.calls}
 
     low, high = question.sizes or (1, 1)
     found = threshold(measure, low, high)

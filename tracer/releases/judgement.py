@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final, Literal
 
+from tracer.releases.locked import Locked
 from tracer.releases.windows import Measured, Run
 
 Verdict = Literal["holds", "lets go", "partly", "unsure", "no GIL"]
@@ -23,10 +24,25 @@ _CAN_BE_CUT: Final = 1_000_000
 _EXTREMES: Final = 5
 """From so many runs on the one that is farthest from the others has no say."""
 
+_MARGIN: Final = 0.02
+"""A share that is nearer than this to a bound may be on its other side; or by half as much as runs differ."""
+
+_BUSY: Final = 0.1
+"""Share of the time without a CPU from which on the machine is busy with others."""
+
+_FEW: Final = 3
+"""So many runs it takes on a busy machine."""
+
+_SPREAD: Final = 0.05
+"""Shares that are this far apart tell that memory matters."""
+
 
 @dataclass(frozen=True)
 class Judgement:
     """The verdict on a statement, and its figures: of one call, ns, medians over the runs.
+
+    Where it touches much memory for the first time these are of the runs in which that was there already;
+    whether it is depends on what the process freed before.
 
     Attributes
     ----------
@@ -43,8 +59,16 @@ class Judgement:
         How often it lets go.
     native, asleep, elsewhere : float
         Shares of its time: without the GIL on a CPU, and off it; CPU time of other threads.
+    fresh_share, pages : float
+        Its share where each call's memory comes fresh from the kernel, and how many pages that are; 0: that
+        makes no difference.
+    busy : float
+        Share of the wall time in which it wanted a CPU and had none. It counts nowhere else.
     together : float
         Without a GIL: how long two threads at once take, in times of one. 0: not measured.
+    locks, locked
+        Without a GIL: what two threads at once waited for, in one run, the longest first; and the share of
+        their time that they waited for locks.
     """
 
     name: str
@@ -66,18 +90,25 @@ class Judgement:
     first_share: float
     together: float
     function: tuple[str, ...]
+    locks: tuple[Locked, ...] = ()
+    locked: float = 0.0
+    fresh_share: float = 0.0
+    pages: float = 0.0
+    busy: float = 0.0
 
 
 def judge(measured: Measured) -> Judgement:
     """Return what the runs of a call mean."""
-    alone = measured.of("alone")
+    fresh = measured.of("alone")
+    alone = measured.of("kept") or fresh
     shares = [run.share for run in alone]
     walls = [run.wall / run.number for run in alone]
     first = measured.of("first")[0]
     worst = _middle(measured.of("asked"))
+    touches = abs(median(shares) - median(run.share for run in fresh)) > _SPREAD
     return Judgement(
         name=measured.name,
-        verdict=_verdict(shares) if measured.gil or max(shares) > 0 else "no GIL",
+        verdict=_verdict(alone) if measured.gil or max(shares) > 0 else "no GIL",
         number=alone[0].number,
         share=median(shares),
         shares=(min(shares), max(shares)),
@@ -95,6 +126,11 @@ def judge(measured: Measured) -> Judgement:
         first_share=first.share,
         together=_together(measured),
         function=worst.function if worst else (),
+        locks=_locks(measured),
+        locked=_locked(measured),
+        fresh_share=median(run.share for run in fresh) if touches else 0.0,
+        pages=median(run.pages / run.number for run in fresh) if touches else 0.0,
+        busy=_busy(alone),
     )
 
 
@@ -103,14 +139,25 @@ def class_of(share: float) -> Verdict:
     return "holds" if share > MOSTLY else "lets go" if share < HARDLY else "partly"
 
 
-def _verdict(shares: Sequence[float]) -> Verdict:
-    """Return the verdict that all runs agree on; of many, all but one."""
-    middle = median(shares)
-    kept = sorted(shares, key=lambda share: abs(share - middle))
+def _verdict(runs: Sequence[Run]) -> Verdict:
+    """Return the verdict that all runs agree on, also at the ends of what they may have been; of many, all
+    but one.
+    """
+    middle = median(run.share for run in runs)
+    kept = sorted(runs, key=lambda run: abs(run.share - middle))
     if len(kept) >= _EXTREMES:
         kept.pop()
     verdict = class_of(middle)
-    return verdict if all(class_of(share) == verdict for share in kept) else "unsure"
+    if len(kept) < _FEW and _busy(kept) > _BUSY:
+        return "unsure"
+    low, high = min(run.bounds[0] for run in kept), max(run.bounds[1] for run in kept)
+    margin = max(_MARGIN, (max(run.share for run in kept) - min(run.share for run in kept)) / 2)
+    sure = class_of(low - margin) == verdict == class_of(high + margin)
+    return verdict if sure else "unsure"
+
+
+def _busy(runs: Sequence[Run]) -> float:
+    return float(median(run.ready / max(run.wall, 1) for run in runs))
 
 
 def _yields(alone: Sequence[Run], worst: Run | None) -> bool:
@@ -132,4 +179,17 @@ def _together(measured: Measured) -> float:
     single, together = measured.of("single"), measured.of("together")
     if not single or not together:
         return 0.0
-    return median(run.wall for run in together) / median(run.wall for run in single)
+    return median(run.own for run in together) / median(run.own for run in single)
+
+
+def _locks(measured: Measured) -> tuple[Locked, ...]:
+    """Return what two threads waited for in the middle one of the runs by that."""
+    together = sorted(measured.of("together"), key=lambda run: sum(of.waited for of in run.locks))
+    return together[len(together) // 2].locks if together else ()
+
+
+def _locked(measured: Measured) -> float:
+    """Return the share of two threads' time that they waited for locks."""
+    together = measured.of("together")
+    waited = (sum(of.waited for of in run.locks) / max(2 * run.wall, 1) for run in together)
+    return median(waited) if together else 0.0

@@ -14,6 +14,7 @@ import ast
 import gc
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -28,6 +29,15 @@ _MOST_CALLS = 1_000_000
 
 # So often a run that is not too long is repeated while another thread asks.
 _ASKED = 3
+
+# So many pages touched for the first time, for each millisecond of a run, can make up a share of it.
+_PAGES_A_MS = 20
+
+# The C library's own names (malloc.h) and defaults: from which size on a block is mapped alone, how much may
+# be free before it goes back to the kernel; and the most that it takes for each.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_GIVEN_BACK = 128 * 1024
+_KEPT = {_M_MMAP_THRESHOLD: 32 * 1024 * 1024, _M_TRIM_THRESHOLD: 2**31 - 1}
 
 # The asker wants the GIL this often, and waits this long before it asks for it, in seconds.
 _ASKS_EVERY = 0.0003
@@ -64,7 +74,8 @@ def run_call(call: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     call : dict
-        "name", "setup", "statement", "number" (0: as it takes), "repeat", "budget" (seconds), "asks".
+        "name", "setup", "statement", "number" (0: as it takes), "repeat", "budget" (seconds), "asks",
+        "keeps".
     namespace : dict
         Its globals; the setup is run in it, in that thread.
     """
@@ -104,13 +115,15 @@ def _measure(
             runs.append(_run("alone", inner, number))
             if time.monotonic_ns() > deadline:
                 break
+        if call["keeps"] and _touches(runs[-1]):
+            runs.extend(_kept(inner, number, call["repeat"], deadline))
         if not call["asks"]:
             pass
         elif gil_is_on():
             for _ in range(_ASKED if runs[-1][2] - runs[-1][1] < 4 * _LONG_ENOUGH_NS else 1):
                 runs.append(_asked(inner, number))
         else:
-            runs.extend(_together(call, inner, namespace, number))
+            runs.extend(_together(call, inner, namespace, number, answer))
     finally:
         if collecting:
             gc.enable()
@@ -129,14 +142,52 @@ def _enough(inner: Callable[[Any], None], runs: list[list[Any]]) -> int:
 
 
 def _run(kind: str, inner: Callable[[Any], None], number: int) -> list[Any]:
-    """Return what kind of run it was, its begin and end, and CPU time of the thread and of the process."""
+    """Return what kind of run it was, its begin and end, CPU time of the thread and of the process, and how
+    many pages the thread touched for the first time, and how often its CPU was taken away.
+    """
     calls = iter(range(number))
+    before = resource.getrusage(resource.RUSAGE_THREAD)
     process, thread = time.process_time_ns(), time.thread_time_ns()
     begin = time.monotonic_ns()
     inner(calls)
     end = time.monotonic_ns()
     thread, process = time.thread_time_ns() - thread, time.process_time_ns() - process
-    return [kind, begin, end, thread, process]
+    after = resource.getrusage(resource.RUSAGE_THREAD)
+    pages, taken = after.ru_minflt - before.ru_minflt, after.ru_nivcsw - before.ru_nivcsw
+    return [kind, begin, end, thread, process, pages, taken]
+
+
+def _touches(run: list[Any]) -> bool:
+    """Whether so many pages were touched for the first time that it matters who does it."""
+    return bool(run[5] * 1_000_000 > _PAGES_A_MS * (run[2] - run[1]))
+
+
+def _kept(inner: Callable[[Any], None], number: int, repeat: int, deadline: int) -> list[list[Any]]:
+    """Run it with the memory that it had before: what is freed doesn't go back to the kernel.
+
+    Whether it does, and has to be fetched page by page the next time, is decided by what the process freed at
+    any time before: the same call holds the GIL for 75 % of its time in one process, and 25 % in another.
+    """
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None)
+        chosen = [library.mallopt(what, value) for what, value in _KEPT.items()]
+    except (ImportError, OSError, AttributeError):
+        return []
+    runs = []
+    try:
+        if all(chosen):
+            _run("warm", inner, number)
+            for _ in range(repeat):
+                runs.append(_run("kept", inner, number))
+                if time.monotonic_ns() > deadline:
+                    break
+    finally:
+        for what in _KEPT:
+            library.mallopt(what, _GIVEN_BACK)
+        library.malloc_trim(0)
+    return runs
 
 
 def _asked(inner: Callable[[Any], None], number: int) -> list[Any]:
@@ -162,7 +213,11 @@ def _asked(inner: Callable[[Any], None], number: int) -> list[Any]:
 
 
 def _together(
-    call: dict[str, Any], inner: Callable[[Any], None], namespace: dict[str, Any], number: int
+    call: dict[str, Any],
+    inner: Callable[[Any], None],
+    namespace: dict[str, Any],
+    number: int,
+    answer: dict[str, Any],
 ) -> list[list[Any]]:
     """Without a GIL: run it in two threads at once, the other with data of its own. Three times each."""
     other_namespace = dict(namespace)
@@ -197,6 +252,7 @@ def _together(
         go.release()
         runs.append(_run("together", inner, number))
         done.acquire()
+    answer["other_tid"] = thread.native_id
     return [] if failed else runs
 
 

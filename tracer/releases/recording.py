@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ _ASK: Final = (
     "import sys; i = getattr(sys, 'implementation', None);"
     " print('%s %d %d' % ((i.name if i else 'cpython',) + tuple(sys.version_info[:2])))"
 )
+_ASK_FREE: Final = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED'))"
 _OLDEST: Final = (3, 8)
 
 PROGRAM: Final = Path(__file__).with_name("program.py")
@@ -48,6 +50,9 @@ class Call:
         Seconds after which no further run begins.
     asks : bool
         Whether it is run while another thread wants the GIL, too; without a GIL: in two threads at once.
+    keeps : bool
+        Whether it is run with memory that is kept, too, where it touches much: that changes how the process
+        frees memory from then on.
     """
 
     name: str
@@ -58,6 +63,7 @@ class Call:
     values: Mapping[str, Any] = field(default_factory=dict)
     budget: float = 20.0
     asks: bool = True
+    keeps: bool = True
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,12 @@ def record(job: Job, target: launcher.Target, *, quiet: bool = True) -> Recorded
             )
         directory.make(trace, force=False)
         environment = launcher.target_environment(
-            trace, switch_interval=None, children=False, stacks=True, locks=False
+            trace,
+            switch_interval=None,
+            children=False,
+            stacks=True,
+            samples=True,
+            locks=_is_free_threaded(target.interpreter),
         )
         environment["GILSCOPE_SILENT"] = "1"  # why there is nothing to see is said below, by what is known
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -164,7 +175,7 @@ def record_here(calls: Sequence[Call], namespace: dict[str, Any]) -> Recorded:
     with tempfile.TemporaryDirectory(prefix="gilscope-") as place:
         trace = Path(place) / "job.trace"
         with _recorded(trace) if about["gil"] else contextlib.nullcontext():
-            answers = [program.run_call(asdict(call), namespace) for call in calls]
+            answers = [program.run_call(asdict(replace(call, keeps=False)), namespace) for call in calls]
         failures = {call["name"]: call["error"] for call in answers if call["error"]}
         good = [call for call in answers if not call["error"]]
         return Recorded(about, tuple(measured(trace if about["gil"] else None, good)), failures)
@@ -177,6 +188,13 @@ def _recorded(trace: Path) -> Iterator[None]:
         yield
     finally:
         api.stop()
+
+
+@cache
+def _is_free_threaded(interpreter: str) -> bool:
+    """Whether it may run without a GIL, so that its other locks are what its threads wait for."""
+    said = subprocess.run([interpreter, "-c", _ASK_FREE], capture_output=True, text=True, timeout=60).stdout
+    return said.strip() == "1"
 
 
 def _no_answer(interpreter: str, status: int) -> str:

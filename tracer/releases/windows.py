@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,7 +13,11 @@ import analysis
 from analysis.arrays import Bools, Int64s, Table
 from analysis.model import HELD, WITHOUT, State
 from analysis.tables.trace import Trace
-from tracer.releases.ready import Spans, ready_spans
+from tracer.releases.locked import Locked, locked
+from tracer.releases.ready import Others, Spans, ready_others, ready_spans, sleep_spans
+
+_SLICE: Final = 10_000_000
+"""ns: for so long a CPU is taken away at a time, where it is not recorded for how long."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,9 @@ class Run:
     Attributes
     ----------
     kind : str
-        "first", "alone"; "asked": another thread wanted the GIL all the time; on builds without a GIL
-        "single" and "together": with another thread that ran the same on data of its own.
+        "first", "alone"; "kept": with memory that was used before, where it touches much; "asked": another
+        thread wanted the GIL all the time; on builds without a GIL "single" and "together": with another
+        thread that ran the same on data of its own.
     held, waited, without : int
         With the GIL, waiting for it, neither; with `ready` they sum to `wall`, but for what was not seen.
     longest : int
@@ -42,6 +47,15 @@ class Run:
         CPU time that other threads of the process used meanwhile.
     function : tuple of str
         File and name of the Python function that kept it `overdue`; empty: nobody asked.
+    pages : int
+        Pages of memory that it touched for the first time.
+    delayed : int
+        So much of `without` at most is the machine's doing: threads of the process, and this one after its
+        sleeps, that wanted a CPU and had none.
+    unplaced : int
+        Time without a CPU, of `held` and `without`, of which nobody knows which: it was not recorded.
+    locks : tuple of Locked
+        Without a GIL, of "together": the locks that the two threads waited for.
     """
 
     kind: str
@@ -58,6 +72,10 @@ class Run:
     asleep: int
     elsewhere: int
     function: tuple[str, ...] = ()
+    pages: int = 0
+    delayed: int = 0
+    unplaced: int = 0
+    locks: tuple[Locked, ...] = ()
 
     @property
     def own(self) -> int:
@@ -68,6 +86,13 @@ class Run:
     def share(self) -> float:
         """Share of its own time that it held the GIL."""
         return self.held / self.own if self.own else 0.0
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What its share may have been at least and at most, had it had the machine for itself."""
+        least = max(self.held - self.unplaced, 0) / max(self.own - min(self.unplaced, self.held), 1)
+        most = self.held / max(self.own - min(self.delayed + self.unplaced, self.without), 1)
+        return min(least, self.share), max(min(most, 1.0), self.share)
 
 
 @dataclass(frozen=True)
@@ -99,27 +124,42 @@ class _Seen:
     trace: Trace
     thread: int
     ready: Spans
+    asleep: Spans
+    others: Others
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether it is known when the thread had a CPU."""
+        return bool((self.trace.on_cpu["thread"] == self.thread).any())
 
 
 def _seen(trace: Trace, tid: int, time: int) -> _Seen | None:
     for thread in trace.threads:
         if thread.tid == tid and thread.begin <= time <= thread.end:
-            return _Seen(trace, thread.index, ready_spans(trace, thread.index))
+            index = thread.index
+            pid = trace.processes[thread.process].pid
+            others = ready_others(trace, pid, tid)
+            return _Seen(trace, index, ready_spans(trace, index), sleep_spans(trace, index), others)
     return None
 
 
 def _run(seen: _Seen | None, call: Mapping[str, Any], run: list[Any]) -> Run:
-    kind, begin, end, thread_cpu, process_cpu = run
+    kind, begin, end, thread_cpu, process_cpu, pages, taken = run
     number = 1 if kind == "first" else call["number"]
     wall, elsewhere = end - begin, max(process_cpu - thread_cpu, 0)
-    if seen is None:
-        native = min(thread_cpu, wall)
-        return Run(kind, number, wall, 0, 0, wall, 0, 0, 0, 0, native, wall - native, elsewhere)
+    if seen is None or not call["gil"]:
+        alone = Run(kind, number, wall, 0, 0, wall, 0, 0, 0, 0, 0, 0, elsewhere, pages=pages)
+        return _without_gil(seen, call, alone, begin, thread_cpu)
     intervals = _in_window(seen.trace.gil_intervals, seen.thread, begin, end, seen.ready)
     held, waited, without = map(intervals.total, (HELD, (State.WAITING,), WITHOUT))
     holds = intervals.among(HELD)
     overdue, function = _overdue(seen, begin, end) if kind == "asked" else (0, ())
     native = min(max(thread_cpu - held, 0), without)
+    ready = seen.ready.within(begin, end)
+    if seen.scheduled:
+        unplaced, delayed = 0, min(_delayed(seen, begin, end), without - native)
+    else:
+        unplaced, delayed = min(max(held + without - thread_cpu, 0), taken * _SLICE), 0
     return Run(
         kind=kind,
         number=number,
@@ -127,7 +167,7 @@ def _run(seen: _Seen | None, call: Mapping[str, Any], run: list[Any]) -> Run:
         held=held,
         waited=waited,
         without=without,
-        ready=seen.ready.within(begin, end),
+        ready=ready,
         longest=int(intervals.own[holds].max(initial=0)),
         overdue=overdue,
         released=int(np.count_nonzero(holds & (intervals.end < end))),
@@ -135,7 +175,32 @@ def _run(seen: _Seen | None, call: Mapping[str, Any], run: list[Any]) -> Run:
         asleep=without - native,
         elsewhere=elsewhere,
         function=function,
+        pages=pages,
+        delayed=delayed,
+        unplaced=unplaced,
     )
+
+
+def _without_gil(seen: _Seen | None, call: Mapping[str, Any], run: Run, begin: int, thread_cpu: int) -> Run:
+    """Return what a run did without a GIL: what its locks were, where they are recorded."""
+    ready = seen.ready.within(begin, begin + run.wall) if seen else 0
+    own = run.wall - ready
+    native = min(thread_cpu, own)
+    run = replace(run, without=own, ready=ready, native=native, asleep=own - native)
+    if seen is None or run.kind != "together":
+        return run
+    other = next((each.index for each in seen.trace.threads if each.tid == call.get("other_tid")), -1)
+    return replace(run, locks=locked(seen.trace, (seen.thread, other), begin, begin + run.wall))
+
+
+def _delayed(seen: _Seen, begin: int, end: int) -> int:
+    """Return how long the machine kept a thread from going on in its sleeps, at most.
+
+    Others of its process, that it may have waited for, had no CPU; and each of its sleeps may have ended
+    before it got one, by what it, or one of the others, is seen to have waited for a CPU at most.
+    """
+    longest = max(seen.ready.longest(begin, end), seen.others.longest(begin, end))
+    return seen.others.within(begin, end) + longest * seen.asleep.count(begin, end)
 
 
 @dataclass(frozen=True)

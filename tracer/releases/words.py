@@ -12,7 +12,7 @@ from rich.text import Text
 from analysis.destinations import visible
 from analysis.states import HOLD, NATIVE
 from analysis.units import count, duration, share
-from tracer.releases.judgement import Judgement
+from tracer.releases.judgement import Judgement, class_of
 from tracer.releases.sizes import Threshold, lets_go
 
 _BAR: Final = 40
@@ -25,6 +25,10 @@ _SEVERAL: Final = 0.05
 _WORTH_A_PIECE: Final = 100_000
 """ns: what is held for less is over before another thread wants it."""
 
+_LOCKED: Final = 0.02
+"""Share of two threads' time waited for locks that is worth a word."""
+
+_LOCKS_SHOWN: Final = 5
 _SCALES: Final = 1.3
 """Two threads that take up to this many times what one takes are not in each other's way."""
 
@@ -41,10 +45,14 @@ def sentence(of: Judgement) -> str:
         return f"lets go of the GIL: holds it {times}{_what_else(of)}."
     if of.verdict == "partly":
         return f"holds the GIL partly: {times}{piece}{_lets_go_often(of)}{_what_else(of)}."
-    return (
-        f"unsure: it held the GIL {times}, and runs differ too much for a verdict;"
-        " more (-r) or longer ones (-n) may tell."
-    )
+    return f"unsure: it held the GIL {times}, {_why_unsure(of)}; more (-r) or longer ones (-n) may tell."
+
+
+def _why_unsure(of: Judgement) -> str:
+    low, high = of.shares
+    if class_of(low) == class_of(high):
+        return "too near to another verdict for what else the machine did"
+    return "and runs differ too much for a verdict"
 
 
 def _without_gil(of: Judgement) -> str:
@@ -52,7 +60,18 @@ def _without_gil(of: Judgement) -> str:
     if not of.together:
         return f"{begin}."
     two = f"two threads at once, each with data of its own, take {of.together:.2f} × that"
-    return f"{begin}; {two}{'' if of.together <= _SCALES else ': they are in each other’s way'}."
+    if of.locked >= _LOCKED:
+        first = of.locks[0]
+        where = f" at {first.where}" if first.where else ""
+        also = f" and {len(of.locks) - 1} more" if len(of.locks) > 1 else ""
+        waits = (
+            f"they wait {share(of.locked)} of the time for locks: {visible(first.name)}{visible(where)}{also}"
+        )
+    elif of.together <= _SCALES:
+        waits = "they wait for no lock"
+    else:
+        waits = "they wait for no lock, but are in each other’s way"
+    return f"{begin}; {two}; {waits}."
 
 
 def _shares(of: Judgement) -> str:
@@ -111,8 +130,19 @@ def print_judgement(console: Console, statement: str, of: Judgement, about: Mapp
     console.print(Text(_one_line(statement), style="bold"), highlight=False, soft_wrap=True)
     console.print(bar(of), highlight=False)
     console.print(Text(sentence(of)), highlight=False, soft_wrap=True)
-    for line in details(of, about):
+    for line in (*lock_lines(of), *details(of, about)):
         console.print(Text(line, style="dim"), highlight=False, soft_wrap=True)
+
+
+def lock_lines(of: Judgement) -> Iterator[str]:
+    """Yield the locks that two threads waited for in one run, without a GIL."""
+    total = sum(each.waited for each in of.locks)
+    for each in of.locks[:_LOCKS_SHOWN] if of.locked >= _LOCKED else ():
+        times = f"{count(each.times)} {'time' if each.times == 1 else 'times'}"
+        where = f", {each.where}" if each.where else ""
+        yield visible(
+            f"  {share(each.waited / total):>6} {each.name}{where}: {times}, {duration(each.waited)}"
+        )
 
 
 def details(of: Judgement, about: Mapping[str, Any]) -> Iterator[str]:
@@ -124,6 +154,13 @@ def details(of: Judgement, about: Mapping[str, Any]) -> Iterator[str]:
         f" {calls} · wall {duration(low)} to {duration(high)}"
     )
     held = f", {share(of.first_share)} of it with the GIL" if of.verdict != "no GIL" else ""
+    if of.pages:
+        yield (
+            f"with memory fresh from the kernel {share(of.fresh_share)}: it touches"
+            f" {count(round(of.pages))} pages a call, which a process that keeps what it frees has already"
+        )
+    if of.busy >= _SEVERAL:
+        yield f"others had the CPU for {share(of.busy)} of the time, which is left out"
     yield f"first call {duration(of.first_wall)}{held} (apart from the others: imports, memory touched first)"
 
 
@@ -165,7 +202,7 @@ def to_json(of: Judgement) -> dict[str, Any]:
     """Return a judgement for machines: times in ns, of one call; shares from 0 to 1."""
     found = asdict(of)
     renamed = {"wall": "wall_ns", "walls": "walls_ns", "held": "held_ns", "piece": "longest_piece_ns"}
-    renamed |= {"first_wall": "first_wall_ns"}
+    renamed |= {"first_wall": "first_wall_ns", "pages": "pages_touched"}
     return {renamed.get(name, name): value for name, value in found.items()}
 
 

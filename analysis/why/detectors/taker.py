@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...amounts import Amounts
-from ...arrays import Int64s, Table
+from ...arrays import Int64s, Table, distinct
 from ...fold.one_pass import Folded
 from ...model import Gil, State
 from ...tables.anatomy import ASLEEP, STALLED
@@ -72,9 +72,7 @@ def takers(trace: Trace, gil: Gil, interval: int) -> list[Taker]:
 
 
 def _median(amounts: Amounts) -> float:
-    if amounts.values is not None:
-        return float(np.median(amounts.values)) if amounts.count else 0.0
-    return amounts.percentile(50)
+    return amounts.percentile(50) if amounts.count else 0.0
 
 
 def _of_fold(trace: Trace, gil: Gil, folded: Folded) -> Iterator[Taker]:
@@ -120,7 +118,7 @@ def _of_tables(trace: Trace, gil: Gil, interval: int) -> Iterator[Taker]:
     overdue = _overdue(trace, gil)
     late = np.flatnonzero(overdue > interval)
     frames = trace.hold_frames(gil) if len(late) else np.zeros(0, np.int32)
-    who = np.union1d(np.unique(holds.thread[lengths > 0]), np.unique(waits["thread"])).astype(np.int64)
+    who = distinct(np.concatenate([holds.thread[lengths > 0], waits["thread"]])).astype(np.int64)
     for thread in who.tolist():
         of_waits = waits["thread"] == thread
         own, parts = waits[of_waits], anatomy[of_waits]
@@ -132,7 +130,7 @@ def _of_tables(trace: Trace, gil: Gil, interval: int) -> Iterator[Taker]:
             thread=thread,
             waits=len(own),
             held=int(own_lengths.sum()),
-            median_hold=float(np.median(own_lengths)) if len(own_lengths) else 0.0,
+            median_hold=_median(Amounts.of(own_lengths)),
             waited=int(own["duration"].sum()),
             longest=int(own["duration"].max(initial=0)),
             first=int(own["start"][0]) if len(own) else 0,
@@ -141,7 +139,7 @@ def _of_tables(trace: Trace, gil: Gil, interval: int) -> Iterator[Taker]:
             paid_time=int(paid["duration"].sum()),
             paid_first=int(paid["start"][0]) if len(paid) else 0,
             paid_last=int(paid["start"][-1] + paid["duration"][-1]) if len(paid) else 0,
-            median_paid=float(np.median(paid["duration"])) if len(paid) else 0.0,
+            median_paid=_median(Amounts.of(paid["duration"].copy())),
             late=len(own_late),
             overdue=int(overdue[own_late].sum()),
             worst=int(overdue[worst]) if worst >= 0 else 0,

@@ -78,6 +78,9 @@ def _figures(of: Judgement, threshold: Threshold | None) -> dict[str, Any]:
         "first_call_ns": _rounded(of.first_wall),
         "first_held": round(of.first_share, _DIGITS),
     }
+    if of.pages:
+        found["held_with_fresh_memory"] = round(of.fresh_share, _DIGITS)
+        found["pages_touched"] = round(of.pages)
     if threshold is not None:
         found["lets_go_from"] = threshold.size
         found["lets_go_from_exact"] = threshold.exact

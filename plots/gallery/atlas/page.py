@@ -28,9 +28,11 @@ busy with otherwise does not count. `python -m plots.gallery atlas` measures it 
 figures are in `examples/releases/results`, the calls in `examples/releases`.
 
 - **holds**: more than 80 % of its time with the GIL; **lets go**: less than 20 %; **partly**: between;
-  **unsure**: runs differed too much.
+  **unsure**: runs differed too much, or the machine may have decided.
 - *in one piece*: how long it kept the GIL, at most, after another thread had asked for it. "–": less than
   0.1 ms. "when asked": it lets go within that time, as Python does between its instructions.
+- "with fresh memory": the share where each call's memory comes from the kernel page by page. Whether it does
+  is decided by what the process freed before, so the verdict is on memory that is used again.
 - *lets go*: how often, a call; *without it*: computes (green in the figure) or sleeps.
 - "from n = …": the size from which on it lets go at all, found by bisection.
 """
@@ -127,12 +129,18 @@ def _cells(name: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         f"`{called}`" + (f", {_plain(what)}" if what else ""),
         (verdict if verdict == "lets go" else f"**{verdict}**") + _from_size(figures),
-        share(figures["held"]),
+        share(figures["held"]) + _fresh(figures),
         duration(figures["call_ns"]),
         _piece(figures),
         _times(figures["lets_go_times"]),
         _without(figures),
     )
+
+
+def _fresh(figures: Mapping[str, Any]) -> str:
+    if "held_with_fresh_memory" not in figures:
+        return ""
+    return f" ({share(figures['held_with_fresh_memory'])} with fresh memory)"
 
 
 def _from_size(figures: Mapping[str, Any]) -> str:

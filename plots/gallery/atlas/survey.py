@@ -105,7 +105,13 @@ def _look_at_sizes(library: Library, target: Target, entry: Entry, found: Survey
     def measure(sizes: Iterable[int]) -> dict[int, Judgement]:
         calls = [
             replace(
-                entry.call, name=str(size), values={"n": size}, number=_CALLS_OF_A_SIZE, repeat=1, asks=False
+                entry.call,
+                name=str(size),
+                values={"n": size},
+                number=_CALLS_OF_A_SIZE,
+                repeat=1,
+                asks=False,
+                keeps=False,
             )
             for size in sizes
         ]

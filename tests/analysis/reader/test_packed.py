@@ -12,9 +12,10 @@ import pytest
 import analysis
 from analysis import TraceFormatError
 from analysis.commands import cli, pack
+from analysis.reader.files import PACKED_MAGIC
 from analysis.reader.format import PACKET_SIZE
-from analysis.reader.packed import MAGIC, write_record
 from analysis.reader.packed import unpack as unpack_into
+from analysis.reader.packed import write_record
 from analysis.reader.packing import pack as pack_into
 from analysis.reader.problems import Problems
 from analysis.report.summary import to_json
@@ -113,7 +114,7 @@ def test_cut_or_changed(packed: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../gil_0", "/tmp/gil_0", "100/../../gil_0", "100/other", "metadata/gil_0"])
 def test_files_go_nowhere_else(name: str, tmp_path: Path) -> None:
     with (tmp_path / "t").open("wb") as file:
-        file.write(MAGIC)
+        file.write(PACKED_MAGIC)
         write_record(file, b"FILE", 0, name.encode())
         write_record(file, b"END.", 1)
     (tmp_path / "in").mkdir()

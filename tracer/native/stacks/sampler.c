@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/helper.h"
 #include "gil/gil.h"
+#include "gilscope.h"
 #include "stacks/remote.h"
 #include "stream/packet.h"
 #include "stream/room.h"
@@ -39,6 +40,8 @@ struct mark {
     uint32_t used;
     uint32_t tid;
 };
+
+static bool unwanted;
 
 static struct {
     struct gs_room room;
@@ -216,10 +219,15 @@ static bool find_holders(void)
     return sampler.holder_before != 0;
 }
 
+void gs_samples_use(int on)
+{
+    unwanted = on == 0;
+}
+
 bool gs_sampler_prepare(char *message, size_t size)
 {
     message[0] = '\0';
-    if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_gil_count() == 0)
+    if (unwanted || !atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_gil_count() == 0)
         return false;
     if (!gs_remote_allowed())
         snprintf(message, size, "process_vm_readv is not permitted here (%s)", strerror(errno));

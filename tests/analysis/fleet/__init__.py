@@ -1,0 +1,1 @@
+"""Tests of fleets: what many processes amount to."""

@@ -1,0 +1,53 @@
+"""Histograms that merge: exact where they say so, and within their error elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.measures.distribution import NONE, distribution
+from analysis.measures.histogram import EMPTY, RELATIVE_ERROR, bin_of, histogram, merged, middle
+
+durations = st.lists(st.integers(0, 2**50), min_size=1, max_size=200).map(lambda n: np.array(n, np.int64))
+
+
+def test_bins_follow_each_other_and_are_as_wide_as_their_values_are_long() -> None:
+    values = np.arange(5000)
+    bins = bin_of(values)
+    assert bins[:1024].tolist() == list(range(1024))
+    assert set(np.diff(bins).tolist()) == {0, 1}
+    assert bins[[1024, 1025, 1026, 2047, 2048]].tolist() == [1024, 1024, 1025, 1535, 1536]
+    assert middle(np.array([5, 1024, 1536])).tolist() == [5.0, 1024.5, 2049.5]
+
+
+@given(durations)
+def test_middles_are_near_their_values(values: np.ndarray) -> None:
+    assert (np.abs(middle(bin_of(values)) - values) <= RELATIVE_ERROR * values).all()
+
+
+@given(durations)
+def test_figures_are_those_of_all_values(values: np.ndarray) -> None:
+    found, exact = histogram(values).distribution(), distribution(values.copy())
+    assert (found.count, found.total, found.min, found.max) == (
+        exact.count,
+        exact.total,
+        exact.min,
+        exact.max,
+    )
+    for name in ("p50", "p90", "p99"):
+        near, true = getattr(found, name), getattr(exact, name)
+        assert abs(near - true) <= 2 * RELATIVE_ERROR * true + 1e-6  # interpolated between two of them
+
+
+@given(st.lists(durations, max_size=5))
+def test_parts_merge_to_the_whole(parts: list[np.ndarray]) -> None:
+    every = np.concatenate([*parts, np.zeros(0, np.int64)])
+    found, whole = merged([histogram(part) for part in parts]), histogram(every)
+    assert (found.bins.tolist(), found.counts.tolist()) == (whole.bins.tolist(), whole.counts.tolist())
+    assert (found.total, found.min, found.max) == (whole.total, whole.min, whole.max)
+
+
+def test_of_nothing_there_is_nothing() -> None:
+    assert histogram(np.zeros(0, np.int64)).distribution() == NONE
+    assert merged([EMPTY, EMPTY]).percentile(50) == 0

@@ -157,6 +157,15 @@ LOCK_WAKE: Final = _table(
 )
 """Who let a waiting thread go, sorted by time."""
 
+LOCK_HOLD: Final = _table(
+    ("time", "<i8"),
+    ("thread", "<i4"),
+    ("lock", "<i4"),  # index in Trace.locks; -1: not known
+    ("frame", "<i4"),  # whose `with` it is: index in Trace.frames; -1: not known
+    ("wait", "<i8"),  # the row of LOCK_WAIT in which the thread has it
+)
+"""Locks that a waiting thread has by `with` as its wait begins, sorted by (thread, time)."""
+
 LOCK_SPIN: Final = _table(
     ("start", "<i8"),
     ("duration", "<i8"),

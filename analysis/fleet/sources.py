@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import GilscopeError
-from ..reader.packed import is_packed
+from ..reader.files import is_packed
 from ..tables.load import load
 from . import schema
 from .summarise import summaries

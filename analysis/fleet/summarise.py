@@ -14,7 +14,7 @@ from ..measures.histogram import Histogram, histogram
 from ..measures.lock_names import place_of
 from ..measures.locks import LockFigures, lock_figures
 from ..measures.statistics import ProcessStatistics, statistics
-from ..model import WITHOUT, total
+from ..model import WITHOUT, Process, total
 from ..report.rows import program
 from ..tables.trace import Trace
 from ..why.charges import CodeBlame, code_blame
@@ -78,7 +78,7 @@ def _of_window(whole: Trace, trace: Trace, tags: Mapping[str, str], made: int) -
             "host": tagged.pop("host", process.hostname),
             "service": tagged.pop("service", "") or program(process),
             "pid": process.pid,
-            "started_ns": began.begin + utc,
+            "started_ns": _started(process) + utc,
             "begin_ns": process.begin + utc,
             "end_ns": process.end + utc,
             "summarised_ns": made,
@@ -106,6 +106,12 @@ def _of_window(whole: Trace, trace: Trace, tags: Mapping[str, str], made: int) -
                 if pattern.process == process.index
             ],
         }
+
+
+def _started(process: Process) -> int:
+    """Return when its recording began, also where only the newest part of it is there."""
+    recorded = process.environment.get("recording_start")
+    return recorded if isinstance(recorded, int) else process.begin
 
 
 def _tags_of(environment: Mapping[str, Any]) -> dict[str, str]:

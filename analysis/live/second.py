@@ -108,7 +108,7 @@ def look(path: Path, begin: int, end: int) -> Second | None:
     """
     around = load(path, salvage=True, within=(begin, end))
     # Its last event may be a while ago: until now everything has stayed as it was.
-    around = _lasting(around, end)
+    around = lasting(around, end)
     if around.end <= begin or around.begin >= end:
         return None
     trace = around.between(begin, end)
@@ -134,7 +134,7 @@ def look(path: Path, begin: int, end: int) -> Second | None:
     )
 
 
-def _lasting(trace: Trace, end: int) -> Trace:
+def lasting(trace: Trace, end: int) -> Trace:
     """Return the trace with lives that go on to `end`, but for threads that have exited."""
     columns = trace.columns
     ended = np.array([trace.processes[thread.process].ended == "stopped" for thread in trace.threads], bool)

@@ -86,9 +86,12 @@ class Event(IntEnum):
     RECORDING_START = 19  # arg: tid of the thread that started it; it holds its GIL
     RECORDING_STOP = 20  # arg: tid
     GIL_ENABLED = 25  # this process ran without a GIL until now; arg: frame, or 0
+    LOCK_HELD = (
+        29  # after a LOCK_WAIT: what the thread has meanwhile; arg: lock; a LOCK_FRAME says since where
+    )
 
 
-SIDE: Final = (*range(Event.LOCK_WAIT, Event.LOCK_WAITER + 1), Event.GIL_ENABLED)
+SIDE: Final = (*range(Event.LOCK_WAIT, Event.LOCK_WAITER + 1), Event.GIL_ENABLED, Event.LOCK_HELD)
 """Events of a gil stream that are not about a GIL, nor bookkeeping: see `reader.side`."""
 
 

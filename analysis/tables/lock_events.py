@@ -89,6 +89,30 @@ def wakes_of(side: SideColumns) -> LockWakes:
     return LockWakes(side.thread_of(at), side.time[at], side.arg[at], frame, tid)
 
 
+@dataclass(frozen=True)
+class LockHolds:
+    """What waiting threads have by column, sorted by (thread, time); `wait` is the number of the wait."""
+
+    thread: Int64s
+    time: Int64s
+    number: UInt32s
+    frame: UInt32s
+    wait: Int64s
+
+
+def holds_in_waits(side: SideColumns) -> LockHolds:
+    """Return what threads had when their waits began."""
+    at = np.flatnonzero(side.kind == Event.LOCK_HELD)
+    begins = np.flatnonzero(side.kind == Event.LOCK_WAIT)
+    wait = np.searchsorted(begins, at) - 1
+    known = wait >= 0
+    known[known] = side.thread_of(begins[wait[known]]) == side.thread_of(at[known])
+    at, wait = at[known], wait[known]
+    return LockHolds(
+        side.thread_of(at), side.time[at], side.arg[at], _told(side, at, 1, Event.LOCK_FRAME), wait
+    )
+
+
 def spins_of(side: SideColumns) -> LockSpins:
     """Return the spins."""
     at = np.flatnonzero(side.kind == Event.LOCK_SPIN)

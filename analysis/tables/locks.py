@@ -1,4 +1,4 @@
-"""The tables of Python's other locks: LOCK_WAIT, LOCK_WAKE, LOCK_SPIN, PAUSE."""
+"""The tables of Python's other locks: LOCK_WAIT, LOCK_WAKE, LOCK_HOLD, LOCK_SPIN, PAUSE."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Int32s, Int64s, Table, distinct
-from ..model import LOCK_SPIN, LOCK_WAIT, LOCK_WAKE, PAUSE, LockKind, LockOutcome, Process, Thread
+from ..model import (
+    LOCK_HOLD,
+    LOCK_SPIN,
+    LOCK_WAIT,
+    LOCK_WAKE,
+    PAUSE,
+    LockKind,
+    LockOutcome,
+    Process,
+    Thread,
+)
 from ..reader.frames import Frames
 from ..reader.locks import Locks
 from .columns import SideColumns
-from .lock_events import match, spins_of, threads_by_tid, waits_of, wakes_of
+from .lock_events import holds_in_waits, match, spins_of, threads_by_tid, waits_of, wakes_of
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,22 @@ def spin_table(side: SideColumns) -> Table:
     table = np.zeros(len(spins.start), LOCK_SPIN)
     table["start"], table["duration"] = spins.start, spins.duration
     table["thread"], table["parked"] = spins.thread, spins.parked
+    return table
+
+
+def hold_table(
+    side: SideColumns, threads: Sequence[Thread], processes: Sequence[Process], frames: Frames, locks: Locks
+) -> Table:
+    """Return the LOCK_HOLD table."""
+    found = holds_in_waits(side)
+    table = np.zeros(len(found.time), LOCK_HOLD)
+    table["time"], table["thread"], table["wait"] = found.time, found.thread, found.wait
+    table["lock"] = table["frame"] = -1
+    process_of = np.array([thread.process for thread in threads], np.int32)
+    for process in processes if len(table) else ():
+        mine = np.flatnonzero(process_of[found.thread] == process.index)
+        table["lock"][mine] = locks.of(process.index, found.number[mine])
+        table["frame"][mine] = frames.of(process.index, found.frame[mine])
     return table
 
 

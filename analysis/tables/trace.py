@@ -42,7 +42,7 @@ from .cpu_states import Merged, States, cpu_interval_table, cpu_time, merge, spl
 from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_at, holds_of
 from .intervals import Intervals, interval_table, make_intervals
 from .lock_states import with_lock_waits
-from .locks import LockTables, lock_tables, pause_table, spin_table
+from .locks import LockTables, hold_table, lock_tables, pause_table, spin_table
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .retries import retry_table
 from .switch_interval import seen_interval
@@ -278,6 +278,11 @@ class Trace(Shown):
     def lock_wakes(self) -> Table:
         """The LOCK_WAKE table: shape (wakes,), sorted by time."""
         return self._lock_tables.wakes
+
+    @cached_property
+    def lock_holds(self) -> Table:
+        """The LOCK_HOLD table: shape (holds that were seen in waits,), sorted by (thread, time)."""
+        return hold_table(self.side, self.threads, self.processes, self.stacks, self.lock_names)
 
     @cached_property
     def lock_spins(self) -> Table:

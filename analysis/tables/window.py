@@ -94,8 +94,10 @@ def _side_piece(side: SideColumns, thread: int, begin: int, end: int) -> tuple[I
     before = np.flatnonzero(_ABOUT_WAITS[side.kind[first:start]])
     if len(before) and side.kind[first + before[-1]] == Event.LOCK_WAIT:
         wait = first + int(before[-1])
-        told = wait + 1 < start and side.kind[wait + 1] == Event.LOCK_FRAME
-        at = np.concatenate([np.arange(wait, wait + 1 + told), at])
+        told = wait + 1
+        while told < start and side.kind[told] in (Event.LOCK_FRAME, Event.LOCK_HELD):
+            told += 1
+        at = np.concatenate([np.arange(wait, told), at])
     return np.maximum(side.time[at], begin), at
 
 

@@ -98,6 +98,8 @@ def lock_blame(trace: Trace) -> LockBlame:
 
 
 def _by_thread(pieces: Table) -> Table:
+    if not len(pieces):
+        return np.zeros(0, BLAME)
     key = (pieces["thread"].astype(np.int64) << 32) + pieces["holder"] + 1
     keys, of = np.unique(key, return_inverse=True)
     table = np.zeros(len(keys), BLAME)
@@ -110,6 +112,8 @@ def _by_thread(pieces: Table) -> Table:
 
 
 def _by_line(trace: Trace, pieces: Table) -> tuple[LockLine, ...]:
+    if not len(pieces):
+        return ()
     waits = trace.lock_waits
     lock = waits["lock"][pieces["wait"]]
     frame = waits["frame"][pieces["wait"]]

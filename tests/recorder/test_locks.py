@@ -18,7 +18,7 @@ WAITS = """
 import json, queue, sys, threading, time
 
 lock, rlock, semaphore, event = threading.Lock(), threading.RLock(), threading.Semaphore(1), threading.Event()
-waited, timed_out = {}, []
+waited, timed_out, arrived = {}, [], []
 
 
 def timed(name, acquire):
@@ -31,6 +31,7 @@ def worker():
     for _ in range(6):
         timed("lock", lock.acquire); time.sleep(0.004); lock.release()
         timed("rlock", rlock.acquire); time.sleep(0.004); rlock.release()
+    arrived.append(1)
     timed("event", event.wait)
 
 
@@ -45,6 +46,8 @@ def patient():
 threads = [threading.Thread(target=worker) for _ in range(3)] + [threading.Thread(target=patient)]
 for thread in threads:
     thread.start()
+while len(arrived) < 3:
+    time.sleep(0.01)
 time.sleep(0.1)
 event.set()
 for thread in threads:

@@ -106,7 +106,9 @@ struct gs_name_record {
     X(18, process_fork)      /* arg: the parent's pid; in the child's first stream */              \
     X(19, recording_start)   /* arg: tid of the thread that started it; it holds its GIL */        \
     X(20, recording_stop)    /* arg: tid */                                                        \
-    X(25, gil_enabled)       /* this process ran without a GIL until now; arg: frame, or 0 */
+    X(25, gil_enabled)       /* this process ran without a GIL until now; arg: frame, or 0 */      \
+    X(29, lock_held)         /* after a lock_wait, of the same stamp: the thread has this meanwhile, by `with`; arg: lock; a \
+                                lock_frame says where */
 
 /* X(id, name): the records of the names stream. */
 #define GS_NAMES(X)                                                                                \

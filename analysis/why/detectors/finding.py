@@ -16,7 +16,7 @@ class Pattern(Shown):
     ----------
     name : str
         "convoy", "thrashing", "hog", "starvation", "stalled holder", "sleeping holder" or "no contention"; of
-        other locks "lock queue", "lock and GIL convoy" or "stop-the-world storm".
+        other locks "deadlock", "lock queue", "lock and GIL convoy" or "stop-the-world storm".
     score : float
         How much of it there is, 0 to 1; each detector defines its own.
     begin, end : int

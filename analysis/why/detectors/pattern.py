@@ -8,6 +8,7 @@ from typing import Final
 from ...tables.trace import Trace
 from . import (
     convoy,
+    deadlock,
     hog,
     lock_convoy,
     lock_queue,
@@ -32,6 +33,7 @@ _DETECTORS: Final[tuple[Callable[[Scene], Iterator[Pattern]], ...]] = (
 )
 
 _OF_LOCKS: Final[tuple[Callable[[LockScene], Iterator[Pattern]], ...]] = (
+    deadlock.find,
     lock_queue.find,
     lock_convoy.find,
     stop_storm.find,

@@ -12,6 +12,7 @@
 #include <sched.h>
 
 #include "gil/note.h"
+#include "locks/held.h"
 #include "locks/identity.h"
 #include "locks/learn.h"
 #include "locks/waiters.h"
@@ -55,6 +56,28 @@ static void note_frame(struct gs_stream *stream, uint64_t timestamp, uint32_t fr
         note(stream, timestamp, gs_lock_frame, frame);
 }
 
+/* What the thread has while it waits, by number: lock and frame. */
+struct holds {
+    uint32_t lock[GS_MOST_HELD], frame[GS_MOST_HELD];
+    unsigned count;
+};
+
+static struct holds holds_of(const struct gs_place *places, unsigned count)
+{
+    struct gs_held held[GS_MOST_HELD];
+    struct holds holds = {.count = 0};
+    bool names = atomic_load_explicit(&gs_identity_names, memory_order_relaxed);
+    unsigned found = names ? gs_held_find(places, count, held) : 0;
+    for (unsigned i = 0; i < found; i++) {
+        const struct gs_place *place = &places[held[i].place];
+        unsigned outer = count - held[i].place;
+        holds.lock[i] = gs_identity_of_object(held[i].lock, held[i].type, place, outer);
+        holds.frame[i] = gs_places_number(place, outer);
+    }
+    holds.count = found;
+    return holds;
+}
+
 static void begin(struct gs_thread *self, struct wait *wait, const char *frame)
 {
     struct gs_place places[GS_STACK_DEPTH];
@@ -67,6 +90,7 @@ static void begin(struct gs_thread *self, struct wait *wait, const char *frame)
         struct gs_wait_place place = {wait->semaphore, frame, places, gs_stack_places(self->last, places)};
         wait->lock = gs_identity_number(&place);
         uint32_t number = gs_places_number(places, place.count);
+        struct holds holds = holds_of(places, place.count);
         struct gs_stream *stream = gs_ready(self);
         if (stream != NULL) {
             wait->epoch = self->epoch;
@@ -75,6 +99,10 @@ static void begin(struct gs_thread *self, struct wait *wait, const char *frame)
                 note_spin(stream);
             note(stream, asked, gs_lock_wait, wait->lock);
             note_frame(stream, asked, number);
+            for (unsigned i = 0; i < holds.count; i++) {
+                note(stream, asked, gs_lock_held, holds.lock[i]);
+                note_frame(stream, asked, holds.frame[i]);
+            }
         }
     }
     gs_slow_end(cancel);

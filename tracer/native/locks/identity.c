@@ -24,6 +24,7 @@ struct identity {
     uintptr_t address;
     uintptr_t type;
     uint64_t offset, size; /* where in a structure of the interpreter's, and that structure's size */
+    uintptr_t shown;       /* of a semaphore: the type of what has it, where that is known; no part of its identity */
 };
 
 _Atomic bool gs_identity_names;
@@ -132,7 +133,9 @@ static bool write(uint32_t number, const struct identity *lock, const struct gs_
     const char *end = text + sizeof text - 1;
     uintptr_t type = lock->type;
     bool frames = atomic_load_explicit(&gs_identity_names, memory_order_relaxed) && wait->count > 0;
-    if (lock->kind == SEMAPHORE && frames)
+    if (lock->shown != 0)
+        type = lock->shown;
+    else if (lock->kind == SEMAPHORE && frames)
         type = gs_type_of_semaphore(wait->places, lock->address);
     gs_append(&at, end, kind_names[lock->kind]);
     gs_append(&at, end, "\n");
@@ -170,10 +173,27 @@ static __attribute__((noinline)) uint32_t write_unknown(uint64_t key, const stru
     return number;
 }
 
+static uint32_t number_of(const struct identity *lock, const struct gs_wait_place *wait)
+{
+    uint64_t key = key_of(lock);
+    uint32_t number = gs_known_find(key);
+    return likely(number != 0) ? number : write_unknown(key, lock, wait);
+}
+
 uint32_t gs_identity_number(const struct gs_wait_place *wait)
 {
     struct identity lock = identify(wait);
-    uint64_t key = key_of(&lock);
-    uint32_t number = gs_known_find(key);
-    return likely(number != 0) ? number : write_unknown(key, &lock, wait);
+    return number_of(&lock, wait);
+}
+
+uint32_t gs_identity_of_object(const char *object, uintptr_t type, const struct gs_place *places, unsigned count)
+{
+    uint32_t head = gs_stacks.layout.head;
+    struct identity lock = {.kind = OBJECT, .address = (uintptr_t)object + head, .type = type, .offset = head};
+    /* It has a mutex, whose lowest bit is set while it is held, or the address of a semaphore. */
+    uintptr_t word = gs_load(uintptr_t, object, head);
+    if (word % 8 == 0 && word >= LOWEST_ADDRESS)
+        lock = (struct identity){.kind = SEMAPHORE, .address = word, .shown = type};
+    struct gs_wait_place place = {.places = places, .count = count};
+    return number_of(&lock, &place);
 }

@@ -24,6 +24,9 @@ extern uintptr_t gs_identity_runtime; /* _PyRuntime's address; 0: not known */
  * a lock writes what it is. */
 uint32_t gs_identity_number(const struct gs_wait_place *wait);
 
+/* The same of a lock object that a frame has: places are that frame and its callers. */
+uint32_t gs_identity_of_object(const char *object, uintptr_t type, const struct gs_place *places, unsigned count);
+
 /* This semaphore is no more: another one at its address is another lock. */
 void gs_identity_ends(const void *semaphore);
 

@@ -13,8 +13,8 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 PACKAGING := setup.cfg setup.py pyproject.toml
 WHATIF := $(wildcard analysis/whatif/*.pxd)
-SOURCES := $(wildcard tracer/native/*.[ch] tracer/native/*/*.[ch] tracer/*.pyx examples/*.pyx analysis/*/*.pyx) \
-    $(wildcard analysis/*.pxd analysis/fold/*.pxd) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
+SOURCES := $(wildcard tracer/native/*.[ch] tracer/native/*/*.[ch] tracer/*.pyx tracer/_marks.c examples/*.pyx) \
+    $(wildcard analysis/*/*.pyx analysis/*.pxd analysis/fold/*.pxd) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
 
 .PHONY: demo figures test check bench build docs clean
 

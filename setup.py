@@ -1,9 +1,9 @@
 """Build of the compiled parts; what the package is otherwise stands in setup.cfg.
 
-Five things are compiled: the native core (plain C that any interpreter can load, so it is no extension
-module), the Cython module that is Python's way to it, the machine of the what-if replay (Python with types
-beside it: it runs without a compiler too, slowly), the one pass of the analysis over all events (scan, fold),
-and, only in place, the Cython part of examples/nogil.py.
+Six things are compiled: the native core (plain C that any interpreter can load, so it is no extension
+module), the Cython module that is Python's way to it, the C module of marks, the machine of the what-if
+replay (Python with types beside it: it runs without a compiler too, slowly), the one pass of the analysis
+over all events (scan, fold), and, only in place, the Cython part of examples/nogil.py.
 
 Environment: GILSCOPE_WERROR=1 makes the core's warnings errors, GILSCOPE_SANITIZE=address,undefined builds
 the core with these sanitizers, CC and CFLAGS mean what they always mean.
@@ -88,6 +88,7 @@ def extensions() -> list[Extension]:
     return [
         Extension(CORE, sorted(map(str, NATIVE.rglob("*.c"))), depends=headers),
         Extension("tracer._recorder", ["tracer/_recorder.pyx"], include_dirs=[str(NATIVE)], depends=headers),
+        Extension("tracer._marks", ["tracer/_marks.c"], include_dirs=[str(NATIVE)], depends=headers),
         *(Extension(f"{WHATIF}.{name}", [f"analysis/whatif/{name}.py"], depends=types) for name in MACHINE),
         *(Extension(name, [f"{name.replace('.', '/')}.pyx"], depends=of_fold) for name in FOLD),
         Extension(EXAMPLE, ["examples/_countdown.pyx"]),

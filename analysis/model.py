@@ -187,6 +187,25 @@ PAUSE: Final = _table(
 """When the world was stopped, sorted by start."""
 
 
+MARK: Final = _table(
+    ("time", "<i8"),
+    ("thread", "<i4"),
+    ("name", "<i4"),  # index in Trace.mark_names; -1: not recorded
+)
+"""Where the program said that it is (tracer.mark), sorted by (thread, time)."""
+
+SPAN: Final = _table(
+    ("start", "<i8"),
+    ("duration", "<i8"),
+    ("thread", "<i4"),
+    ("name", "<i4"),  # index in Trace.mark_names; -1: not recorded
+    ("depth", "<i4"),  # spans of the thread that were open when it began
+    ("unfinished", "?"),  # its end was not seen: it reaches to the end of its thread
+)
+"""What the program called a stretch of a thread's time (tracer.span), sorted by (thread, start). Those of a
+thread may overlap without one being inside of the other: coroutines take turns."""
+
+
 class LockKind(StrEnum):
     """What the address is that threads wait for."""
 

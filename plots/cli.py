@@ -18,6 +18,7 @@ from .figures.distributions import ecdf
 from .figures.flames import flame
 from .figures.handoff_graph import handoff_graph
 from .figures.handoffs import handoff_matrix
+from .figures.path import path
 from .timeaxis import parse_time
 from .timeline.cpus import cpus
 from .timeline.timeline import save, save_timeline, suffix_of
@@ -40,6 +41,7 @@ _OF_ALL: Final[dict[str, Callable[[Trace], Axes]]] = {
     "anatomy": wait_anatomy,
     "blame": blame,
     "flame": flame,
+    "path": path,
 }
 """Figures of a whole trace, whatever the window."""
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from analysis.reader.format import Event
 
-from .timeline import lanes, marks
+from .timeline import lanes, marks, said
 from .timeline.rows import Plan, Row
 from .timeline.view import View
 
@@ -39,6 +39,10 @@ def draw_lanes(axes: Axes, view: View, rows: Plan) -> set[str]:
         parts |= _draw_close_up(axes, view, lane_of)
     if window.focus is not None:
         marks.draw_focus(axes, window.focus, lane_of, origin)
+    if said.draw_spans(axes, trace, window, lane_of):
+        parts.add("span")
+    if said.draw_marks(axes, trace, window, lane_of):
+        parts.add("mark")
     if marks.draw_ends(axes, trace, window, rows.lanes(), origin):
         parts.add("cut")
     return parts

@@ -35,6 +35,7 @@ NATIVE: Final = states.NATIVE
 STALL: Final = states.STALL
 RELEASED: Final = states.RELEASED
 DROP_REQUEST: Final = "#E69F00"
+MARKED: Final = "#882255"
 UNKNOWN: Final = "#BDBDBD"
 INK: Final = "#222222"
 MUTED: Final = "#666666"

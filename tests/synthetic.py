@@ -188,6 +188,11 @@ class ProcessWriter:
         self._names.append((time, Name.LOCK, number, text))
         return self
 
+    def text(self, number: int, time: int, text: str) -> ProcessWriter:
+        """Say what marks and spans with this number as their arg are called."""
+        self._names.append((time, Name.MARK_TEXT, number, text))
+        return self
+
     def stop(self, tid: int, time: int) -> ProcessWriter:
         """End the recording cleanly."""
         self._stopped = time

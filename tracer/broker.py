@@ -21,7 +21,7 @@ from types import TracebackType
 
 _REQUEST = struct.Struct("=32sI64s")
 _OPEN, _CREATE, _DIRECTORY = range(3)
-_NAME = re.compile(r"([1-9][0-9]*(?:_[1-9][0-9]*)?)(?:/(metadata|names|\.lock|[a-z]+_[0-9]+))?")
+_NAME = re.compile(r"([1-9][0-9]*(?:_[1-9][0-9]*)?)(?:/(metadata|names|samples|\.lock|[a-z]+_[0-9]+))?")
 _PATIENCE = 0.5
 
 

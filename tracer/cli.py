@@ -15,6 +15,7 @@ from tracer import directory, launcher
 from tracer.ahead import Ahead
 from tracer.broker import Broker
 from tracer.errors import GilscopeError, UsageError
+from tracer.metrics import Metrics
 from tracer.options import Options, parse
 from tracer.sched import Scheduler
 
@@ -67,7 +68,7 @@ def _record(options: Options, scheduler: Scheduler) -> int:
     launcher.check_place()
     directory.make(options.trace, force=options.force)
     try:
-        with broker, Ahead(options.trace), scheduler:
+        with Metrics(options.metrics, options.trace), broker, Ahead(options.trace), scheduler:
             environment = launcher.target_environment(
                 options.trace,
                 switch_interval=options.switch_interval,

@@ -18,7 +18,7 @@ from tracer.launcher import Target
 
 PICTURES = (".png", ".svg", ".pdf")
 PAGES = (".html", ".htm")
-_WITH_VALUE = ("-o", "--output", "--png", "--html", "--switch-interval", "--python", "--fail-if")
+_WITH_VALUE = ("-o", "--output", "--png", "--html", "--switch-interval", "--python", "--fail-if", "--metrics")
 
 _DESCRIPTION = """\
 Run a Python program and record, exactly and for every thread, when it holds the GIL, waits for it and runs
@@ -45,6 +45,7 @@ class Options:
     page: Path | None
     json: str | None
     fail_if: tuple[str, ...]
+    metrics: str | None
     force: bool
     quiet: bool
     switch_interval: float | None
@@ -108,6 +109,7 @@ def _parser() -> _Parser:
     add("--no-children", action="store_true", help="leave out the processes that the program starts")
     add("--python", metavar="PATH", help="the interpreter that runs the program (default: this one)")
     add("--exec", action="store_true", help="the program is a command of any kind")
+    add("--metrics", metavar="[HOST:]PORT", help="serve the figures for Prometheus while it runs")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     add("--no-samples", action="store_true", help="don't look which code runs inside a hold: only at its end")
@@ -174,6 +176,7 @@ def parse(arguments: list[str]) -> Options:
         page=page,
         json=json,
         fail_if=tuple(values.fail_if),
+        metrics=values.metrics,
         force=values.force,
         quiet=values.quiet,
         switch_interval=_switch_interval(values.switch_interval),

@@ -20,7 +20,7 @@ from ..errors import GilscopeError
 from ..tables.load import load
 from ..tables.trace import Trace
 
-COMMANDS: Final = ("blame", "path", "whatif", "export", "show")
+COMMANDS: Final = ("blame", "path", "spans", "whatif", "export", "show")
 """Commands about one trace, each a module of this folder."""
 
 _OF_SEVERAL: Final = ("diff", "summarise", "fleet")
@@ -30,6 +30,7 @@ _USAGE: Final = """\
 python -m analysis TRACE [--json] [--fail-if EXPRESSION]
        python -m analysis blame TRACE     which code held the GIL while others waited
        python -m analysis path TRACE      whom a thread waited for, and its critical path
+       python -m analysis spans TRACE     which of the program's spans were slow, and who delayed them
        python -m analysis whatif TRACE    another switch interval, no GIL, other CPUs
        python -m analysis diff A B        what changed between two recordings
        python -m analysis summarise TRACE… a small summary of each process, to add up

@@ -12,13 +12,14 @@ from ..export.formats import FORMATS, write
 from ..tables.trace import Trace
 
 EPILOG: Final = """\
-perfetto    ui.perfetto.dev, trace_processor: slices, flows of handoffs, counters, CPUs, patterns
+perfetto    ui.perfetto.dev, trace_processor: slices, flows of handoffs and locks, counters, CPUs, patterns
 firefox     profiler.firefox.com: markers with the anatomy of waits, stacks of the blame
 speedscope  speedscope.app: each thread in time order, the flame graph of blame
 chrome      chrome://tracing and what reads its JSON
 parquet     pandas, polars, DuckDB: a row for each interval (needs pyarrow)
 
-A name that ends in .gz is compressed; the first four read that."""
+Marks and spans are in all but the last, marks not in speedscope's. A name that ends in .gz is compressed; the
+first four read that."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

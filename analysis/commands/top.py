@@ -23,6 +23,9 @@ from ..live.second import Second
 if TYPE_CHECKING:
     from ..live.metrics import Metrics
 
+BUDGET = 0.03
+"""Share of a CPU that looking may take; drawing is some per mille more."""
+
 
 def main(arguments: list[str]) -> int:
     """Run the command; returns the exit status.
@@ -56,7 +59,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _counted(path: Path, metrics: Metrics | None) -> Iterator[Second | None]:
-    for second in seconds(path):
+    # What is counted has to be complete; what is shown may be a part.
+    for second in seconds(path, budget=None if metrics is not None else BUDGET):
         if metrics is not None and second is not None:
             metrics.add(second)
         yield second
@@ -71,7 +75,7 @@ def _on_screen(windows: Iterator[Second | None]) -> None:
     from rich.live import Live
 
     console = Console()
-    sort, by_code, frozen = 0, False, False
+    sort, by_code, frozen, fold = 0, False, False, False
     shown: Second | None = None
     with _keys() as keys, Live(console=console, screen=True, auto_refresh=False) as live:
         for second in windows:
@@ -81,11 +85,19 @@ def _on_screen(windows: Iterator[Second | None]) -> None:
                 sort = (sort + (key == "s")) % len(SORTS)
                 by_code ^= key in "ct"
                 frozen ^= key in "f "
+                fold ^= key == "p"
             if not frozen and second is not None:
                 shown = second
             if shown is not None:
                 live.update(
-                    screen(shown, sort=SORTS[sort], by_code=by_code, height=console.height, frozen=frozen),
+                    screen(
+                        shown,
+                        sort=SORTS[sort],
+                        by_code=by_code,
+                        height=console.height,
+                        frozen=frozen,
+                        fold=fold and shown.processes > 1,
+                    ),
                     refresh=True,
                 )
 

@@ -39,17 +39,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--release-thread", action="append", default=[], metavar="NAME", help="a thread never needs the GIL"
     )
     parser.add_argument(
+        "--lock-hold-scale",
+        action="append",
+        default=[],
+        type=_scaled,
+        metavar="LOCK=X",
+        help="a lock is held X times as long; LOCK is what `blame` calls it (with * and ?)",
+    )
+    parser.add_argument(
+        "--without-lock", action="append", default=[], metavar="LOCK", help="a lock is not needed"
+    )
+    parser.add_argument(
         "--json", action="store_true", help="for machines: analysis/whatif/report.py, to_json"
     )
 
 
 def check(options: argparse.Namespace) -> None:
     """Raise GilscopeError if the options make no scenario."""
-    scenarios(options)
+    others = scenarios(options)
+    if others and (options.lock_hold_scale or options.without_lock):
+        raise GilscopeError("--lock-hold-scale and --without-lock are replayed alone: leave out the others")
 
 
 def run(trace: Trace, options: argparse.Namespace) -> None:
     """Print what would have been."""
+    if options.lock_hold_scale or options.without_lock:
+        from ..whatif import lock_report
+
+        of_locks = lock_report.what_if_locks(trace, options.lock_hold_scale, options.without_lock)
+        if options.json:
+            print(json_text(lock_report.to_json(trace, of_locks)))
+        else:
+            lock_report.print_lock_what_if(trace, of_locks)
+        return
     result = what_if(trace, *scenarios(options))
     if options.json:
         print(json_text(to_json(result)))
@@ -74,6 +96,17 @@ def scenarios(options: argparse.Namespace) -> list[Scenario]:
         for interval in intervals
     ]
     return [] if found == [Scenario()] else found
+
+
+def _scaled(text: str) -> tuple[str, float]:
+    name, _, factor = text.rpartition("=")
+    try:
+        found = float(factor)
+    except ValueError:
+        found = -1.0
+    if not name or not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} should be like 'Lock of Cache=0.5'")
+    return name, found
 
 
 def _interval(text: str) -> int:

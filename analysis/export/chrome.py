@@ -1,7 +1,8 @@
 """Chrome's trace events (chrome://tracing, Perfetto, VizTracer's viewer): JSON, an event a line.
 
-A complete event (X) for each interval, flow events (s, f) for handoffs from thread to thread, a counter (C)
-of waiting threads for each process. Times are µs since the trace's begin, with the ns as decimals.
+A complete event (X) for each interval, flow events (s, f) for handoffs and locks from thread to thread, a
+counter (C) of waiting threads for each process, what the program says of itself as nestable events (b, e) and
+instants (i). Times are µs since the trace's begin, with the ns as decimals.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def _events(trace: Trace) -> Iterator[dict[str, Any]]:
             if place:
                 event["args"] = {"line": scene.where(place)}
             yield event
+    yield from _said(scene)
     switches = trace.handoffs[trace.handoffs["from_thread"] != trace.handoffs["to_thread"]]
     for number, row in enumerate(switches):
         for ph, name, time in (("s", "from_thread", "released"), ("f", "to_thread", "acquired")):
@@ -51,8 +53,34 @@ def _events(trace: Trace) -> Iterator[dict[str, Any]]:
             event = {"ph": ph, "id": number, "name": "handoff", "cat": "gil", **at}
             event["ts"] = (int(row[time]) - trace.begin) / 1000
             yield event | ({"bp": "e"} if ph == "f" else {})
+    for number, (waker, woke, waiter, awake, lock) in enumerate(scene.wakes(), len(switches)):
+        for ph, index, moment in (("s", waker, woke), ("f", waiter, awake)):
+            event = {"ph": ph, "id": number, "name": lock, "cat": "lock", **_at(scene, index)}
+            event["ts"] = (moment - trace.begin) / 1000
+            yield event | ({"bp": "e"} if ph == "f" else {})
     for process_index, (times, counts) in scene.waiters().items():
         pid = trace.processes[process_index].pid
         for time, count in zip(times.tolist(), counts.tolist(), strict=True):
             event = {"ph": "C", "name": "threads that wait", "pid": pid, "ts": (time - trace.begin) / 1000}
             yield event | {"args": {"waiting": count}}
+
+
+def _at(scene: Scene, index: int) -> dict[str, Any]:
+    thread = scene.trace.threads[index]
+    return {"pid": scene.trace.processes[thread.process].pid, "tid": thread.tid}
+
+
+def _said(scene: Scene) -> Iterator[dict[str, Any]]:
+    """Yield spans and marks: spans of a thread may overlap, so they are no complete events."""
+    begin = scene.trace.begin
+    number = 0
+    for index, spans in scene.all_spans.items():
+        for start, duration, name, _ in spans:
+            for ph, time in (("b", start), ("e", start + duration)):
+                event = {"ph": ph, "id": number, "name": name, "cat": "span", **_at(scene, index)}
+                yield event | {"ts": (time - begin) / 1000}
+            number += 1
+    for index, marks in scene.all_marks.items():
+        for time, name in marks:
+            at = _at(scene, index)
+            yield {"ph": "i", "s": "t", "name": name, "cat": "mark", **at, "ts": (time - begin) / 1000}

@@ -1,7 +1,8 @@
 """Firefox Profiler (profiler.firefox.com): its processed format, version 57, as Python 3.15 writes it too.
 
-A marker for each interval, with its line of code and, for a wait, what it was spent on; samples are the
-stacks that let go of the GIL while others waited, weighted with what they are charged with.
+A marker for each interval, with its line of code and, for a wait, what it was spent on or whose lock it was
+for, and one for each of the program's marks and spans; samples are the stacks that let go of the GIL while
+others waited, weighted with what they are charged with.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from ..destinations import visible
 from ..model import State
-from ..states import STATES
+from ..states import LOCK_STATES, STATES
 from ..tables.anatomy import PARTS
 from ..why.flames import UNKNOWN, Flame, flame
 from .lanes import Lane, Scene, state_name, thread_name
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..tables.trace import Trace
 
 _VERSION: Final = 57
+_SPAN, _MARK = "span", "mark"
 _COLOURS: Final = ("grey", "blue", "orange", "lightblue", "green", "lightgreen", "purple", "yellow", "red")
 
 
@@ -82,7 +84,22 @@ def _schemas() -> list[dict[str, Any]]:
     """Return what a marker's table shows: one kind of marker for each state."""
     display = ["marker-chart", "marker-table", "timeline-overview"]
     parts = [{"key": part, "label": part, "format": "duration"} for part in PARTS]
-    return [
+    locks = [
+        {"key": key, "label": label, "format": "string", "searchable": True}
+        for key, label in (("lock", "lock"), ("let_go_by", "let go by"))
+    ]
+    said = [
+        {
+            "name": name,
+            "display": display,
+            "chartLabel": "{marker.name}",
+            "tooltipLabel": "{marker.name}",
+            "tableLabel": "{marker.name}",
+            "data": [],
+        }
+        for name in (_SPAN, _MARK)
+    ]
+    return said + [
         {
             "name": kind.state.name,
             "display": display,
@@ -91,7 +108,7 @@ def _schemas() -> list[dict[str, Any]]:
             "tableLabel": "{marker.data.line}",
             "data": [
                 {"key": "line", "label": "line", "format": "string", "searchable": True},
-                *(parts if kind.state == State.WAITING else []),
+                *(parts if kind.state == State.WAITING else locks if kind.state in LOCK_STATES else []),
             ],
         }
         for kind in STATES.values()
@@ -112,8 +129,11 @@ def _thread(scene: Scene, lane: Lane, strings: dict[str, int]) -> dict[str, Any]
     mine = trace.waits["thread"] == lane.thread.index
     parts = {part: iter((trace.anatomy[part][mine] / 1e6).tolist()) for part in PARTS}
     data = []
-    for state, place in zip(states, lane.place.tolist(), strict=True):
+    locks = scene.locks(lane)
+    for row, (state, place) in enumerate(zip(states, lane.place.tolist(), strict=True)):
         of: dict[str, Any] = {"type": State(state).name}
+        if row in locks:
+            of["lock"], of["let_go_by"] = locks[row]
         if place:
             of["line"] = scene.where(place)
         if state == State.WAITING:
@@ -129,8 +149,27 @@ def _thread(scene: Scene, lane: Lane, strings: dict[str, int]) -> dict[str, Any]
         "data": data,
         "length": len(states),
     }
+    _add_said(scene, lane.thread.index, made["markers"], strings)
     made["registerTime"], made["unregisterTime"] = starts[0], ends[-1]
     return made
+
+
+def _add_said(scene: Scene, thread: int, markers: dict[str, Any], strings: dict[str, int]) -> None:
+    """Add a thread's spans and marks to its markers."""
+    begin = scene.trace.begin
+    said: list[tuple[str, float, float | None, str]] = [
+        (name, (start - begin) / 1e6, (start + length - begin) / 1e6, _SPAN)
+        for start, length, name, _ in scene.all_spans.get(thread, [])
+    ]
+    said += [(name, (time - begin) / 1e6, None, _MARK) for time, name in scene.all_marks.get(thread, [])]
+    for name, start, end, kind in said:
+        markers["name"].append(_intern(strings, name))
+        markers["startTime"].append(start)
+        markers["endTime"].append(end)
+        markers["phase"].append(0 if end is None else 1)
+        markers["category"].append(0)
+        markers["data"].append({"type": kind})
+    markers["length"] += len(said)
 
 
 def _blame(trace: Trace, found: Flame, strings: dict[str, int]) -> dict[str, Any]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import Int32s, Int64s, Table
 from ..destinations import visible
+from ..measures.lock_names import lock_name
 from ..model import HELD, State, Thread
-from ..states import STATES
+from ..states import LOCK_STATES, STATES
+from ..tables.marks import span_rows
 from .places import Places, places
 
 if TYPE_CHECKING:
@@ -85,6 +88,65 @@ class Scene:
             np.add.at(steps, which, change)
             found[process.index] = (when, np.cumsum(steps))
         return found
+
+    @cached_property
+    def all_spans(self) -> dict[int, list[tuple[int, int, str, int]]]:
+        """Return each thread's spans: start, duration, name, and a row in which none overlap."""
+        spans = self.trace.spans
+        found: dict[int, list[tuple[int, int, str, int]]] = {}
+        for of, row in zip(spans, span_rows(spans).tolist(), strict=True):
+            said = (int(of["start"]), int(of["duration"]), self.said(int(of["name"])), row)
+            found.setdefault(int(of["thread"]), []).append(said)
+        return found
+
+    @cached_property
+    def all_marks(self) -> dict[int, list[tuple[int, str]]]:
+        """Return each thread's marks: time and name."""
+        found: dict[int, list[tuple[int, str]]] = {}
+        for of in self.trace.marks:
+            found.setdefault(int(of["thread"]), []).append((int(of["time"]), self.said(int(of["name"]))))
+        return found
+
+    def said(self, name: int) -> str:
+        """Return what a mark or a span is called, as one line."""
+        return visible(self.trace.mark_names[name]) if name >= 0 else "(name not recorded)"
+
+    def wakes(self) -> list[tuple[int, int, int, int, str]]:
+        """Return who ended which wait for a lock: waker, time, waiter, time, name of it."""
+        waits = self.trace.lock_waits
+        known = waits[waits["wake"] >= 0]
+        when = self.trace.lock_wakes["time"][known["wake"]].tolist()
+        return [
+            (
+                int(of["waker"]),
+                time,
+                int(of["thread"]),
+                int(of["start"] + of["duration"]),
+                self.lock(int(of["lock"])),
+            )
+            for of, time in zip(known, when, strict=True)
+            if of["waker"] >= 0
+        ]
+
+    def lock(self, lock: int) -> str:
+        """Return what a lock is called, as one line."""
+        return visible(lock_name(self.trace.locks[lock])) if lock >= 0 else "a lock"
+
+    def locks(self, lane: Lane) -> dict[int, tuple[str, str]]:
+        """Return for a lane's waits for locks, by row, what the lock is called and who let go of it."""
+        rows = np.flatnonzero(np.isin(lane.rows["state"], LOCK_STATES))
+        waits = self.trace.lock_waits
+        first, last = np.searchsorted(waits["thread"], [lane.thread.index, lane.thread.index + 1])
+        mine = waits[first:last]
+        at = np.searchsorted(mine["start"], lane.rows["start"][rows], "right") - 1
+        return {
+            row: (self.lock(int(mine["lock"][wait])), self._name(int(mine["waker"][wait])))
+            for row, wait in zip(rows.tolist(), at.tolist(), strict=True)
+            if wait >= 0
+        }
+
+    def _name(self, thread: int) -> str:
+        return thread_name(self.trace.threads[thread]) if thread >= 0 else ""
 
     def where(self, place: int) -> str:
         """Return "parse(), app.py:120", or "" where that is not known."""

@@ -1,7 +1,8 @@
 """Perfetto (ui.perfetto.dev, trace_processor): TracePackets of protos/perfetto/trace/trace_packet.proto.
 
-A track for each thread with a slice for each interval, flows for handoffs from thread to thread, a counter of
-waiting threads for each process, a track for each CPU, and one with the patterns. Times are CLOCK_MONOTONIC.
+A track for each thread with a slice for each interval and the program's marks, tracks below it with its
+spans, flows for handoffs and for locks from thread to thread, a counter of waiting threads for each process,
+a track for each CPU, and one with the patterns. Times are CLOCK_MONOTONIC.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 _PACKET: Final = 1
 _TIMESTAMP, _SEQUENCE, _TRACK_EVENT, _INTERNED, _FLAGS, _TRACK = 8, 10, 11, 12, 13, 60
 _CLEARED, _NEEDS = 1, 2
-_BEGIN, _END, _COUNTER = 1, 2, 4
+_BEGIN, _END, _INSTANT, _COUNTER = 1, 2, 3, 4
 _TYPE, _UUID, _NAME, _NAME_IID, _VALUE, _FLOWS, _ENDING, _CATEGORY = 9, 11, 23, 10, 30, 47, 48, 22
 _SOURCE_IID: Final = 34
 _ROOT: Final = 1 << 32
+_FIRST_WAKE: Final = 1 << 40
+"""Flows of locks are numbered from here on: those below are handoffs'."""
 
 
 def packets(trace: Trace) -> Iterator[bytes]:
@@ -33,6 +36,12 @@ def packets(trace: Trace) -> Iterator[bytes]:
     arriving, leaving = scene.flows(), scene.sources()
     for lane in scene.lanes():
         yield from _slices(lane, arriving.get(lane.thread.index, []), leaving.get(lane.thread.index, []))
+    yield from _said(scene)
+    for number, (waker, woke, waiter, awake, lock) in enumerate(scene.wakes(), _FIRST_WAKE):
+        yield _event(
+            woke, _INSTANT, _thread(waker), text(_NAME, f"lets go of {lock}") + fixed64(_FLOWS, number)
+        )
+        yield _event(awake, _INSTANT, _thread(waiter), text(_NAME, f"has {lock}") + fixed64(_ENDING, number))
     for process, (times, counts) in scene.waiters().items():
         for time, count in zip(times.tolist(), counts.tolist(), strict=True):
             yield _event(time, _COUNTER, _counter(process), integer(_VALUE, count))
@@ -63,6 +72,17 @@ def _slices(lane: Lane, arriving: list[tuple[int, int]], leaving: list[tuple[int
                 more += fixed64(_FLOWS, number + 1)
         yield _event(start, _BEGIN, track, more)
         yield _event(start + duration, _END, track)
+
+
+def _said(scene: Scene) -> Iterator[bytes]:
+    """Yield marks, and each span's begin and end: in a track those that don't overlap."""
+    for thread, marks in scene.all_marks.items():
+        for time, name in marks:
+            yield _event(time, _INSTANT, _thread(thread), text(_NAME, name))
+    for thread, spans in scene.all_spans.items():
+        for start, duration, name, row in spans:
+            yield _event(start, _BEGIN, _spans(thread, row), text(_NAME, name))
+            yield _event(start + duration, _END, _spans(thread, row))
 
 
 def _packet(*fields: bytes, interned: bytes = b"") -> bytes:
@@ -115,6 +135,10 @@ def _cpu(number: int) -> int:
     return 5 * _ROOT + number
 
 
+def _spans(thread: int, row: int) -> int:
+    return ((row + 6) << 32) + thread
+
+
 def _tracks(scene: Scene) -> bytes:
     """Return the descriptors of all tracks."""
     trace = scene.trace
@@ -132,6 +156,10 @@ def _tracks(scene: Scene) -> bytes:
         process = trace.processes[thread.process]
         of = integer(1, process.pid) + integer(2, thread.tid) + text(5, thread_name(thread))
         found.append(integer(1, _thread(thread.index)) + integer(5, _process(process.index)) + block(4, of))
+    for index, spans in scene.all_spans.items():
+        for row in sorted({row for *_, row in spans}):
+            parent = integer(5, _thread(index))
+            found.append(integer(1, _spans(index, row)) + parent + text(2, "spans"))
     for cpu in sorted(set(trace.cpu_intervals["cpu"].tolist())):
         found.append(integer(1, _cpu(cpu)) + text(2, f"CPU {cpu}" if cpu >= 0 else "CPU not known"))
     return b"".join(block(_PACKET, integer(_SEQUENCE, 1) + block(_TRACK, of)) for of in found)

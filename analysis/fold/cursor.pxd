@@ -14,7 +14,7 @@ cdef enum:
     FULL = 2040
     FIRST_SIDE = 8  # format.SIDE: events that are about no GIL
     LAST_SIDE = 15
-    GIL_ENABLED = 25
+    LAST_BOOKKEEPING = 20  # what is above is aside too
     OF_CPU = 0  # what comes first of what happens at one time: cpu_states.Merged
     ENDS = 1
     OTHERS = 2
@@ -38,7 +38,7 @@ cdef struct Cursor:
     int64_t window
 
 cdef inline bint is_aside(const Record *record) noexcept nogil:
-    return FIRST_SIDE <= record.id <= LAST_SIDE or record.id == GIL_ENABLED
+    return FIRST_SIDE <= record.id <= LAST_SIDE or record.id > LAST_BOOKKEEPING
 
 cdef inline void give_back(Cursor *cursor, int64_t upto) noexcept nogil:
     """Pages of a file that were read are not needed any more."""

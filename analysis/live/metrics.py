@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import GilscopeError
 from ..model import HELD, State, total
+from ..states import LOCK_STATES
 from .second import Second
 
 if TYPE_CHECKING:
     from prometheus_client.registry import CollectorRegistry
 
+_READY: Final = (State.READY, State.STALLED)
 MOST_PATTERNS: Final = 50
 OTHERS: Final = "other"
 BUCKETS: Final = (1e-5, 1e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 5.0)
@@ -43,6 +45,8 @@ class Metrics:
         self._held = counter("held", "Time that threads held the GIL")
         self._waited = counter("waited", "Time that threads waited for the GIL")
         self._without = counter("released", "Time that threads spent without the GIL, not waiting for it")
+        self._ready = counter("ready", "Time that threads could have run and had no CPU, where that is known")
+        self._locked = counter("locked", "Time that threads waited for locks other than the GIL")
         self._waits = Histogram(
             "gilscope_wait_seconds", "Waits for the GIL that ended", buckets=BUCKETS, registry=registry
         )
@@ -59,6 +63,8 @@ class Metrics:
             label = self._label(thread.name)
             self._held.labels(label).inc(total(thread.time, HELD) / 1e9)
             self._waited.labels(label).inc(thread.time[State.WAITING] / 1e9)
+            self._ready.labels(label).inc(total(thread.time, _READY) / 1e9)
+            self._locked.labels(label).inc(total(thread.time, LOCK_STATES) / 1e9)
             rest = sum(thread.time.values()) - total(thread.time, HELD) - thread.time[State.WAITING]
             self._without.labels(label).inc((rest - thread.time[State.UNKNOWN]) / 1e9)
         self._observe(second.waits)

@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-FORMAT_VERSION: Final = 4
-READABLE_VERSIONS: Final = (1, 2, 3, 4)
+FORMAT_VERSION: Final = 5
+READABLE_VERSIONS: Final = (1, 2, 3, 4, 5)
 
 PACKET_SIZE: Final = 32768
 HEADER_SIZE: Final = 128
@@ -85,13 +85,21 @@ class Event(IntEnum):
     PROCESS_FORK = 18  # arg: the parent's pid; in the child's first stream
     RECORDING_START = 19  # arg: tid of the thread that started it; it holds its GIL
     RECORDING_STOP = 20  # arg: tid
+    MARK = 21  # the program says that it is here; arg: its text's number, or 0
+    SPAN_BEGIN = 22  # it begins what it calls so; arg: the text's number, or 0
+    SPAN_END = 23  # that ends, in the same thread; arg: how many spans this thread has begun since
     GIL_ENABLED = 25  # this process ran without a GIL until now; arg: frame, or 0
     LOCK_HELD = (
         29  # after a LOCK_WAIT: what the thread has meanwhile; arg: lock; a LOCK_FRAME says since where
     )
 
 
-SIDE: Final = (*range(Event.LOCK_WAIT, Event.LOCK_WAITER + 1), Event.GIL_ENABLED, Event.LOCK_HELD)
+SIDE: Final = (
+    *range(Event.LOCK_WAIT, Event.LOCK_WAITER + 1),
+    *range(Event.MARK, Event.SPAN_END + 1),
+    Event.GIL_ENABLED,
+    Event.LOCK_HELD,
+)
 """Events of a gil stream that are not about a GIL, nor bookkeeping: see `reader.side`."""
 
 
@@ -112,6 +120,7 @@ class Name(IntEnum):
     FRAME = 40  # ref: number of a frame; text: "<caller's frame or 0> <code> <instruction offset in bytes>"
     GIL_MODULE = 46  # ref: tid of who imported it; text: "<module>\n<file>", that switched the GIL on
     LOCK = 45  # ref: number of a lock; text: see `reader.locks`
+    MARK_TEXT = 60  # ref: number of a text; what the program calls a mark or a span
     THREAD_LOST = 66  # ref: tid, or 0; recorded no further; text: "<errno> <what could not be had>"
     GILS_MISSED = 67  # ref: takes of GILs that there was no room for, so far; no text
 

@@ -15,7 +15,7 @@ from .packets import read_packets
 from .problems import Problems
 
 _HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
-_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK)
+_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK, Name.MARK_TEXT)
 _MADE_UP = re.compile(r"Dummy-[0-9]+")
 _OF_THREADS = (Name.THREAD_NAME, Name.THREAD_ALIVE, Name.THREAD_COMM)
 

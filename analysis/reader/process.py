@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -68,6 +68,8 @@ class RecordedProcess:
     gils_missed: int = 0
     locks: tuple[LockRecord, ...] = field(default=(), repr=False)
     gil_enabled: GilEnabled | None = None
+    mark_texts: Mapping[int, str] = field(default_factory=dict, repr=False)
+    """What the program calls its marks and spans, by number."""
 
     def numbered(self, index: int) -> Process:
         """Return what the model says of a process."""
@@ -155,6 +157,7 @@ def read_process(
         recorded,
         locks=read_locks(names, problems),
         samples=samples,
+        mark_texts={record.ref: record.text for record in names.of(Name.MARK_TEXT)},
         gil_enabled=None
         if enabled is None
         else GilEnabled(enabled.time, enabled.ref, *enabled.text.partition("\n")[::2]),

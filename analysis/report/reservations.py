@@ -18,7 +18,7 @@ _REFUSED: Final = "off: "
 
 _WHY: Final = {
     True: "started with the environment ignored (-I, -E, -S) or cleared, or a frozen program",
-    False: "forked, and not able to write to the trace (as another user, say)",
+    False: "forked, and did not use Python since, or was not able to write to the trace",
 }
 
 

@@ -185,7 +185,7 @@ def program(process: Process) -> str:
         return others[0]
     if first[:2] == "-m" and len(first) > 2:
         return first[2:]
-    return PurePath(first).name
+    return PurePath(first).name or ("embedded Python" if process.argv else "")
 
 
 def _of_thread(of: ThreadStatistics) -> Row:

@@ -214,6 +214,8 @@ def _of_gils(process: ProcessStatistics) -> str:
     worst = max(process.gils, key=lambda gil: gil.contention)
     waits = (
         "nobody waited for one"
+        if not worst.contention
+        else f"nowhere did threads wait for one more than {share(worst.contention)} of the time"
         if worst.contention < _ACTIVE
         else f"somebody waited for GIL {worst.gil.number} {share(worst.contention)} of the time"
     )
@@ -284,7 +286,7 @@ def _asleep(statistics: Statistics) -> list[str]:
     if not (asleep.total >= _ACTIVE * held > 0 or asleep.max >= _LONG_STALL):
         return []
     who, length = _worst(statistics, asleep, lambda cpu: cpu.asleep)
-    return [f"{who} slept with the GIL for {length}: a call that sleeps should let go of it."]
+    return [f"{who} slept with the GIL for {length}: in a call that should let go of it, or for a disk."]
 
 
 def _ready(statistics: Statistics) -> list[str]:

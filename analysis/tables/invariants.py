@@ -11,6 +11,7 @@
    did about the GIL.
 9. A thread waits for one lock at a time; a wake that ended a wait comes within it, is for the same lock, and
    ended no other.
+10. Marks and spans lie in the lives of their threads; a span ends no earlier than it begins.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def validate(trace: Trace) -> list[Violation]:
         _shared_cpus,
         _states_do_not_tile,
         _lock_waits_cross,
+        _said_outside_of_life,
     ]
     found: list[Violation] = []
     for check in checks:
@@ -240,3 +242,18 @@ def _lock_waits_cross(trace: Trace) -> Iterator[Violation]:
     for at in ended[wrong]:
         message = "has its wait for a lock ended by what was not about it"
         yield _violation(trace, 9, waits["thread"][at], waits["start"][at], message)
+
+
+def _said_outside_of_life(trace: Trace) -> Iterator[Violation]:
+    """Marks and spans of a thread that was not there, and spans that go back."""
+    begin, end = trace.columns.begin, trace.columns.end
+    marks, spans = trace.marks, trace.spans
+    for table, start, until in (
+        (marks, marks["time"], marks["time"]),
+        (spans, spans["start"], spans["start"] + spans["duration"]),
+    ):
+        wrong = (start < begin[table["thread"]]) | (until > end[table["thread"]]) | (until < start)
+        for at in np.flatnonzero(wrong):
+            yield _violation(
+                trace, 10, table["thread"][at], start[at], "says something outside of its own life"
+            )

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from ..errors import TraceFormatError
 from ..model import Gil, Thread
 from ..reader.files import check_all, check_directory, check_file, is_packed
@@ -25,6 +27,7 @@ from ..reader.process import RecordedProcess, Run, read_process, stream_files
 from ..reader.scheduling import read_scheduling
 from ..reader.store import Store
 from .columns import Source, make_columns, make_side
+from .marks import said
 from .trace import Trace
 
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
@@ -92,6 +95,7 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int], kee
     runs = [run for process in processes for run in process.runs]
     threads = [(index, run) for index, process in enumerate(processes) for run in process.runs]
     gils = [(index, number) for index, process in enumerate(processes) for number in process.gils]
+    side, ends = make_side(runs), np.array([run.end for run in runs], np.int64)
     return Trace(
         path=path,
         processes=tuple(process.numbered(index) for index, process in enumerate(processes)),
@@ -108,8 +112,9 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int], kee
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
         stacks=join_frames([process.frames for process in processes]),
         sampled=tuple(process.samples for process in processes),
-        side=make_side(runs),
+        side=side,
         lock_names=join_locks([process.locks for process in processes]),
+        said=said(side, ends, [process for process, _ in threads], [each.mark_texts for each in processes]),
     )
 
 

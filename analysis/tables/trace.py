@@ -43,6 +43,7 @@ from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, hol
 from .intervals import Intervals, interval_table, make_intervals
 from .lock_states import with_lock_waits
 from .locks import LockTables, hold_table, lock_tables, pause_table, spin_table
+from .marks import NOTHING_SAID, Said, cut_said
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .retries import retry_table
 from .switch_interval import seen_interval
@@ -78,6 +79,8 @@ class Trace(Shown):
         The events that are about no GIL.
     lock_names : Locks
         Python's other locks; `locks` are they.
+    said : Said
+        What the program said of itself; `marks`, `spans` and `mark_names` are it.
     """
 
     path: Path
@@ -94,6 +97,7 @@ class Trace(Shown):
     stacks: Frames = field(default_factory=lambda: join_frames(()), repr=False)
     side: SideColumns = field(default_factory=lambda: make_side(()), repr=False)
     lock_names: Locks = field(default_factory=lambda: join_locks(()), repr=False)
+    said: Said = field(default=NOTHING_SAID, repr=False)
 
     def between(self, begin: int, end: int) -> Trace:
         """Return the part of the trace in [begin, end): a trace in itself, for every table and figure.
@@ -133,6 +137,7 @@ class Trace(Shown):
             source=Source(cut(self.columns, begin, end)),
             side=cut_side(self.side, self.columns, begin, end),
             tasks=tuple(self.tasks[at] for at in alive) if self.tasks else (),
+            said=cut_said(self.said, alive, begin, end),
         )
 
     @cached_property
@@ -297,6 +302,21 @@ class Trace(Shown):
     @cached_property
     def _lock_tables(self) -> LockTables:
         return lock_tables(self.side, self.ends, self.threads, self.processes, self.stacks, self.lock_names)
+
+    @property
+    def mark_names(self) -> tuple[str, ...]:
+        """What marks and spans are called."""
+        return self.said.names
+
+    @property
+    def marks(self) -> Table:
+        """The MARK table: shape (marks,), sorted by (thread, time)."""
+        return self.said.marks
+
+    @property
+    def spans(self) -> Table:
+        """The SPAN table: shape (spans,), sorted by (thread, start)."""
+        return self.said.spans
 
     @property
     def codes(self) -> tuple[Code, ...]:

@@ -183,8 +183,12 @@ def _walk(trace: Trace, edges: Table, thread: int) -> Table:
     return np.array(steps[::-1], STEP)
 
 
-def _starter(trace: Trace, thread: int, time: int) -> int:
+def starter_of(trace: Trace, thread: int) -> int:
     """Return who is taken to have started a thread; -1: nobody in the trace."""
+    return _starter(trace, thread, trace.threads[thread].begin)
+
+
+def _starter(trace: Trace, thread: int, time: int) -> int:
     process = trace.threads[thread].process
     if trace.threads[thread].main or time <= trace.processes[process].begin:
         return -1

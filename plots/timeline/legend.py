@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon, Rectangle
 from matplotlib.transforms import Transform
 
-from ..style import ALARM, DROP_REQUEST, HOLD, INK, MUTED, STATES, UNKNOWN, WAIT, StateStyle
+from ..style import ALARM, DROP_REQUEST, HOLD, INK, MARKED, MUTED, STATES, UNKNOWN, WAIT, StateStyle
 
 _HANDLE: Final = 1.7
 """Width of a key in font sizes."""
@@ -116,8 +116,8 @@ def draw_legend(
     Parameters
     ----------
     parts : set of str
-        Which keys besides the states there are: "unknown", "handoff", "drop request", "timeout", "cut", and
-        the labels of rare states.
+        Which keys besides the states there are: "unknown", "handoff", "drop request", "timeout", "span",
+        "mark", "cut", and the labels of rare states.
     limit : float, points
         The width that it has to fit into.
     smallest : float, points
@@ -148,6 +148,10 @@ def draw_legend(
         handles.append(
             Line2D([], [], color=INK, linewidth=1.1, marker=">", markevery=[1], markersize=5, label="handoff")
         )
+    if "span" in parts:
+        handles.append(Line2D([], [], color=INK, linewidth=1.1, marker=3, markersize=6, label="span"))
+    if "mark" in parts:
+        handles.append(Line2D([], [], linestyle="none", marker="v", markersize=7, color=MARKED, label="mark"))
     if "cut" in parts:
         handles.append(
             Line2D(

@@ -12,11 +12,13 @@ from analysis.model import HELD, WITHOUT, State
 from analysis.report.sentences import why
 from analysis.report.summary import to_json
 from analysis.report.verdict import verdict
+from analysis.states import LOCK_STATES
 from analysis.tables.anatomy import PARTS
 from analysis.why.charges import code_blame
 from analysis.why.detectors.pattern import patterns
 
 from .. import style
+from .said import lock_waits, said
 from .words import WORDS
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def facts(
             "waiting": int(State.WAITING),
             "without": [int(state) for state in WITHOUT],
             "unknown": int(State.UNKNOWN),
+            "locked": [int(state) for state in LOCK_STATES],
         },
         "colours": _colours(),
         "lanes": _lanes(trace, lanes, shares),
@@ -81,6 +84,8 @@ def facts(
         ],
         "lines": _lines(trace, places),
         "waits": _waits(trace, places),
+        "said": said(trace),
+        "locks": lock_waits(trace),
         "summary": to_json(trace, figures),
     }
 
@@ -108,6 +113,7 @@ def _colours() -> dict[str, list[str]]:
         "unknown": style.UNKNOWN,
         "alarm": style.ALARM,
         "mark": style.DROP_REQUEST,
+        "flag": style.MARKED,
         "wait": style.WAIT,
         "hold": style.HOLD,
         "others": style.OTHERS,

@@ -44,6 +44,7 @@ MODULES: Final = (
     "view.js",
     "axis.js",
     "minimap.js",
+    "said.js",
     "picture.js",
     "panels.js",
     "search.js",

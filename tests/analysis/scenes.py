@@ -101,3 +101,39 @@ def scheduled(path: Path) -> Path:
         sched.exit(200, 2400).exit(101, 4510)
         sched.stop(5200)
     return path
+
+
+_BEGIN = [(100, 0, "recording_start"), (100, 0, "gil_acquired"), (100, 900, "gil_released")]
+_OF_THE_WORKER = [
+    (101, 1_000, "gil_acquired"),
+    (101, 1_100, "span_begin", 0, 1),
+    (101, 1_200, "gil_released"),
+    (101, 2_000, "gil_wait"),
+    (101, 5_100, "gil_acquired"),
+    (101, 5_300, "span_end", 0, 0),
+    (101, 5_350, "span_begin", 0, 2),
+    (101, 5_400, "gil_released"),
+    (101, 5_500, "lock_wait", 0, 1),
+    (101, 6_500, "lock_acquired", 0, 1),
+    (101, 6_600, "span_end", 0, 0),
+    (101, 6_700, "mark", 0, 2),
+    (101, 6_800, "span_begin", 0, 1),
+]
+_OF_THE_HOLDER = [
+    (100, 1_200, "gil_acquired"),
+    (100, 5_000, "gil_released", 0, 1),
+    (100, 6_400, "lock_wake", 0, 1),
+    (100, 6_400, "lock_waiter", 0, 101),
+    (100, 6_400, "lock_frame", 0, 2),
+]
+
+
+def with_spans(path: Path) -> Path:
+    """Write a worker whose request waits 3 µs for the main thread's GIL, and then 1 µs for its lock."""
+    with TraceWriter(path) as writer:
+        process = writer.process().text(1, 1, "GET /").text(2, 2, "\x1b[1mstore")
+        process.events(_BEGIN).events(_OF_THE_HOLDER).events(_OF_THE_WORKER)
+        process.name(101, 1_000, "worker").lock(1, 5_500, "object", 0x10, "_thread.lock")
+        process.code(1, 1, "crunch").frame(1, 1, 1, 4).frame(2, 1, 1, 6)
+        process.stop(100, 7_000)
+    return path

@@ -143,6 +143,24 @@ def small_arrays(large: float, small: float = 0.8) -> dict[str, Any]:
     }
 
 
+def free_threaded(own: float, shared: float) -> dict[str, Any]:
+    """What two threads do without a GIL, on data of their own and shared."""
+
+    def entry(faster: float, locked: float) -> dict[str, Any]:
+        times = {build: {"one": [1.0], "two": [2 / more]} for build, more in (("gil", 0.9), ("free", faster))}
+        return {
+            **times,
+            "locked": locked,
+            "stopped": 0.0,
+            "spins": 0.01,
+            "lock": "the dict itself",
+            "waits": 9,
+        }
+
+    ways = {way: entry(shared, 0.5) for way in ("one-list", "one-dict", "attribute", "class", "collect")}
+    return {"ways": {"own-lists": entry(own, 0.0), **ways}, "steps": 100}
+
+
 HOLDS: dict[str, dict[str, Any]] = {
     "every-way": every_way(1.9),
     "countdown": countdown(1.05),
@@ -154,6 +172,7 @@ HOLDS: dict[str, dict[str, Any]] = {
     "inversion": inversion(0.6),
     "pools": pools(1.9),
     "nogil": nogil(1.9),
+    "free-threaded": free_threaded(1.9, 0.5),
     "releasing": releasing(1.9),
     "small-arrays": small_arrays(1.8),
 }
@@ -170,6 +189,7 @@ ELSE: dict[str, dict[str, Any]] = {
     "inversion": inversion(0.02),
     "pools": pools(1.0),
     "nogil": nogil(1.0),
+    "free-threaded": free_threaded(1.0, 1.8),
     "releasing": releasing(2.5),
     "small-arrays": small_arrays(1.0, 1.9),
 }

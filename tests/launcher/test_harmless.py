@@ -211,6 +211,8 @@ DROPS_RIGHTS = """
 import os, sys, threading, time
 def work():
     for _ in range(6000): time.sleep(0)
+    end = time.monotonic() + 1
+    while time.monotonic() < end: pass
 def threads(name):
     every = [threading.Thread(target=work, name=f"{name} {i}") for i in range(2)]
     for thread in every: thread.start()
@@ -238,6 +240,8 @@ def test_recording_goes_on_without_rights(launcher: Launcher, how: str) -> None:
     assert all(process.ended == "stopped" for process in trace.processes)
     names = {thread.name for thread in trace.threads}
     assert {"server 0", "server 1", "worker 0", "worker 1"} <= names
+    for gil in trace.gils:
+        assert (trace.samples["gil"] == gil.index).any(), "code inside its holds was not sampled"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up its rights")

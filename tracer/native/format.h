@@ -8,6 +8,8 @@
  *   4  Python's other locks: lock_* among the events of a gil stream, records lock among its names,
  *      thread_lost and gils_missed. Samples of the code that ran while a GIL was held: stream samples (class 3).
  *      Records task_exec, task_python and task_inner among the names of sched/.
+ *   5  What the program says of itself: mark, span_begin and span_end among the events of a gil stream, record
+ *      mark_text among its names.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names, samples. What the scheduler did with all of them is one more, sched/:
@@ -18,7 +20,7 @@
 
 #include <stdint.h>
 
-#define GS_FORMAT_VERSION 4
+#define GS_FORMAT_VERSION 5
 
 /* 32 KiB, so that the packet in use and the one prepared ahead of it stay within 64 KiB a thread. */
 #define GS_PACKET_SIZE 32768u
@@ -106,6 +108,9 @@ struct gs_name_record {
     X(18, process_fork)      /* arg: the parent's pid; in the child's first stream */              \
     X(19, recording_start)   /* arg: tid of the thread that started it; it holds its GIL */        \
     X(20, recording_stop)    /* arg: tid */                                                        \
+    X(21, mark)              /* the program says that it is here; arg: mark_text, or 0; no GIL, as the next two */ \
+    X(22, span_begin)        /* it begins what it calls so; arg: mark_text, or 0 */                \
+    X(23, span_end)          /* that ends, in the same thread; arg: how many spans this thread has begun since */ \
     X(25, gil_enabled)       /* this process ran without a GIL until now; arg: frame, or 0 */      \
     X(29, lock_held)         /* after a lock_wait, of the same stamp: the thread has this meanwhile, by `with`; arg: lock; a \
                                 lock_frame says where */
@@ -127,6 +132,7 @@ struct gs_name_record {
     X(45, lock)             /* ref: number from 1; text: "<kind>\n<address>\n<type>\n<offset> <size>" and, for the self of each of \
                                the innermost frames of who waited first, "\n<type> <address> <function>"; addresses are \
                                hexadecimal; see locks/identity.c */ \
+    X(60, mark_text)        /* ref: number from 1; what the program calls a mark or a span */      \
     X(64, task_exec)        /* ref: tid; of sched/: it became another program, as the only thread of its process */ \
     X(65, task_python)      /* ref: pid; of sched/: it has an interpreter with a GIL in memory; text: the file's name */ \
     X(68, task_inner)       /* ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>" */ \

@@ -88,6 +88,17 @@ GS_API void gs_get_status(struct gs_status *status);
 /* Name a thread, now or again. text: UTF-8. Does nothing while not recording. */
 GS_API void gs_name_thread(uint32_t tid, const char *text);
 
+/* What the program says of itself. hash: of the text, the same for the same text in all of this process. text: UTF-8, or
+ * NULL, as long as it is not asked for. Returns 1: it is not known in this recording, say it again with its text. */
+GS_API int gs_say_mark(uint64_t hash, const char *text);
+
+/* A span that has begun; for the thread that began it to end. All 0: there is nothing to end. */
+struct gs_span {
+    uint32_t epoch, tid, ordinal;
+};
+GS_API int gs_begin_span(uint64_t hash, const char *text, struct gs_span *span);
+GS_API void gs_end_span(const struct gs_span *span);
+
 GS_API uint32_t gs_thread_id(void); /* of the caller, in the OS */
 
 GS_API const char *gs_process_directory(void); /* "" while not recording */

@@ -53,9 +53,10 @@ def find_evidence(scene: Scene, state: State) -> Evidence | None:
     _, _, begin, end = max((taker.off[state] for taker in scene.takers), key=lambda off: off[1])
     states = trace.states_by_column
     at = np.flatnonzero(states.state == state)
+    of_gil = np.zeros(len(trace.intervals_by_column.start), bool)
+    of_gil[trace.holding(scene.gil)] = True
+    at = at[of_gil[states.of[at]]]
     thread = states.thread_of(at)
-    mine = np.isin(thread, scene.threads)
-    at, thread = at[mine], thread[mine]
     holder = int(np.argmax(np.bincount(thread, states.duration[at], minlength=1)))
     at = at[thread == holder]
     longest = at[int(np.argmax(states.duration[at]))]

@@ -10,6 +10,7 @@ from . import (
     countdown,
     echo,
     every_way,
+    free_threaded,
     interval,
     inversion,
     nogil,
@@ -31,6 +32,7 @@ EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     inversion,
     pools,
     nogil,
+    free_threaded,
     releasing,
     small_arrays,
 )

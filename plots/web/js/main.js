@@ -5,6 +5,7 @@ import { get, make, text } from './dom.js';
 import { Minimap } from './minimap.js';
 import { Panels } from './panels.js';
 import { Picture } from './picture.js';
+import { lockWait, saidAt } from './said.js';
 import { search } from './search.js';
 import { Store } from './store.js';
 import { sweep } from './sweep.js';
@@ -360,9 +361,10 @@ class Page {
   /** @param {number} x @param {number} y */
   hover(x, y) {
     const found = this.at(x, y);
-    this.tip.hidden = !found;
-    if (!found) return;
-    const [state, ...rest] = this.describe(found);
+    const lines = found ? this.describe(found) : saidAt(this.picture, x, y);
+    this.tip.hidden = !lines.length;
+    if (!lines.length) return;
+    const [state, ...rest] = lines;
     this.tip.replaceChildren(make('b', {}, state), ...rest.map((line) => make('div', {}, line)));
     const box = this.picture.canvas.getBoundingClientRect();
     this.tip.style.left = `${Math.max(4, Math.min(box.left + x + 14, window.innerWidth - this.tip.offsetWidth - 8))}px`;
@@ -379,6 +381,15 @@ class Page {
 
   /** Show whom a wait was for. @param {Interval} found */
   open(found) {
+    const lock = lockWait(this.facts, found);
+    if (lock >= 0) {
+      const { waker, woke } = this.facts.locks;
+      const holders = waker[lock] < 0 ? [] : [{ lane: waker[lock], begin: woke[lock], end: woke[lock], place: 0 }];
+      this.view.arrows = { wait: found, holders };
+      this.panels.showLock(lock);
+      this.view.changed('arrows');
+      return;
+    }
     if (found.state !== this.facts.groups.waiting) {
       this.view.arrows = null;
       this.view.changed('arrows');
@@ -467,13 +478,19 @@ class Page {
       const pattern = this.facts.patterns[hit.pattern];
       this.around(pattern.begin, pattern.end);
     }
+    if (hit.kind === 'span') {
+      const span = this.facts.said.slowest[hit.span];
+      this.around(span.begin, span.begin + span.duration);
+    }
     if (hit.kind === 'place' && this.view.highlight?.place !== hit.place) this.highlight(hit.place);
     const name =
       hit.kind === 'lane'
         ? this.panels.name(hit.lane)
         : hit.kind === 'place'
           ? this.panels.placeText(hit.place)
-          : this.facts.patterns[hit.pattern].name;
+          : hit.kind === 'span'
+            ? this.facts.said.names[this.facts.said.slowest[hit.span].name]
+            : this.facts.patterns[hit.pattern].name;
     said.textContent = `${this.hit + 1} of ${hits.length}: ${name}`;
   }
 

@@ -1,6 +1,7 @@
 // @ts-check
 // The tables under the lanes: what the whole trace amounts to, what a span does, whom a wait was for.
 import { button, make, table } from './dom.js';
+import { saidTables } from './said.js';
 import { count, duration, filled, plural, share } from './units.js';
 
 /** @typedef {import('./store.js').Store} Store */
@@ -31,7 +32,7 @@ export class Panels {
     this.span = panel('span', 'The span');
     this.wait.hidden = true;
     this.span.hidden = true;
-    into.replaceChildren(this.wait, this.span, this.why(), this.lines(), this.threads(), this.longest());
+    into.replaceChildren(this.wait, this.span, this.why(), this.lines(), this.threads(), this.longest(), ...this.said());
   }
 
   /** @param {number} place */
@@ -119,6 +120,14 @@ export class Panels {
       ),
     );
     return made;
+  }
+
+  /** Spans, where the program has some. */
+  said() {
+    if (!this.facts.said.figures.length) return [];
+    const made = panel('said', 'Spans of the program');
+    made.append(...saidTables(this.facts, (lane) => this.name(lane), (from, to) => this.acts.go(from, to)));
+    return [made];
   }
 
   threads() {
@@ -280,6 +289,27 @@ export class Panels {
         ]),
       ),
     );
+  }
+
+  /** @param {number} at which wait for a lock */
+  showLock(at) {
+    const { words, locks } = this.facts;
+    const where = /** @param {number} place */ (place) =>
+      locks.names[place] ? filled(words.at, { place: locks.names[place] }) : '';
+    const waker = locks.waker[at];
+    const heard = filled(words.waited_for_lock, {
+      who: this.name(locks.lane[at]),
+      wait: duration(locks.duration[at]),
+      lock: locks.names[locks.lock[at]],
+      where: where(locks.place[at]),
+    });
+    const by =
+      waker < 0
+        ? words.let_go_unknown
+        : filled(words.let_go_by, { who: this.name(waker), where: where(locks.waker_place[at]) });
+    const go = waker < 0 ? [] : [button('see it', () => this.acts.go(locks.begin[at], locks.woke[at]))];
+    this.wait.hidden = false;
+    fill(this.wait, 'One wait for a lock', make('p', {}, heard + by), ...go);
   }
 
   hideWait() {

@@ -4,6 +4,7 @@ import { label, ticks, unit } from './axis.js';
 import { coverage, fromSum } from './columns.js';
 import { context, make } from './dom.js';
 import { paintLane, paintStack, pixel } from './paint.js';
+import { ROW, drawSaid, spanRows } from './said.js';
 
 /** @typedef {import('./store.js').Store} Store */
 /** @typedef {import('./view.js').View} View */
@@ -31,6 +32,7 @@ const STRIPS = 64; // lanes of a process up to which its strips are drawn for wh
 export function plan(facts) {
   /** @type {Row[]} */
   const rows = [];
+  const spans = spanRows(facts);
   let top = AXIS + 4;
   /** @param {Row['kind']} kind @param {number} process @param {number} lane @param {string} text */
   const add = (kind, process, lane, text) => {
@@ -40,7 +42,10 @@ export function plan(facts) {
   facts.processes.forEach((process, index) => {
     if (facts.processes.length > 1) add('head', index, -1, `process ${process.pid} ${process.argv[0] ?? ''}`);
     const mine = facts.lanes.map((lane, at) => ({ lane, at })).filter(({ lane }) => lane.process === index);
-    for (const { lane, at } of mine) add('lane', index, at, lane.name);
+    for (const { lane, at } of mine) {
+      top += ROW * spans[at];
+      add('lane', index, at, lane.name);
+    }
     if (process.gils.length && mine.length <= STRIPS) {
       add('owner', index, -1, 'owner');
       add('waiting', index, -1, 'waiting');
@@ -66,6 +71,7 @@ export class Picture {
     this.view = view;
     this.theme = theme;
     this.rows = plan(store.facts);
+    this.spans = spanRows(store.facts);
     const last = this.rows[this.rows.length - 1];
     this.total = last ? last.top + last.height + 8 : AXIS + 20;
     this.stale = true;
@@ -217,6 +223,7 @@ export class Picture {
     paper.setTransform(scale, 0, 0, scale, 0, 0);
     paper.clearRect(0, 0, width, height);
     this.drawHighlight(paper, width, theme);
+    drawSaid(paper, this, width, theme);
     if (view.span) {
       const left = this.xOf(view.span[0]);
       const right = this.xOf(view.span[1]);

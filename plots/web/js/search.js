@@ -1,10 +1,11 @@
 // @ts-check
-// What a text is found in: names of threads, lines of code, patterns.
+// What a text is found in: names of threads, lines of code, patterns, spans.
 
 /** @typedef {import('./types').Facts} Facts */
 
 /**
- * @typedef {{kind: 'lane', lane: number} | {kind: 'place', place: number} | {kind: 'pattern', pattern: number}} Hit
+ * @typedef {{kind: 'lane', lane: number} | {kind: 'place', place: number} | {kind: 'pattern', pattern: number}
+ *   | {kind: 'span', span: number}} Hit
  */
 
 /**
@@ -20,6 +21,9 @@ export function search(facts, text) {
   return [
     ...facts.patterns.flatMap((pattern, at) =>
       has(pattern.name, pattern.sentence) ? [/** @type {Hit} */ ({ kind: 'pattern', pattern: at })] : [],
+    ),
+    ...facts.said.slowest.flatMap((span, at) =>
+      has(facts.said.names[span.name]) ? [/** @type {Hit} */ ({ kind: 'span', span: at })] : [],
     ),
     ...facts.lanes.flatMap((lane, at) =>
       has(lane.name, String(lane.tid)) ? [/** @type {Hit} */ ({ kind: 'lane', lane: at })] : [],

@@ -80,7 +80,7 @@ export interface Facts {
   view: [number, number];
   planes: { blocks: number; tags: number; durations: number };
   states: StateFacts[];
-  groups: { held: number[]; waiting: number; without: number[]; unknown: number };
+  groups: { held: number[]; waiting: number; without: number[]; unknown: number; locked: number[] };
   colours: Record<string, Colour>;
   lanes: LaneFacts[];
   processes: { pid: number; argv: string[]; gils: number[]; version: string }[];
@@ -91,6 +91,27 @@ export interface Facts {
   patterns: PatternFacts[];
   lines: { total: number; nobody: number; rows: LineFacts[] };
   waits: WaitFacts[];
+  said: {
+    spans: { lane: number[]; begin: number[]; duration: number[]; row: number[]; name: number[] };
+    marks: { lane: number[]; time: number[]; name: number[] };
+    figures: { name: number; count: number; p50: number; p99: number; max: number; total: number; parts: number[] }[];
+    slowest: { name: number; lane: number; begin: number; duration: number; parts: number[]; delays: string[] }[];
+    parts: string[];
+    left_out: number;
+    names: string[];
+  };
+  /** Waits for locks: `lock`, `place` and `waker_place` are of `names`; `waker` and `woke` -1: not known. */
+  locks: {
+    lane: number[];
+    begin: number[];
+    duration: number[];
+    lock: number[];
+    place: number[];
+    waker: number[];
+    woke: number[];
+    waker_place: number[];
+    names: string[];
+  };
   summary: { processes: { pid: number; threads: ThreadSummary[] }[] };
 }
 

@@ -95,6 +95,8 @@ def _with_locks(rows: list[Row], rnd: random.Random) -> list[Row]:
     for row, until in zip(rows, reversed(gaps), strict=True):
         result.append(row)
         tid, time, event = int(row[0]), int(row[1]), row[2]
+        if event == "gil_acquired" and rnd.random() < 0.1:
+            result.append((tid, time, "mark", 0, 0))
         if event in ("gil_released", "gil_abandoned") and rnd.random() < 0.2 and until > time:
             since = rnd.randint(time, until)
             end = rnd.choice(["lock_acquired", "lock_timeout", "lock_interrupted"])
@@ -104,6 +106,8 @@ def _with_locks(rows: list[Row], rnd: random.Random) -> list[Row]:
             result.append((tid, since, "lock_wait", 0, lock))
             if rnd.random() < 0.5:
                 result.append((tid, since, "lock_frame", 0, rnd.randrange(_FRAMES)))
+            if rnd.random() < 0.3:
+                result.append((tid, since, "lock_held", 0, lock))
             if rnd.random() < 0.9:
                 result.append((tid, rnd.randint(since, until), end, 0, lock))
     return result

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from analysis import State
 from analysis.errors import GilscopeError
-from analysis.live.follow import recording_of
+from analysis.live.follow import Pace, recording_of
 from analysis.live.metrics import MOST_PATTERNS, OTHERS, Metrics, pattern, serve
-from analysis.live.screen import ordered, plain
+from analysis.live.screen import folded, ordered, plain, screen
 from analysis.live.second import Second, ThreadSecond, look
 from tests.synthetic import TraceWriter
 
@@ -53,7 +57,34 @@ def test_states_go_on_until_now(tmp_path: Path) -> None:
     assert second.waits == (20 * MS,)  # from its true beginning
     assert second.pairs == [("worker-2", "worker-1", 25 * MS), ("worker-1", "MainThread", 10 * MS)]
     assert ordered(second.threads, "waited")[0].name == "worker-2"
-    assert plain(second).startswith("GIL held 100 % · 2 of 3 threads waited, 35.0 ms in all")
+    assert plain(second).startswith("last 40.0 ms: GIL held 100 % · 2 of 3 threads waited, 35.0 ms in all")
+
+
+def test_only_a_part_is_looked_at_where_looking_costs_more_than_it_may() -> None:
+    pace = Pace(1_000 * MS, 0.05)
+    pace._before = time.process_time_ns() - 1_000 * MS  # a look that took a second
+    pace.end()
+    assert 510 * MS <= pace.length <= 530 * MS  # half of the way from 1 s to 50 ms
+    for _ in range(60):
+        pace.begin()
+        pace.end()
+    assert pace.length == 1_000 * MS  # looks for nothing
+
+
+def test_processes_are_folded_and_locks_have_their_column(tmp_path: Path) -> None:
+    growing(tmp_path / "t")
+    second = look(tmp_path / "t", 20 * MS, 60 * MS)
+    assert second is not None
+    (row,) = folded(second)
+    assert row.name == "process, 3 threads"
+    assert row.time[State.WAITING] == 35 * MS and row.longest_wait == 25 * MS and row.waits == 2
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(screen(second, sort="waited", by_code=False, height=24, frozen=False))
+    shown = console.export_text()
+    assert "locks" in shown and max(map(len, shown.splitlines())) <= 80
+    assert plain(replace(second, begin=0)).startswith("last 60.0 ms: GIL held")
+    console.print(screen(second, sort="name", by_code=True, height=24, frozen=True, fold=True))
+    assert "go on" in console.export_text()
 
 
 def test_metrics_sum_up(tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ def test_short_threads_are_a_pool(tmp_path: Path) -> None:
         (("-c", "pass"), "-c"),
         (("-m",), "-m"),
         ((), ""),
+        (("",), "embedded Python"),
     ],
 )
 def test_programs_are_called_by_their_names(tmp_path: Path, argv: tuple[str, ...], name: str) -> None:

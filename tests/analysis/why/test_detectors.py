@@ -211,6 +211,30 @@ def test_holder_without_a_cpu(
         assert pattern.threads == (1,)
 
 
+def test_what_a_holder_does_with_another_gil_is_not_told_of_this_one(tmp_path: Path) -> None:
+    """CPU sleeps for 30 ms with the GIL that IO waits for, and longer with another one."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(100, begin=0)
+        name_threads(process)
+        process.events([(100, 0, "recording_start"), (CPU, 1, "gil_acquired"), (IO, MS, "gil_wait")])
+        process.events([(CPU, 100 * MS, "gil_released"), (IO, 100 * MS + 5, "gil_acquired")])
+        process.events([(IO, 100 * MS + 9, "gil_released")])
+        process.events([(CPU, 110 * MS, "gil_acquired", 1), (CPU, 190 * MS, "gil_released", 1)])
+        process.events([(103, 150 * MS, "gil_wait", 1), (103, 190 * MS + 5, "gil_acquired", 1)])
+        process.events([(103, 190 * MS + 9, "gil_released", 1)]).stop(100, 200 * MS)
+        sched = writer.scheduler(0)
+        sched.events(0, [(0, "in", CPU), (50 * MS, "out", CPU), (80 * MS, "in", CPU)])
+        sched.events(1, [(130 * MS, "out", CPU), (185 * MS, "in", CPU)])
+        sched.task(CPU, 0, 100, "python").task(IO, 0, 100, "python").task(103, 0, 100, "python")
+        sched.stop(200 * MS)
+    longest = [
+        pattern.figures["longest_sleep_ns"]
+        for pattern in sorted(analysis.patterns(analysis.load(tmp_path / "t")), key=lambda each: each.begin)
+        if pattern.name == "sleeping holder"
+    ]
+    assert longest == [30 * MS, 55 * MS]
+
+
 @pytest.mark.parametrize(("wait", "is_none"), [(0, True), (9 * MS // 10, True), (11 * MS // 10, False)])
 def test_no_contention(tmp_path: Path, wait: int, is_none: bool) -> None:
     events: Events = [(CPU, 50 * MS - wait - 5, "gil_acquired")]

@@ -186,6 +186,7 @@ struct gs_stream *gs_stream_attach(struct gs_thread *self, uint64_t timestamp, b
         self->lost = gs_run.number; /* what failed once is not tried at each event */
     if (stream != NULL) {
         stream->tid = tid;
+        stream->spans = 0;
         /* The stamp was taken before this slot was claimed, whose last owner may have ended since; a wait may
          * have begun before the recording. */
         uint64_t after = stream->used > GS_HEADER_SIZE ? stream->packet->timestamp_end : gs_run.begin;

@@ -14,6 +14,7 @@ struct gs_stream {
     uint32_t attention;                           /* from here on there is slow work to do */
     uint32_t recording;                           /* number of the one it belongs to */
     uint32_t tid;
+    uint32_t spans;                               /* that its thread has begun (marks/) */
     _Atomic uint32_t owned;
     bool broken;                                  /* there is no further packet to be had */
     struct gs_room room;
@@ -56,14 +57,17 @@ static inline void gs_stream_put(struct gs_stream *stream, uint64_t timestamp, c
     gs_packet_commit(packet, timestamp, used);
 }
 
-static inline void gs_stream_write(struct gs_stream *stream, uint64_t timestamp, uint16_t id, uint16_t gil,
+/* False: there is no room, it is counted as lost. */
+static inline bool gs_stream_write(struct gs_stream *stream, uint64_t timestamp, uint16_t id, uint16_t gil,
                                    uint32_t arg)
 {
     struct gs_event_head head = {id, gil};
-    if (gs_stream_has_room(stream) || gs_stream_advance(stream, timestamp))
+    bool room = gs_stream_has_room(stream) || gs_stream_advance(stream, timestamp);
+    if (room)
         gs_stream_put(stream, timestamp, &head, arg);
     else
         stream->packet->events_discarded++;
+    return room;
 }
 
 /* What has to be done now and then: map the next packet, write the thread's name. Never under the GIL's mutex. */

@@ -30,6 +30,9 @@ from .columns import Source, make_columns, make_side
 from .marks import said
 from .trace import Trace
 
+_MOST_MAPPED: Final = 128
+"""Streams of one trace that are left where they lie."""
+
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
 
 
@@ -123,10 +126,11 @@ def _read_processes(
 ) -> tuple[list[RecordedProcess], Callable[[Sequence[Run]], Source]]:
     """Read all processes, and leave their events where they lie if that is possible.
 
-    It is not if only a part of them is wanted, if they are in a packed trace, or if something is wrong or
-    missing: then they are read into columns.
+    It is not if only a part of them is wanted, if they are in a packed trace, if something is wrong or
+    missing, or if there are many streams, each of which keeps a descriptor: then they are read into columns.
     """
-    if keep and within == EVER and not problems.salvage:
+    few = sum(1 for each in directories for _ in each.glob("gil_*")) <= _MOST_MAPPED
+    if keep and few and within == EVER and not problems.salvage:
         streams: list[Mapped] = []
         with suppress(Elsewhere):
             found = [read_process(directory, streams, problems) for directory in directories]

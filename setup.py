@@ -1,9 +1,9 @@
 """Build of the compiled parts; what the package is otherwise stands in setup.cfg.
 
-Five things are compiled: the native core (plain C that any interpreter can load, so it is no extension
+Six things are compiled: the native core (plain C that any interpreter can load, so it is no extension
 module), the Cython module that is Python's way to it, the C module of marks, the machine of the what-if
-replay (Python with types beside it: it runs without a compiler too, slowly), and, only in place, the Cython
-part of examples/nogil.py.
+replay (Python with types beside it: it runs without a compiler too, slowly), the one pass of the analysis
+over all events (scan, fold), and, only in place, the Cython part of examples/nogil.py.
 
 Environment: GILSCOPE_WERROR=1 makes the core's warnings errors, GILSCOPE_SANITIZE=address,undefined builds
 the core with these sanitizers, CC and CFLAGS mean what they always mean.
@@ -22,6 +22,7 @@ from setuptools.modified import newer_group
 CORE = "tracer.native.libgilscope"
 WHATIF = "analysis.whatif"
 MACHINE = ("agenda", "machine")
+FOLD = ("analysis.fold.passing", "analysis.reader.scan")
 EXAMPLE = "examples._countdown"
 NATIVE = Path("tracer/native")
 
@@ -83,11 +84,13 @@ class BuildExtensions(build_ext):
 def extensions() -> list[Extension]:
     headers = sorted(map(str, NATIVE.rglob("*.h")))
     types = sorted(map(str, Path("analysis/whatif").glob("*.pxd")))
+    of_fold = sorted(map(str, [Path("analysis/growing.pxd"), *Path("analysis/fold").glob("*.pxd")]))
     return [
         Extension(CORE, sorted(map(str, NATIVE.rglob("*.c"))), depends=headers),
         Extension("tracer._recorder", ["tracer/_recorder.pyx"], include_dirs=[str(NATIVE)], depends=headers),
         Extension("tracer._marks", ["tracer/_marks.c"], include_dirs=[str(NATIVE)], depends=headers),
         *(Extension(f"{WHATIF}.{name}", [f"analysis/whatif/{name}.py"], depends=types) for name in MACHINE),
+        *(Extension(name, [f"{name.replace('.', '/')}.pyx"], depends=of_fold) for name in FOLD),
         Extension(EXAMPLE, ["examples/_countdown.pyx"]),
     ]
 

@@ -19,6 +19,9 @@ from .states import WITHOUT as WITHOUT
 from .states import State as State
 from .states import total as total
 
+DEFAULT_INTERVAL: Final = 5_000_000
+"""ns: CPython's switch interval if nobody changes it."""
+
 
 class Outcome(IntEnum):
     """How a wait ended; numbers are those of `WAIT`'s `outcome` column."""

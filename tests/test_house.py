@@ -9,7 +9,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-ANALYSIS = ("reader", "tables", "measures", "why", "whatif", "report", "export", "fleet", "live", "commands")
+ANALYSIS = (
+    "reader",
+    "fold",
+    "tables",
+    "measures",
+    "why",
+    "whatif",
+    "report",
+    "export",
+    "fleet",
+    "live",
+    "commands",
+)
 """Each imports those before it. What lies in no room is below all, but for the two ways in."""
 
 RECORDS = "plots.gallery"

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..measures.statistics import statistics
 from ..model import HELD, Outcome, State, Thread, total
+from ..tables.columns import Source
 from ..tables.load import load
 from ..tables.trace import Trace
 from ..why.blame_by_thread import NOBODY, blame
@@ -148,7 +149,7 @@ def lasting(trace: Trace, end: int) -> Trace:
         threads=tuple(threads),
         processes=tuple(processes),
         end=max(trace.end, end),
-        columns=replace(columns, end=ends),
+        source=Source(replace(columns, end=ends)),
     )
 
 

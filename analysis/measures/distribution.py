@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from ..amounts import Amounts
 from ..arrays import Float64s, Int64s
 
 PERCENTILES: Final = (50, 90, 99)
@@ -77,3 +78,14 @@ def _percentile(durations: Int64s, begin: Int64s, count: Int64s, percent: int) -
 def distribution(durations: Int64s) -> Distribution:
     """Return the distribution of all these durations, which are reordered in place."""
     return distributions(durations, np.array([0, len(durations)]))[0]
+
+
+def distribution_of(amounts: Amounts) -> Distribution:
+    """Return the distribution of durations that were added up: within 0.1 % where they are in buckets."""
+    if not amounts.count:
+        return NONE
+    if amounts.values is not None:
+        return distribution(amounts.values.copy())
+    p50, p90, p99 = (amounts.percentile(percent) for percent in PERCENTILES)
+    mean = amounts.total / amounts.count
+    return Distribution(amounts.count, amounts.total, amounts.least, mean, p50, p90, p99, amounts.most)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from ..model import DEFAULT_INTERVAL as DEFAULT_INTERVAL
 
 if TYPE_CHECKING:
     from ..tables.trace import Trace
-
-DEFAULT_INTERVAL: Final = 5_000_000
-"""ns: CPython's switch interval if nobody changes it."""
 
 
 def interval_of_process(trace: Trace, process: int) -> int:

@@ -16,7 +16,7 @@ from .format import NO_GIL, Event
 LOST: Final = 0
 """Not in any file: the reader puts it where events are missing. What the thread did is unknown."""
 
-_FORBIDDEN, _SAME_GIL, _OTHER_GIL = 1, 2, 3
+FORBIDDEN, SAME_GIL, OTHER_GIL = 1, 2, 3
 _LAST, _FIRST_BOOKKEEPING = int(Event.GIL_ABANDONED), int(Event.THREAD_START)
 
 _W, _T, _A, _R = Event.GIL_WAIT, Event.GIL_TIMEOUT, Event.GIL_ACQUIRED, Event.GIL_RELEASED
@@ -31,11 +31,11 @@ _BOOKKEEPING = [
 ]
 
 _AFTER: Final[dict[int, dict[int, int]]] = {
-    _W: {_T: _SAME_GIL, _A: _SAME_GIL, _X: _SAME_GIL},
-    _T: {_T: _SAME_GIL, _A: _SAME_GIL, _X: _SAME_GIL},
+    _W: {_T: SAME_GIL, _A: SAME_GIL, _X: SAME_GIL},
+    _T: {_T: SAME_GIL, _A: SAME_GIL, _X: SAME_GIL},
     # A subinterpreter's own GIL can be destroyed while it is held: no release, then another GIL.
-    _A: {_R: _SAME_GIL, _W: _OTHER_GIL, _A: _OTHER_GIL},
-    _R: {_D: _SAME_GIL, _W: 0, _A: 0},
+    _A: {_R: SAME_GIL, _W: OTHER_GIL, _A: OTHER_GIL},
+    _R: {_D: SAME_GIL, _W: 0, _A: 0},
     _D: {_W: 0, _A: 0},
     _X: {_W: 0, _A: 0},
     # Before its first event a thread may have been waiting or holding for long.
@@ -50,20 +50,20 @@ def _code(kind: Bytes) -> Bytes:
 
 def _make_table() -> bytes:
     code = _code(np.arange(32, dtype=np.uint8)).tolist()
-    table = np.full((16, 16), _FORBIDDEN, np.uint8)
+    table = np.full((16, 16), FORBIDDEN, np.uint8)
     for before, after in _AFTER.items():
         for kind, rule in after.items():
             table[code[before], code[kind]] = rule
     for kind in _BOOKKEEPING:
         table[:, code[kind]] = 0
-    table[code[Event.THREAD_EXIT], :] = _FORBIDDEN
+    table[code[Event.THREAD_EXIT], :] = FORBIDDEN
     table[code[Event.THREAD_EXIT], code[Event.THREAD_START]] = 0
     table[:, LOST] = 0
     table[LOST, _D] = 0
     return table.tobytes()
 
 
-_TABLE: Final = _make_table()
+TABLE: Final = _make_table()
 
 
 def first_impossible(kind: Bytes, gil: UInt16s) -> int | None:
@@ -77,14 +77,14 @@ def first_impossible(kind: Bytes, gil: UInt16s) -> int | None:
     if len(kind) and kind[0] != Event.THREAD_START:
         return 0
     code = _code(kind)
-    rules = ((code[:-1] << 4) | code[1:]).tobytes().translate(_TABLE)
-    wrong = [at for at in [rules.find(_FORBIDDEN)] if at >= 0]
+    rules = ((code[:-1] << 4) | code[1:]).tobytes().translate(TABLE)
+    wrong = [at for at in [rules.find(FORBIDDEN)] if at >= 0]
     if _only_gil_0(gil):
-        wrong += [at for at in [rules.find(_OTHER_GIL)] if at >= 0]
+        wrong += [at for at in [rules.find(OTHER_GIL)] if at >= 0]
     else:
         rule = np.frombuffer(rules, np.uint8)
         differs = gil[1:] != gil[:-1]
-        bad = ((rule == _SAME_GIL) & differs) | ((rule == _OTHER_GIL) & ~differs)
+        bad = ((rule == SAME_GIL) & differs) | ((rule == OTHER_GIL) & ~differs)
         wrong += [int(np.argmax(bad))] if bad.any() else []
     return min(wrong) + 1 if wrong else None
 

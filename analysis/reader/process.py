@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import numpy as np
 from ..arrays import Table
 from ..errors import TraceFormatError
 from ..model import GilEnabled, Process
-from .format import SAMPLE_RECORD, Event, Name
+from .format import SAMPLE_RECORD, Name
 from .frames import ProcessFrames, read_frames
 from .locks import LockRecord, read_locks
+from .mapped import Mapped, map_stream
 from .metadata import Metadata, read_metadata
 from .names import Names, display_names, read_names
 from .packets import EVER
@@ -104,9 +105,20 @@ def stream_files(directory: Path) -> list[Path]:
 
 
 def read_process(
-    directory: Path, store: Store, problems: Problems, within: tuple[int, int] = EVER
+    directory: Path,
+    store: Store | list[Mapped],
+    problems: Problems,
+    within: tuple[int, int] = EVER,
 ) -> RecordedProcess | None:
-    """Read one process; None: it died before there was anything to read, or all of it had to be skipped."""
+    """Read one process; None: it died before there was anything to read, or all of it had to be skipped.
+
+    Its events are put into the store; or its streams are left where they lie, and added to the list.
+
+    Raises
+    ------
+    Elsewhere
+        A stream can't be left where it lies.
+    """
     try:
         files = stream_files(directory)
     except OSError as error:
@@ -126,16 +138,20 @@ def read_process(
         mismatch = TraceFormatError(metadata.path, f"pid {metadata.pid}", expected)
         problems.report(mismatch, f"process {directory.name}")
         return None
-    streams = [
-        read_stream(file, pid=metadata.pid, store=store, problems=problems, within=within) for file in files
-    ]
+    if isinstance(store, Store):
+        streams = [
+            read_stream(file, pid=metadata.pid, store=store, problems=problems, within=within)
+            for file in files
+        ]
+    else:
+        streams = list(_left_in_place(files, metadata.pid, store))
     if files or os.path.lexists(directory / "names"):  # a process killed at its very start has neither
         names = read_names(directory / "names", pid=metadata.pid, problems=problems)
     else:
         names = Names(directory / "names", (), 0)
     streams = [stream for stream in streams if stream.first < stream.last]
     samples = read_samples(directory, pid=metadata.pid, problems=problems)
-    recorded = _assemble(directory, metadata, streams, names, store, read_frames(names, problems))
+    recorded = _assemble(directory, metadata, streams, names, read_frames(names, problems))
     enabled = next(names.of(Name.GIL_MODULE), None)
     recorded = replace(
         recorded,
@@ -151,27 +167,34 @@ def read_process(
     return recorded
 
 
+def _left_in_place(files: list[Path], pid: int, mapped: list[Mapped]) -> Iterator[Stream]:
+    for file in files:
+        first = mapped[-1].first + mapped[-1].scanned.events if mapped else 0
+        stream, lies = map_stream(file, pid=pid, first=first)
+        if lies is not None:
+            mapped.append(lies)
+        yield stream
+
+
 def _assemble(
     directory: Path,
     metadata: Metadata,
     streams: list[Stream],
     names: Names,
-    store: Store,
     frames: ProcessFrames,
 ) -> RecordedProcess:
     failures = list(names.of(Name.RECORDING_FAILED))
     lost = list(names.of(Name.THREAD_LOST))
-    begin = min((int(store.time[stream.first]) for stream in streams), default=metadata.recording_start)
-    last_events = [int(store.time[stream.last - 1]) for stream in streams]
+    begin = min((stream.begin for stream in streams), default=metadata.recording_start)
+    last_events = [stream.end for stream in streams]
     last_events += [int(stream.side.time[-1]) for stream in streams if len(stream.side.time)]
     end = max([begin, *last_events, *(record.time for record in names.records)])
-    events = slice(streams[0].first, streams[-1].last) if streams else slice(0, 0)
-    stopped = bool((store.kind[events] == Event.RECORDING_STOP).any())
+    stopped = any(stream.stopped for stream in streams)
     stopped = stopped or any(names.of(Name.RECORDING_ENDED))
     return RecordedProcess(
         directory=directory,
         metadata=metadata,
-        runs=tuple(_runs(metadata.pid, streams, names, store, begin, end)),
+        runs=tuple(_runs(metadata.pid, streams, names, begin, end)),
         gils=tuple(sorted({number for stream in streams for number in stream.gils})),
         begin=begin,
         end=end,
@@ -191,17 +214,14 @@ def _reason(text: str) -> str:
     return f"{os.strerror(int(number))}: {what}" if number.isdecimal() else text
 
 
-def _runs(pid: int, streams: list[Stream], names: Names, store: Store, begin: int, end: int) -> list[Run]:
+def _runs(pid: int, streams: list[Stream], names: Names, begin: int, end: int) -> list[Run]:
     """Return the threads of a process: main first, then as they began."""
     found: list[tuple[int, int, int, bool, Stream, int, int]] = []
     for stream in streams:
-        starts = stream.starts
-        last = np.append(starts[1:], stream.last)
-        exited = store.kind[last - 1] == Event.THREAD_EXIT
-        ends = np.where(exited, store.time[last - 1], np.append(store.time[starts[1:]], end))
-        columns = (store.arg[starts], store.time[starts], ends, exited, starts, last)
-        for tid, since, until, gone, at, to in zip(*(column.tolist() for column in columns), strict=True):
-            found.append((since, tid, until, gone, stream, at, to))
+        following = [*(life.since for life in stream.lives[1:]), end]
+        for life, next_since in zip(stream.lives, following, strict=False):
+            until = next_since if life.until is None else life.until
+            found.append((life.since, life.tid, until, life.until is not None, stream, life.first, life.last))
     found.sort(key=lambda run: run[:2])
 
     alive = {record.ref for record in names.of(Name.THREAD_ALIVE)}

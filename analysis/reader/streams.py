@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,16 @@ _KNOWN[list(Event)] = True
 _AT_ONCE = 16
 
 
+class Life(NamedTuple):
+    """A thread: its events are first to last; until: the time of its exit, None where that was not seen."""
+
+    tid: int
+    since: int
+    until: int | None
+    first: int
+    last: int
+
+
 @dataclass(frozen=True)
 class Stream:
     """Where the events of one gil stream are in the store, in the order of the file.
@@ -37,12 +47,15 @@ class Stream:
     ----------
     first, last : int
         Its events are first to last.
-    starts : ndarray of int64
-        Positions of the thread_start events: each one begins a thread.
+    lives : tuple of Life
     gils : tuple of int
         Numbers of the GILs that the events are about.
     discarded : int
         Events that the recorder lost.
+    begin, end : int
+        Times of its first and its last event.
+    stopped : bool
+        A recording_stop is among them.
     side : Side
         Its events that are not in the store.
     """
@@ -50,9 +63,12 @@ class Stream:
     path: Path
     first: int
     last: int
-    starts: Int64s
+    lives: tuple[Life, ...]
     gils: tuple[int, ...]
     discarded: int
+    begin: int
+    end: int
+    stopped: bool
     side: Side = NO_SIDE
 
 
@@ -128,15 +144,29 @@ def read_stream(
     if cut and end and decoded.kind[-1] != Event.THREAD_EXIT:
         decoded = decoded.insert(np.array([end]), LOST, 0, decoded.time[-1])
     first = store.keep(decoded.time, decoded.kind, decoded.gil, decoded.arg)
+    if not end:
+        return Stream(path, first, first, (), (), discarded, 0, 0, False)
     return Stream(
         path,
         first,
         store.used,
-        decoded.starts + first,
+        tuple(_lives(decoded, first)),
         gil_numbers(decoded.gil),
         discarded,
+        int(decoded.time[0]),
+        int(decoded.time[-1]),
+        bool((decoded.kind == Event.RECORDING_STOP).any()),
         side.moved(first) if len(side.at) else side,
     )
+
+
+def _lives(decoded: _Decoded, first: int) -> Iterator[Life]:
+    starts = decoded.starts
+    last = np.append(starts[1:], len(decoded.time))
+    exited = decoded.kind[last - 1] == Event.THREAD_EXIT
+    columns = (decoded.arg[starts], decoded.time[starts], exited, decoded.time[last - 1], starts, last)
+    for tid, since, gone, until, at, to in zip(*(column.tolist() for column in columns), strict=True):
+        yield Life(tid, since, until if gone else None, first + at, first + to)
 
 
 def _believe(

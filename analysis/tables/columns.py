@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..arrays import Bools, Bytes, Int64s, UInt16s, UInt32s
 from ..reader.format import NO_GIL, Event
 from ..reader.grammar import LOST
+from ..reader.mapped import Mapped, decoded
 from ..reader.process import Run
 from ..reader.store import Store
 
@@ -50,6 +51,19 @@ class Columns:
     def thread_of(self, position: Int64s) -> Int64s:
         """Return the threads of events at these positions."""
         return np.searchsorted(self.first, position, "right") - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where the events of a trace are: in columns, or in the streams of its files until somebody asks."""
+
+    given: Columns | None = None
+    streams: Sequence[Mapped] = ()
+    runs: Sequence[Run] = ()
+
+    def columns(self) -> Columns:
+        """Return the events by column."""
+        return self.given if self.given is not None else make_columns(self.runs, decoded(self.streams))
 
 
 def make_columns(runs: Sequence[Run], store: Store) -> Columns:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from ..errors import TraceFormatError
 from ..model import Gil, Thread
@@ -23,15 +27,19 @@ from ..reader.files import (
 from ..reader.format import EVENT_SIZE
 from ..reader.frames import join_frames
 from ..reader.locks import join_locks
+from ..reader.mapped import Elsewhere, Mapped
 from ..reader.packets import EVER
 from ..reader.placement import place
 from ..reader.problems import Problems
-from ..reader.process import read_process, stream_files
+from ..reader.process import RecordedProcess, Run, read_process, stream_files
 from ..reader.scheduling import read_scheduling
 from ..reader.store import Store
-from .columns import make_columns, make_side
+from .columns import Source, make_columns, make_side
 from .marks import said
 from .trace import Trace
+
+_MOST_MAPPED: Final = 128
+"""Streams of one trace that are left where they lie."""
 
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
 
@@ -61,7 +69,7 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
     return _load_known(path, problems, within)
 
 
-def _load_known(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
+def _load_known(path: Path, problems: Problems, within: tuple[int, int], keep: bool = True) -> Trace:
     """Read a directory from the moment on from which all that is left of it is known.
 
     A flight recorder gives up the oldest packets of each stream. Streams of threads that did little reach
@@ -69,7 +77,7 @@ def _load_known(path: Path, problems: Problems, within: tuple[int, int]) -> Trac
     """
     begin = known_from(path)
     if begin is None or within[0] > begin:
-        return _load_directory(path, problems, within)
+        return _load_directory(path, problems, within, keep)
     trace = _load_directory(path, problems, (begin, within[1]))
     return trace.between(begin, trace.end) if trace.end > begin else trace
 
@@ -99,7 +107,7 @@ def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Tra
         directory = Path(name)
         try:
             unpack(path, directory, problems)
-            trace = _load_known(directory, problems, within)
+            trace = _load_known(directory, problems, within, keep=False)
         except TraceFormatError as wrong:
             if not wrong.path.is_relative_to(directory):
                 raise
@@ -109,14 +117,13 @@ def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Tra
     return replace(trace, path=path, skipped=skipped)
 
 
-def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
+def _load_directory(path: Path, problems: Problems, within: tuple[int, int], keep: bool = True) -> Trace:
+    """Read a directory; `keep`: it stays where it is, so that its events can be read when they are needed."""
     directories = _process_directories(path, problems)
     if not problems.salvage:  # at once; else whoever reads a file that is none says what is skipped
         for directory in (*directories, path / "sched"):
             check_all(directory)
-    store = Store(_capacity(directories) if within == EVER else 0)
-    found = [read_process(directory, store, problems, within) for directory in directories]
-    processes = [process for process in found if process is not None]
+    processes, source = _read_processes(directories, problems, within, keep)
     scheduling = read_scheduling(path / "sched", problems, within)
     placed = place(processes, scheduling) if scheduling is not None else None
     if placed is not None:
@@ -127,7 +134,7 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> 
     runs = [run for process in processes for run in process.runs]
     threads = [(index, run) for index, process in enumerate(processes) for run in process.runs]
     gils = [(index, number) for index, process in enumerate(processes) for number in process.gils]
-    columns, side = make_columns(runs, store), make_side(runs)
+    side, ends = make_side(runs), np.array([run.end for run in runs], np.int64)
     return Trace(
         path=path,
         processes=tuple(process.numbered(index) for index, process in enumerate(processes)),
@@ -138,7 +145,7 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> 
         gils=tuple(Gil(index, process, number) for index, (process, number) in enumerate(gils)),
         begin=min((process.begin for process in processes), default=0),
         end=max((process.end for process in processes), default=0),
-        columns=columns,
+        source=source(runs),
         skipped=problems.skipped,
         scheduling=scheduling,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
@@ -146,9 +153,28 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> 
         sampled=tuple(process.samples for process in processes),
         side=side,
         lock_names=join_locks([process.locks for process in processes]),
-        said=said(
-            side, columns.end, [process for process, _ in threads], [each.mark_texts for each in processes]
-        ),
+        said=said(side, ends, [process for process, _ in threads], [each.mark_texts for each in processes]),
+    )
+
+
+def _read_processes(
+    directories: list[Path], problems: Problems, within: tuple[int, int], keep: bool
+) -> tuple[list[RecordedProcess], Callable[[Sequence[Run]], Source]]:
+    """Read all processes, and leave their events where they lie if that is possible.
+
+    It is not if only a part of them is wanted, if they are in a packed trace, if something is wrong or
+    missing, or if there are many streams, each of which keeps a descriptor: then they are read into columns.
+    """
+    few = sum(1 for each in directories for _ in each.glob("gil_*")) <= _MOST_MAPPED
+    if keep and few and within == EVER and not problems.salvage:
+        streams: list[Mapped] = []
+        with suppress(Elsewhere):
+            found = [read_process(directory, streams, problems) for directory in directories]
+            return [process for process in found if process is not None], partial(Source, None, streams)
+    store = Store(_capacity(directories) if within == EVER else 0)
+    found = [read_process(directory, store, problems, within) for directory in directories]
+    return [process for process in found if process is not None], lambda runs: Source(
+        make_columns(runs, store)
     )
 
 

@@ -9,7 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from ..amounts import Amounts
 from ..arrays import Bools, Int32s, Int64s, Table
+from ..fold.feed import timed_lengths
+from ..fold.one_pass import Folded, fold_trace
 from ..model import (
     CPU_INTERVAL,
     EVENT,
@@ -37,7 +40,7 @@ from ..states import Cpu
 from . import requests
 from .anatomy import ANATOMY, WITHOUT_CPU, parts_of_waits
 from .anatomy_clock import GilClock, StallClock
-from .columns import Columns, SideColumns, make_side
+from .columns import Columns, SideColumns, Source, make_side
 from .cpu_states import Merged, States, cpu_interval_table, cpu_time, merge, split, state_table, without_cpus
 from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_at, holds_of
 from .intervals import Intervals, interval_table, make_intervals
@@ -68,8 +71,8 @@ class Trace(Shown):
         ns of CLOCK_MONOTONIC.
     skipped : list of str
         What a load with `salvage` could not read.
-    columns : Columns
-        The events that every table is made from.
+    source : Source
+        Where the events are that every table is made from; `columns` are they.
     scheduling : Scheduling or None
         What the OS scheduler did, where that was recorded.
     tasks : tuple of int
@@ -92,7 +95,7 @@ class Trace(Shown):
     gils: tuple[Gil, ...]
     begin: int
     end: int
-    columns: Columns = field(repr=False)
+    source: Source = field(repr=False)
     skipped: list[str] = field(default_factory=list)
     scheduling: Scheduling | None = field(default=None, repr=False)
     tasks: tuple[int, ...] = field(default=(), repr=False)
@@ -137,11 +140,26 @@ class Trace(Shown):
             ),
             begin=begin,
             end=end,
-            columns=cut(self.columns, begin, end),
+            source=Source(cut(self.columns, begin, end)),
             side=cut_side(self.side, self.columns, begin, end),
             tasks=tuple(self.tasks[at] for at in alive) if self.tasks else (),
             said=cut_said(self.said, alive, begin, end),
         )
+
+    @cached_property
+    def columns(self) -> Columns:
+        """All events by column: what every table is made from."""
+        return self.source.columns()
+
+    @cached_property
+    def ends(self) -> Int64s:
+        """When the threads' lives end, ns: shape (threads,)."""
+        return np.array([thread.end for thread in self.threads], np.int64)
+
+    @cached_property
+    def folded(self) -> Folded | None:
+        """What one pass over all events says; None where they have to be made tables: see `analysis.fold`."""
+        return fold_trace(self)
 
     @cached_property
     def intervals_by_column(self) -> Intervals:
@@ -289,8 +307,7 @@ class Trace(Shown):
 
     @cached_property
     def _lock_tables(self) -> LockTables:
-        ends = self.columns.end
-        return lock_tables(self.side, ends, self.threads, self.processes, self.stacks, self.lock_names)
+        return lock_tables(self.side, self.ends, self.threads, self.processes, self.stacks, self.lock_names)
 
     @property
     def mark_names(self) -> tuple[str, ...]:
@@ -481,8 +498,12 @@ class Trace(Shown):
         That of its process's start, unless timed waits for it were clearly of another: a program may set it
         while it runs. See `analysis.tables.switch_interval`.
         """
+        lengths = timed_lengths(self)
+        if lengths is None:
+            waits = [self.timed_waits(gil) for gil in self.gils]
+            lengths = [Amounts.of(ended - began) for began, ended in waits]
         return tuple(
-            seen_interval(self.processes[gil.process].switch_interval, *self.timed_waits(gil))
+            seen_interval(self.processes[gil.process].switch_interval, lengths[gil.index])
             for gil in self.gils
         )
 

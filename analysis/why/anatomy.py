@@ -61,9 +61,14 @@ class WaitAnatomy(Shown):
 
 def wait_anatomy(trace: Trace) -> WaitAnatomy:
     """Return the totals of a trace's ANATOMY table: of each thread, of each process, and of all."""
-    waits = np.searchsorted(trace.waits["thread"], np.arange(len(trace.threads) + 1))
-    sums = [np.diff(waits), *(sums_of(trace.anatomy[name], waits) for name in (*PARTS, *STALLED, *ASLEEP))]
-    of_thread = np.stack(sums, axis=1)
+    if trace.folded is not None:
+        of_thread = trace.folded.parts
+    else:
+        waits = np.searchsorted(trace.waits["thread"], np.arange(len(trace.threads) + 1))
+        names = (*PARTS, *STALLED, *ASLEEP)
+        of_thread = np.stack(
+            [np.diff(waits), *(sums_of(trace.anatomy[name], waits) for name in names)], axis=1
+        )
     of_process = [of_thread[trace.threads_of(process)].sum(axis=0) for process in trace.processes]
     return WaitAnatomy(
         whole=Parts(*of_thread.sum(axis=0).tolist()),

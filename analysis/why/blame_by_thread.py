@@ -61,6 +61,11 @@ def blame(trace: Trace) -> Blame:
     With W the waits of thread i and H the holds of thread j on the same GIL, as sets of moments: element
     [i, j] is the length of W ∩ H in ns, and the number of waits in W that overlap H.
     """
+    if trace.folded is not None:
+        table = np.zeros(len(trace.folded.blame), BLAME)
+        for column, name in enumerate(BLAME.names or ()):
+            table[name] = trace.folded.blame[:, column]
+        return Blame(table, len(trace.threads))
     rows = [row for gil in trace.gils for row in _of_gil(trace, gil)]
     found = np.concatenate([np.zeros((0, 4), np.int64), *rows])
     key = (found[:, 0] << 32) + found[:, 1] + 1

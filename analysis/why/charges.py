@@ -8,14 +8,17 @@ where there are none: `portions`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from ..arrays import Bools, Int32s, Int64s, Table, distinct
+from ..fold.one_pass import Folded
 from ..model import Code, Gil, Process
 from ..tables.trace import Trace
+from .charges_of_fold import FoldCharged, charged_in_fold
 from .portions import Portions, portions
 
 CODE_BLAME: Final = np.dtype(
@@ -85,14 +88,71 @@ class CodeBlame:
 
 def code_blame(trace: Trace, process: Process | None = None) -> CodeBlame:
     """Charge all waits of a trace to code; or those for one process's GILs."""
-    lines = _Lines(trace)
     gils = [gil for gil in trace.gils if process is None or gil.process == process.index]
+    return _from_tables(trace, gils) if trace.folded is None else _from_fold(trace, trace.folded, gils)
+
+
+def _from_fold(trace: Trace, folded: Folded, gils: Sequence[Gil]) -> CodeBlame:
+    lines = _Lines(trace)
+    charged = [charged_in_fold(trace, gil, folded.gils[gil.index], lines.of) for gil in gils]
+    processes = {gil.process for gil in gils}
+    of_frame = np.zeros(len(trace.frames), np.int64)
+    for each in charged:
+        each.add_to_frames(of_frame)
+    total = sum(item.waits.total for gil in gils for item in folded.of_gil(gil.index))
+    by_line = _table_of_fold(lines, lines.code, lines.line, charged)
+    functions, of_line = np.unique(lines.code, return_inverse=True)
+    by_function = _table_of_fold(_Functions(lines, of_line), functions, np.zeros_like(functions), charged)
+    return CodeBlame(
+        lines=_worst_first(by_line[by_line["holds"] > 0]),
+        functions=_with_worst_lines(by_function, by_line, of_line),
+        waiting=_waiting_of_fold(lines, trace, folded, processes),
+        total=total,
+        nobody=total - sum(int(each.parts.waited.sum()) for each in charged),
+        of_frame=of_frame,
+    )
+
+
+def _table_of_fold(
+    numbers: _Lines | _Functions, code: Int32s, line: Int32s, charged: list[FoldCharged]
+) -> Table:
+    """Return a row for each number, also for those that are charged with nothing."""
+    size = len(code)
+    table = np.zeros(size, CODE_BLAME)
+    table["code"], table["line"] = code, line
+    for each in charged:
+        sums = each.sums(numbers.of, size)
+        for name in ("waited", "contended", "at_ends", "samples", "holds", "requested", "threads"):
+            table[name] += sums[name]
+        np.maximum(table["slowest"], sums["slowest"], out=table["slowest"])
+        _longest(table, *each.lengths(numbers.of))
+    return table
+
+
+def _waiting_of_fold(lines: _Lines, trace: Trace, folded: Folded, processes: set[int]) -> Table:
+    table = np.zeros(len(lines.code), WAITING_CODE)
+    table["code"], table["line"] = lines.code, lines.line
+    rows = folded.waiting[[process in processes for process in folded.waiting[:, 0].tolist()]]
+    frame = np.full(len(rows), -1, np.int32)
+    for process in range(len(trace.processes)):
+        mine = np.flatnonzero((rows[:, 0] == process) & (rows[:, 1] >= 0))
+        frame[mine] = trace.stacks.of(process, rows[mine, 1].astype(np.uint32))
+    line = lines.of(frame)
+    np.add.at(table["waited"], line, rows[:, 2])
+    np.add.at(table["waits"], line, rows[:, 3])
+    _longest(table, line, rows[:, 4], rows[:, 5])
+    return _worst_first(table[table["waits"] > 0])
+
+
+def _from_tables(trace: Trace, gils: Sequence[Gil]) -> CodeBlame:
+    lines = _Lines(trace)
     charged = [_charge(trace, gil, lines) for gil in gils]
     of_frame = np.zeros(len(trace.frames), np.int64)
     for each in charged:
         known = each.portions.frame >= 0
         np.add.at(of_frame, each.portions.frame[known], each.portions.waited[known])
-    mine = np.isin(trace.waits["gil"], [gil.index for gil in gils]) if process is not None else slice(None)
+    some = len(gils) < len(trace.gils)
+    mine = np.isin(trace.waits["gil"], [gil.index for gil in gils]) if some else slice(None)
     total = int(trace.waits["duration"][mine].sum())
     by_line = _blame_table(lines, lines.code, lines.line, charged, trace)
     return CodeBlame(
@@ -108,6 +168,11 @@ def code_blame(trace: Trace, process: Process | None = None) -> CodeBlame:
 def _by_function(lines: _Lines, by_line: Table, charged: list[_Charged], trace: Trace) -> Table:
     functions, of_line = np.unique(lines.code, return_inverse=True)
     table = _blame_table(_Functions(lines, of_line), functions, np.zeros_like(functions), charged, trace)
+    return _with_worst_lines(table, by_line, of_line)
+
+
+def _with_worst_lines(table: Table, by_line: Table, of_line: Int64s) -> Table:
+    """Return functions, each with the line that is charged with most."""
     worst = np.lexsort((by_line["line"], -by_line["waited"]))[::-1]  # the first of each is written last
     table["line"][of_line[worst]] = by_line["line"][worst]
     return _worst_first(table[table["holds"] > 0])

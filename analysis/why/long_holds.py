@@ -15,12 +15,14 @@ Whose hold it is the samples say, else the frame at its end, which is recorded w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from ..arrays import Bools, Int32s, Int64s, Table, without
+from ..fold.one_pass import OfGil
 from ..measures.switch_interval import DEFAULT_INTERVAL
 from ..model import Gil
 from ..tables.trace import Trace
@@ -66,7 +68,11 @@ def long_holds(trace: Trace, limit: int | None = None) -> Table:
     -------
     LONG_HOLD table
     """
-    found = [_of_gil(trace, gil, limit) for gil in trace.gils]
+    folded = trace.folded if limit is None else None
+    found = [
+        _of_gil(trace, gil, limit) if folded is None else _of_fold(trace, gil, folded.gils[gil.index])
+        for gil in trace.gils
+    ]
     rows = np.concatenate(found) if found else np.empty(0, LONG_HOLD)
     if not len(rows):
         return rows
@@ -89,29 +95,107 @@ def _of_gil(trace: Trace, gil: Gil, limit: int | None) -> Table:
     samples = trace.samples[trace.samples["gil"] == gil.index]
     samples = samples[length[samples["hold"]] > limit]
     rows = _Rows.of(samples["hold"], samples["frame"], samples["time"], len(length))
+    long = np.flatnonzero(length > limit)
+    found = _Found(
+        holds.acquired[long],
+        holds.released[long],
+        holds.thread[long],
+        _usual_frames(samples["hold"], samples["frame"], trace.release_frames(gil))[long],
+        np.bincount(samples["hold"], minlength=len(length))[long],
+    )
+    contended = trace.contended(gil)
+
+    def waited(hold: Int64s, begin: Int64s, until: Int64s, whole: Bools) -> Int64s:
+        return overlap(*contended, begin, until)
+
+    return _table(trace, rows.in_holds(long), found, limit, waited)
+
+
+def _of_fold(trace: Trace, gil: Gil, of: OfGil) -> Table:
+    """Return the same by one pass; long holds without samples are summed up by their code already."""
+    limit = trace.switch_intervals[gil.index] or DEFAULT_INTERVAL
+    number, acquired, released, thread, end, contended = of.long_sampled.T
+    records = trace.sampled[gil.process]
+    records = records[records["gil"] == gil.number]
+    hold = np.minimum(np.searchsorted(number, of.sample_hold), max(len(number) - 1, 0))
+    mine = np.flatnonzero(number[hold] == of.sample_hold) if len(number) else hold[:0]
+    hold = hold[mine]
+    frame = trace.stacks.of(gil.process, records["frame"][mine])
+    time = records["timestamp"][mine].astype(np.int64)
+    ends = trace.stacks.of(gil.process, end.astype(np.uint32))
+    found = _Found(
+        acquired,
+        released,
+        thread.astype(np.int32),
+        _usual_frames(hold, frame, ends),
+        np.bincount(hold, minlength=len(number)),
+    )
+    clock = of.sample_contended[mine]
+
+    def waited(hold: Int64s, begin: Int64s, until: Int64s, whole: Bools) -> Int64s:
+        """Return for how long somebody waited: in a whole hold, or from one of its samples to another."""
+        result: Int64s = contended[hold]
+        part = np.flatnonzero(~whole)
+        since, to = np.searchsorted(time, begin[part]), np.searchsorted(time, until[part])
+        result[part] = clock[to] - clock[since]
+        return result
+
+    rows = _Rows.of(hold, frame, time, len(number))
+    others = np.zeros(len(of.long_holds), LONG_HOLD)
+    frames = trace.stacks.of(gil.process, of.long_holds[:, 0].astype(np.uint32))
+    for column, name in enumerate(("time", "holds", "longest", "longest_at", "waited", "thread"), 1):
+        others[name] = of.long_holds[:, column]
+    others["frame"] = frames
+    _name_lines(trace, others)
+    if not len(number):
+        return others
+    return np.concatenate([_table(trace, rows, found, limit, waited), others])
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Long holds by column; `usual` is the frame of most of their samples, or at their end."""
+
+    acquired: Int64s
+    released: Int64s
+    thread: Int32s
+    usual: Int32s
+    samples: Int64s
+
+
+def _table(
+    trace: Trace,
+    rows: _Rows,
+    holds: _Found,
+    limit: int,
+    waited: Callable[[Int64s, Int64s, Int64s, Bools], Int64s],
+) -> Table:
     piece = np.flatnonzero(rows.whole | (rows.unlikely & (rows.end - rows.begin > limit)))
-    unsampled = without(np.flatnonzero(length > limit), rows.hold[piece])
+    unsampled = without(np.arange(len(holds.acquired)), rows.hold[piece])
     whole = rows.whole[piece]
     hold = np.concatenate([rows.hold[piece], unsampled])
-    begin = np.concatenate([np.where(whole, holds.acquired[rows.hold[piece]], rows.begin[piece]),
-                            holds.acquired[unsampled]])  # fmt: skip
-    end = np.concatenate([np.where(whole, holds.released[rows.hold[piece]], rows.end[piece]),
-                          holds.released[unsampled]])  # fmt: skip
-    usual = _usual_frames(samples["hold"], samples["frame"], trace.release_frames(gil))
+    begin = np.where(whole, holds.acquired[rows.hold[piece]], rows.begin[piece])
+    end = np.where(whole, holds.released[rows.hold[piece]], rows.end[piece])
+    begin = np.concatenate([begin, holds.acquired[unsampled]])
+    end = np.concatenate([end, holds.released[unsampled]])
     table = np.zeros(len(hold), LONG_HOLD)
     table["holds"], table["pieces"][: len(piece)] = 1, 1
     table["thread"] = holds.thread[hold]
     table["longest_at"] = begin
     table["time"] = table["longest"] = end - begin
-    table["waited"] = overlap(*trace.contended(gil), begin, end)
-    every = np.bincount(samples["hold"], minlength=len(length))
-    table["samples"] = np.concatenate([rows.count[piece], every[unsampled]])
-    table["frame"] = np.concatenate([rows.frame[piece], usual[unsampled]])
+    table["waited"] = waited(hold, begin, end, np.append(whole, np.ones(len(unsampled), bool)))
+    table["samples"] = np.concatenate([rows.count[piece], holds.samples[unsampled]])
+    table["frame"] = np.concatenate([rows.frame[piece], holds.usual[unsampled]])
+    _name_lines(trace, table)
+    return table
+
+
+def _name_lines(trace: Trace, table: Table) -> None:
+    """Fill in code and line of each row's frame."""
     known = table["frame"] >= 0
     table["code"] = -1
     table["code"][known] = same_code(trace.codes)[trace.frames["code"][table["frame"][known]]]
     table["line"][known] = trace.frames["line"][table["frame"][known]]
-    return table
 
 
 @dataclass(frozen=True)
@@ -128,6 +212,10 @@ class _Rows:
     count: Int64s
     whole: Bools
     unlikely: Bools
+
+    def in_holds(self, long: Int64s) -> _Rows:
+        """Number holds as `long` does, which has all of them."""
+        return replace(self, hold=np.searchsorted(long, self.hold))
 
     @classmethod
     def of(cls, hold: Int64s, frame: Int32s, time: Int64s, holds: int) -> _Rows:

@@ -52,6 +52,28 @@ class Portions:
     contended: Int64s
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What is to be charged: holds, or sums of holds that are alike; by column.
+
+    Attributes
+    ----------
+    lines, threads, octave : ndarray of int64
+        Of the code at its end, a number; of its holder; of its contention: `octave`.
+    waited, contended : ndarray of int64
+        ns.
+    alone : ndarray of bool
+        A long hold with samples of its own.
+    """
+
+    lines: Int64s
+    threads: Int64s
+    octave: Int64s
+    waited: Int64s
+    contended: Int64s
+    alone: Bools
+
+
 def portions(
     samples: Table,
     hold: Int64s,
@@ -76,25 +98,12 @@ def portions(
         ns to be charged.
     """
     at, told = _told(samples, hold)
-    weight = samples["waiters"][told].astype(np.int64)
-    share = np.zeros((2, len(told)), np.int64)
-    by_end = np.ones(len(hold), bool)
-    free = np.ones(len(told), bool)
-    everyone = np.ones(len(hold), bool)
-    for group, of_hold, enough, again in _groups(at, lines, threads, contended):
-        size = int(group.max(initial=-1)) + 1
-        left = by_end & of_hold
-        mine = np.ones(len(told), bool) if again else free & left[at]
-        count = np.bincount(group[at[mine]], minlength=size)
-        stands_for = everyone if again else left
-        good = enough(count, np.bincount(group[stands_for], contended[stands_for], size))
-        take = left & good[group]
-        mine &= good[group[at]]
-        for row, amount, weights in ((0, waited, weight), (1, contended, np.ones_like(weight))):
-            whole = _sums(group[take], amount[take], size)
-            share[row, mine] += _divide(whole, group[at[mine]], weights[mine])
-        by_end &= ~take
-        free &= ~mine
+    sampled = np.zeros(len(hold), bool)
+    sampled[at] = True
+    parts = Parts(
+        lines, threads.astype(np.int64), octave(contended), waited, contended, sampled & (contended >= _LONG)
+    )
+    share, by_end = divided(parts, at, samples["waiters"][told].astype(np.int64))
     rest = np.flatnonzero(by_end)
     return Portions(
         hold=np.concatenate([at, rest]),
@@ -103,6 +112,50 @@ def portions(
         waited=np.concatenate([share[0], waited[rest]]),
         contended=np.concatenate([share[1], contended[rest]]),
     )
+
+
+def octave(contended: Int64s) -> Int64s:
+    """Return about how long holds were contended: the same number up to twice as long."""
+    return np.frexp(contended.astype(np.float64))[1].astype(np.int64)
+
+
+def divided(parts: Parts, at: Int64s, weight: Int64s) -> tuple[Int64s, Bools]:
+    """Divide what is to be charged among samples, and return what is charged by the ends of holds.
+
+    Parameters
+    ----------
+    at, weight : ndarray of int64
+        For each sample, in time order, the part that it is of, and how many waited then.
+
+    Returns
+    -------
+    share : ndarray of int64, shape (2, samples)
+        ns of waiting, and of contention, for each sample.
+    by_end : ndarray of bool
+        Parts that are not divided among samples.
+    """
+    share = np.zeros((2, len(at)), np.int64)
+    by_end = np.ones(len(parts.lines), bool)
+    free = np.ones(len(at), bool)
+    everyone = np.ones(len(parts.lines), bool)
+    for group, of_part, enough, again in _groups(parts):
+        size = int(group.max(initial=-1)) + 1
+        left = by_end & of_part
+        mine = np.ones(len(at), bool) if again else free & left[at]
+        count = np.bincount(group[at[mine]], minlength=size)
+        stands_for = everyone if again else left
+        good = enough(count, np.bincount(group[stands_for], parts.contended[stands_for], size))
+        take = left & good[group]
+        mine &= good[group[at]]
+        for row, amount, weights in (
+            (0, parts.waited, weight),
+            (1, parts.contended, np.ones_like(weight)),
+        ):
+            whole = _sums(group[take], amount[take], size)
+            share[row, mine] += _divide(whole, group[at[mine]], weights[mine])
+        by_end &= ~take
+        free &= ~mine
+    return share, by_end
 
 
 def _told(samples: Table, hold: Int64s) -> tuple[Int64s, Int64s]:
@@ -128,25 +181,20 @@ class _Enough:
         return good
 
 
-def _groups(
-    at: Int64s, lines: Int64s, threads: Int32s, contended: Int64s
-) -> Iterator[tuple[Int64s, Bools, _Enough, bool]]:
-    """Yield ways to put holds together, the closest first: a group each, who may be in one, and when.
+def _groups(parts: Parts) -> Iterator[tuple[Int64s, Bools, _Enough, bool]]:
+    """Yield ways to put parts together, the closest first: a group each, who may be in one, and when.
 
-    At last come those that share the samples of holds which have had theirs: what is left are holds that
-    had none by chance, or because the sampler itself had no CPU.
+    At last come those that share the samples of parts which have had theirs: what is left are holds that had
+    none by chance, or because the sampler itself had no CPU.
     """
-    everyone = np.ones(len(lines), bool)
-    sampled = np.zeros(len(lines), bool)
-    sampled[at] = True
-    yield np.arange(len(lines)), sampled & (contended >= _LONG), _Enough(1), False
-    octave = np.frexp(contended.astype(np.float64))[1].astype(np.int64)
-    yield lines * 64 + octave, everyone, _Enough(_ENOUGH), False
-    yield lines, everyone, _Enough(_ENOUGH), False
-    yield threads.astype(np.int64), everyone, _Enough(_ENOUGH), False
-    for group in (lines, threads.astype(np.int64)):
+    everyone = np.ones(len(parts.lines), bool)
+    yield np.arange(len(parts.lines)), parts.alone, _Enough(1), False
+    yield parts.lines * 64 + parts.octave, everyone, _Enough(_ENOUGH), False
+    yield parts.lines, everyone, _Enough(_ENOUGH), False
+    yield parts.threads, everyone, _Enough(_ENOUGH), False
+    for group in (parts.lines, parts.threads):
         yield group, everyone, _Enough(_ENOUGH, _SPARSE), True
-    yield np.zeros(len(lines), np.int64), everyone, _Enough(1, _SPARSE), True
+    yield np.zeros(len(parts.lines), np.int64), everyone, _Enough(1, _SPARSE), True
 
 
 def _sums(group: Int64s, amount: Int64s, size: int) -> Int64s:

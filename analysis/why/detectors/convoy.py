@@ -13,14 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-
 from ...units import count, duration, share
 from .finding import Pattern
 from .scene import Scene
 
-_NEARLY: Final = 0.9
-"""Share of an interval from which on a wait pays for one."""
 _SHORT: Final = 0.2
 """Share of an interval that the thread's holds must be shorter than, mostly (their median)."""
 _MOST: Final = 0.5
@@ -35,35 +31,31 @@ def find(scene: Scene) -> Iterator[Pattern]:
     """Yield each thread that is in a convoy."""
     if not scene.has_interval:
         return
-    holds = scene.holds
-    for thread, mine in scene.waits_by_thread():
-        waits = scene.waits[mine]
-        pays = scene.anatomy["politeness"][mine] >= _NEARLY * scene.interval
-        paid = waits[pays]
-        if len(paid) < _FEWEST or len(paid) < _MOST * len(waits):
+    for taker in scene.takers:
+        if taker.paid < _FEWEST or taker.paid < _MOST * taker.waits:
             continue
-        time = int(paid["duration"].sum())
-        held = int(np.median(scene.lengths[holds.thread == thread]))
+        thread, time = taker.thread, taker.paid_time
+        held = int(taker.median_hold)
         if held >= _SHORT * scene.interval or time < _MUCH * scene.life(thread):
             continue
-        intervals = float(np.median(paid["duration"]) / scene.interval)
+        intervals = taker.median_paid / scene.interval
         yield Pattern(
             name="convoy",
-            score=len(paid) / len(waits) * min(1.0, 2 * time / scene.life(thread)),
-            begin=int(paid["start"][0]),
-            end=int(paid["start"][-1] + paid["duration"][-1]),
+            score=taker.paid / taker.waits * min(1.0, 2 * time / scene.life(thread)),
+            begin=taker.paid_first,
+            end=taker.paid_last,
             process=scene.gil.process,
             threads=(thread,),
             figures={
-                "waits": len(waits),
-                "waits_that_pay": len(paid),
+                "waits": taker.waits,
+                "waits_that_pay": taker.paid,
                 "paid_ns": time,
                 "median_intervals": intervals,
                 "median_hold_ns": held,
             },
             sentence=(
                 f"Convoy: {scene.name(thread)} pays a switch interval of {duration(scene.interval)} or more"
-                f" for {count(len(paid))} of its {count(len(waits))} waits,"
+                f" for {count(taker.paid)} of its {count(taker.waits)} waits,"
                 f" {share(time / scene.life(thread))} of its life, to hold the GIL for {duration(held)}."
             ),
         )

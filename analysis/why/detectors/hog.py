@@ -14,10 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-
-from ...arrays import Int64s, distinct
-from ...measures.native_code import code_within, where
 from ...units import count, duration
 from .. import atlas
 from .finding import Pattern
@@ -29,51 +25,32 @@ _LEAST: Final = 0.05
 
 def find(scene: Scene) -> Iterator[Pattern]:
     """Yield each thread that hogs the GIL."""
-    overdue = _overdue(scene)
-    late = np.flatnonzero(overdue > scene.interval)
-    if not len(late) or not scene.contended:
+    if not scene.contended:
         return
-    holds = scene.holds
-    frames = scene.trace.hold_frames(scene.gil)
-    for thread in distinct(holds.thread[late]).tolist():
-        mine = late[holds.thread[late] == thread]
-        total, worst = int(overdue[mine].sum()), int(mine[np.argmax(overdue[mine])])
+    for taker in scene.takers:
+        total, longest, frame = taker.overdue, taker.worst, taker.worst_frame
         score = min(1.0, total / scene.contended)
-        if score < _LEAST:
+        if not taker.late or score < _LEAST:
             continue
-        longest = int(overdue[worst])
         yield Pattern(
             name="hog",
             score=score,
-            begin=int(holds.acquired[worst]),
-            end=int(holds.released[worst]),
+            begin=taker.worst_acquired,
+            end=taker.worst_released,
             process=scene.gil.process,
-            threads=(thread,),
-            figures={"holds": len(mine), "overdue_ns": total, "longest_overdue_ns": longest},
+            threads=(taker.thread,),
+            figures={"holds": taker.late, "overdue_ns": total, "longest_overdue_ns": longest},
             sentence=(
-                f"Hog: {scene.who(thread, int(frames[worst]))} kept the GIL up to {duration(longest)}"
-                f" after it was asked for it, {duration(total)} in {_holds(len(mine))}{_unless(scene)}."
-                f"{_native(scene, thread, mine)}{_known(scene, int(frames[worst]))}"
+                f"Hog: {scene.who(taker.thread, frame)} kept the GIL up to {duration(longest)}"
+                f" after it was asked for it, {duration(total)} in {_holds(taker.late)}{_unless(scene)}."
+                f"{_native(taker.native)}{_known(scene, frame)}"
             ),
         )
 
 
-def _overdue(scene: Scene) -> Int64s:
-    holds = scene.holds
-    asked = np.minimum(scene.trace.first_requests(scene.gil), holds.released)
-    overdue: Int64s = holds.released - asked
-    if scene.trace.scheduling is not None:
-        for clock in (scene.stalls, scene.sleeps):
-            overdue = overdue - (clock.asked_for(holds.released) - clock.asked_for(asked))
-    return overdue
-
-
-def _native(scene: Scene, thread: int, late: Int64s) -> str:
+def _native(code: str) -> str:
     """Say which native code that was: " It ran _json: scanner_call."."""
-    holds = scene.holds
-    asked = np.minimum(scene.trace.first_requests(scene.gil), holds.released)
-    found = where(code_within(scene.trace, thread, asked[late], holds.released[late]))
-    return f" It ran {found}." if found else ""
+    return f" It ran {code}." if code else ""
 
 
 def _unless(scene: Scene) -> str:

@@ -28,7 +28,7 @@ def find(scene: Scene) -> Iterator[Pattern]:
         begin=scene.process.begin,
         end=scene.process.end,
         process=scene.gil.process,
-        threads=tuple(scene.takers.tolist()),
+        threads=scene.threads,
         figures={"contention": contention, "waited_ns": scene.waited},
         sentence=f"No contention: {len(scene.takers)} threads took the GIL, and {waited}.",
     )

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
-from itertools import pairwise
 from typing import Final
 
-import numpy as np
-
-from ...arrays import Int64s, Table, distinct
 from ...measures.switch_interval import DEFAULT_INTERVAL
 from ...model import Gil
-from ...states import State
-from ...tables.anatomy_clock import StallClock
-from ...tables.handoffs import Holds
 from ...tables.trace import Trace
 from ..code_words import function, place
+from .contention import Contention, contention
+from .taker import Taker, takers
 
 WORTH_IT: Final = 0.05
 """Share of a GIL's time that threads must have waited, all together, for a pattern to matter."""
@@ -42,67 +36,29 @@ class Scene:
         return self.process.version >= _NEW_GIL
 
     @cached_property
-    def holds(self) -> Holds:
-        """Its holds, in the order of the lock."""
-        return self.trace.holds(self.gil)
+    def takers(self) -> list[Taker]:
+        """The threads that hold it for some time, or wait for it."""
+        return takers(self.trace, self.gil, self.interval)
 
-    @cached_property
-    def lengths(self) -> Int64s:
-        """How long the holds are, ns."""
-        return self.holds.released - self.holds.acquired
-
-    @cached_property
-    def waits(self) -> Table:
-        """Its rows of the WAIT table, sorted by (thread, start)."""
-        return self.trace.waits[self.trace.waits_for(self.gil)]
-
-    @cached_property
-    def anatomy(self) -> Table:
-        """Their rows of the ANATOMY table."""
-        return self.trace.anatomy[self.trace.waits_for(self.gil)]
+    @property
+    def threads(self) -> tuple[int, ...]:
+        """Their indices."""
+        return tuple(taker.thread for taker in self.takers)
 
     @cached_property
     def waited(self) -> int:
         """How long threads waited, all together, ns."""
-        return int(self.waits["duration"].sum())
+        return sum(taker.waited for taker in self.takers)
 
     @cached_property
+    def contention(self) -> Contention:
+        """When, and for how long, at least one thread waited; and what became of the GIL meanwhile."""
+        return contention(self.trace, self.gil)
+
+    @property
     def contended(self) -> int:
         """For how long at least one thread waited, ns."""
-        begin, end = self.trace.contended(self.gil)
-        return int((end - begin).sum())
-
-    @cached_property
-    def stalls(self) -> StallClock:
-        """The clock of the stretches in which the holder wanted a CPU; none without scheduling."""
-        return self.trace.stall_clock(self.gil)
-
-    @cached_property
-    def sleeps(self) -> StallClock:
-        """The clock of the stretches in which the holder slept; none without scheduling."""
-        return self.trace.stall_clock(self.gil, State.HOLDING_ASLEEP)
-
-    @cached_property
-    def takers(self) -> Int64s:
-        """Indices of the threads that hold it for some time, or wait for it."""
-        took = self.holds.thread[self.lengths > 0]
-        return distinct(np.concatenate([took, self.waits["thread"]])).astype(np.int64)
-
-    @cached_property
-    def held(self) -> Int64s:
-        """How long each of `takers` held it, ns."""
-        place = np.searchsorted(self.takers, self.holds.thread)
-        mine = np.flatnonzero(self.lengths > 0)
-        held = np.zeros(len(self.takers), np.int64)
-        np.add.at(held, place[mine], self.lengths[mine])
-        return held
-
-    def waits_by_thread(self) -> Iterator[tuple[int, slice]]:
-        """Yield each thread that waits, and where its waits are."""
-        thread = self.waits["thread"]
-        bounds = np.flatnonzero(np.diff(thread, prepend=-1, append=-1)).tolist()
-        for begin, end in pairwise(bounds):
-            yield int(thread[begin]), slice(begin, end)
+        return self.contention.time
 
     def life(self, thread: int) -> int:
         """How long a thread lived in the trace, ns."""

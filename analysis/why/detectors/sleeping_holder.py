@@ -43,5 +43,5 @@ def find(scene: Scene) -> Iterator[Pattern]:
 
 def _frame(scene: Scene, found: Evidence) -> int:
     """Return the frame at the end of the hold with the longest sleep; -1: unknown."""
-    at = int(np.searchsorted(scene.holds.acquired, found.longest_at, "right")) - 1
+    at = int(np.searchsorted(scene.trace.holds(scene.gil).acquired, found.longest_at, "right")) - 1
     return int(scene.trace.release_frames(scene.gil)[at]) if at >= 0 else -1

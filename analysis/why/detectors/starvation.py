@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-
 from ...units import duration, share
 from .finding import Pattern
 from .scene import Scene
@@ -32,25 +30,23 @@ _WANTS: Final = 0.1
 
 def find(scene: Scene) -> Iterator[Pattern]:
     """Yield each thread that starves."""
-    waited = np.zeros(len(scene.takers), np.int64)
-    np.add.at(waited, np.searchsorted(scene.takers, scene.waits["thread"]), scene.waits["duration"])
-    wanting = int(np.count_nonzero(scene.held + waited >= _WANTS * scene.span))
+    wanting = sum(taker.held + taker.waited >= _WANTS * scene.span for taker in scene.takers)
     if wanting < 2:
         return
     turn = (wanting - 1) * scene.interval
-    for thread, mine in scene.waits_by_thread():
-        at = int(np.searchsorted(scene.takers, thread))
-        waits, waiting, held = scene.waits[mine], int(waited[at]), int(scene.held[at])
-        mean = waiting / len(waits)
+    for taker in scene.takers:
+        if not taker.waits:
+            continue
+        thread, waiting, held = taker.thread, taker.waited, taker.held
+        mean = waiting / taker.waits
         got = held / max(held + waiting, 1)
         if mean < _SEVERAL * turn or waiting < _MUCH * scene.life(thread) or got >= _HALF / wanting:
             continue
-        longest = int(waits["duration"].max())
         yield Pattern(
             name="starvation",
             score=(1 - got * wanting) * min(1.0, waiting / scene.life(thread)),
-            begin=int(waits["start"][0]),
-            end=int(waits["start"][-1] + waits["duration"][-1]),
+            begin=taker.first,
+            end=taker.last,
             process=scene.gil.process,
             threads=(thread,),
             figures={
@@ -58,11 +54,11 @@ def find(scene: Scene) -> Iterator[Pattern]:
                 "fair_share": 1 / wanting,
                 "waited_ns": waiting,
                 "mean_wait_ns": mean,
-                "longest_wait_ns": longest,
+                "longest_wait_ns": taker.longest,
             },
             sentence=(
                 f"Starvation: {scene.name(thread)}, one of {wanting} threads, got the GIL for {share(got)} of"
                 f" the time that it wanted it; it waited {duration(mean)} on average, once"
-                f" {duration(longest)}."
+                f" {duration(taker.longest)}."
             ),
         )

@@ -30,27 +30,23 @@ _CONTENDED: Final = 0.1
 
 def find(scene: Scene) -> Iterator[Pattern]:
     """Yield one pattern if this GIL thrashes."""
-    handoffs = scene.trace.handoffs
-    handoffs = handoffs[(handoffs["gil"] == scene.gil.index) & handoffs["contended"]]
-    handoffs = handoffs[handoffs["from_thread"] != handoffs["to_thread"]]
-    contended, switches, retries = scene.contended, len(handoffs), _retries(scene)
+    contended, switches, retries = scene.contended, scene.contention.switches, _retries(scene)
     if switches + retries < _FEWEST or contended < _CONTENDED * scene.span:
         return
     rate = (switches + retries) * DEFAULT_INTERVAL / contended
     if rate < _OFTEN:
         return
-    free = int((handoffs["acquired"] - handoffs["released"]).sum())
-    begin, end = scene.trace.contended(scene.gil)
+    free = scene.contention.free
     how_often = f"{rate:.0f} times in each {duration(DEFAULT_INTERVAL)}"
     if retries:
         how_often = f"and threads woke up for nothing {count(retries)} times: {how_often} in all"
     yield Pattern(
         name="thrashing",
         score=rate / (rate + _OFTEN),
-        begin=int(begin[0]),
-        end=int(end[-1]),
+        begin=scene.contention.begin,
+        end=scene.contention.end,
         process=scene.gil.process,
-        threads=tuple(scene.takers.tolist()),
+        threads=scene.threads,
         figures={
             "switches": switches,
             "retries": retries,
@@ -68,4 +64,4 @@ def find(scene: Scene) -> Iterator[Pattern]:
 def _retries(scene: Scene) -> int:
     if scene.has_interval or not len(scene.trace.retries):
         return 0
-    return int(np.isin(scene.trace.retries["thread"], scene.takers).sum())
+    return int(np.isin(scene.trace.retries["thread"], scene.threads).sum())

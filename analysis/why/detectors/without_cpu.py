@@ -8,13 +8,10 @@ from typing import Final
 import numpy as np
 
 from ...states import State
-from ...tables.anatomy import ASLEEP, STALLED
 from .scene import WORTH_IT, Scene
 
 LEAST: Final = 0.2
 """Share of all waiting from which on it is a pattern."""
-
-_COLUMNS: Final = {State.STALLED: STALLED, State.HOLDING_ASLEEP: ASLEEP}
 
 
 @dataclass(frozen=True)
@@ -50,11 +47,10 @@ def find_evidence(scene: Scene, state: State) -> Evidence | None:
     trace = scene.trace
     if trace.scheduling is None or scene.waited < WORTH_IT * scene.span:
         return None
-    of_wait = sum(scene.anatomy[name] for name in _COLUMNS[state])
-    total = int(np.sum(of_wait))
+    total = sum(taker.off[state][0] for taker in scene.takers)
     if total < LEAST * scene.waited:
         return None
-    wait = scene.waits[int(np.argmax(of_wait))]
+    _, _, begin, end = max((taker.off[state] for taker in scene.takers), key=lambda off: off[1])
     states = trace.states_by_column
     at = np.flatnonzero(states.state == state)
     of_gil = np.zeros(len(trace.intervals_by_column.start), bool)
@@ -66,8 +62,8 @@ def find_evidence(scene: Scene, state: State) -> Evidence | None:
     longest = at[int(np.argmax(states.duration[at]))]
     return Evidence(
         total=total,
-        begin=int(wait["start"]),
-        end=int(wait["start"] + wait["duration"]),
+        begin=begin,
+        end=end,
         holder=holder,
         longest=int(states.duration[longest]),
         longest_at=int(states.start[longest]),

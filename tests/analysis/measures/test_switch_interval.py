@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 import analysis
+from analysis.amounts import Amounts
 from analysis.measures.switch_interval import interval_of_process, intervals_in
 from analysis.tables.switch_interval import seen_interval
 from tests.synthetic import TraceWriter
@@ -18,8 +19,7 @@ MS = 1_000_000
 
 
 def seen(stated: int, lengths: list[int]) -> int:
-    began = 7 * MS * np.arange(len(lengths))
-    return seen_interval(stated, began, began + np.array(lengths, np.int64))
+    return seen_interval(stated, Amounts.of(np.array(lengths, np.int64)))
 
 
 @pytest.mark.parametrize(

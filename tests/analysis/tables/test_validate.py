@@ -12,6 +12,7 @@ import pytest
 
 import analysis
 from analysis.reader.format import Event
+from analysis.tables.columns import Source
 from analysis.tables.trace import Trace
 from tests.analysis.scenes import two_threads
 from tests.synthetic import TraceWriter
@@ -21,7 +22,7 @@ def changed(trace: Trace, change: Callable[[Trace], None]) -> Trace:
     """Return a trace whose columns are writable copies that `change` has spoilt."""
     columns = trace.columns
     copies = {name: getattr(columns, name).copy() for name in ("time", "kind", "gil", "begin", "end")}
-    copy = replace(trace, columns=replace(columns, **copies))
+    copy = replace(trace, source=Source(replace(columns, **copies)))
     change(copy)
     return copy
 

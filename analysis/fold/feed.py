@@ -1,0 +1,187 @@
+"""What the fold is given: who there is, and where the events lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from ..amounts import Amounts, merged
+from ..arrays import Int32s, Int64s, Table
+from ..model import DEFAULT_INTERVAL, Gil, Process, Thread
+from ..reader.format import Event
+from ..reader.mapped import Mapped
+from ..reader.process import Run
+from ..reader.scheduling import Scheduling
+from .passing import Fold
+
+_OWN_REQUESTS = (3, 13)
+"""The first version in which a drop request that is found is one made to the finder: tables.requests."""
+
+_ASKS = (Event.GIL_WAIT, Event.GIL_ACQUIRED)
+_MOST_ITEMS = 1 << 18
+"""Threads times the GILs of their processes: each such pair has sums of its own."""
+
+
+class Streams(Protocol):
+    """Where the events of a trace are: `tables.columns.Source`."""
+
+    @property
+    def streams(self) -> Sequence[Mapped]: ...
+
+    @property
+    def runs(self) -> Sequence[Run]: ...
+
+
+class Recorded(Protocol):
+    """What the fold has to know of a trace: `tables.trace.Trace`."""
+
+    @property
+    def processes(self) -> tuple[Process, ...]: ...
+
+    @property
+    def threads(self) -> tuple[Thread, ...]: ...
+
+    @property
+    def gils(self) -> tuple[Gil, ...]: ...
+
+    @property
+    def end(self) -> int: ...
+
+    @property
+    def source(self) -> Streams: ...
+
+    @property
+    def scheduling(self) -> Scheduling | None: ...
+
+    @property
+    def sampled(self) -> tuple[Table, ...]: ...
+
+    @property
+    def lock_waits(self) -> Table: ...
+
+    @property
+    def switch_intervals(self) -> tuple[int, ...]: ...
+
+
+def can_be_folded(trace: Recorded) -> bool:
+    """Return whether a trace can be told in one pass.
+
+    Not yet: where the scheduler was recorded; and what is not read where it lies: a part of a trace
+    (`--between`), a packed one, one with gaps, and one that is salvaged.
+    """
+    pairs = [sum(gil.process == process.index for gil in trace.gils) for process in trace.processes]
+    items = sum(pairs[thread.process] for thread in trace.threads)
+    return bool(trace.source.streams) and trace.scheduling is None and items <= _MOST_ITEMS
+
+
+def timed_lengths(trace: Recorded) -> list[Amounts] | None:
+    """Return how long the timed waits for each GIL that ran out were; None: nobody has looked."""
+    if not trace.source.streams:
+        return None
+    thread_of = {run.first: index for index, run in enumerate(trace.source.runs) if run.path is not None}
+    found: dict[tuple[int, int], list[Amounts]] = {}
+    for stream in trace.source.streams:
+        process = trace.threads[thread_of[stream.first]].process
+        for number, told in stream.scanned.waited.items():
+            found.setdefault((process, number), []).append(Amounts.told(told))
+    return [merged(found.get((gil.process, gil.number), [])) for gil in trace.gils]
+
+
+def feed(trace: Recorded) -> tuple[Fold, Int64s]:
+    """Return a fold that has all it needs, and the first item of each thread."""
+    threads, runs, streams = trace.threads, trace.source.runs, trace.source.streams
+    gils = [[gil for gil in trace.gils if gil.process == process.index] for process in trace.processes]
+    first_item = np.cumsum([0, *(len(gils[thread.process]) for thread in threads)])
+    thread_of = {run.first: index for index, run in enumerate(runs) if run.path is not None}
+    unknown_until = _unknown_until(runs, streams, thread_of)
+
+    fold = Fold(len(threads), len(trace.gils), int(first_item[-1]), len(streams))
+    lookups = [_lookup(of) for of in gils]
+    first_of = np.searchsorted([each.process for each in threads], np.arange(len(gils) + 1)).tolist()
+    locks = _locks(trace)
+    for index, thread in enumerate(threads):
+        fold.thread(
+            index,
+            thread.process,
+            thread.tid,
+            index - first_of[thread.process],
+            thread.begin,
+            thread.end,
+            unknown_until[index] >= 0,
+            int(first_item[index]),
+            lookups[thread.process],
+            locks[index],
+        )
+    for process, of in zip(trace.processes, gils, strict=True):
+        mine = slice(first_of[process.index], first_of[process.index + 1])
+        trusted = trace.end if process.version >= _OWN_REQUESTS else max(0, 0, *unknown_until[mine])
+        for number, gil in enumerate(of):
+            samples = trace.sampled[process.index] if process.index < len(trace.sampled) else None
+            times, tids = _samples(samples, gil)
+            interval = trace.switch_intervals[gil.index] or DEFAULT_INTERVAL
+            fold.gil(
+                gil.index,
+                process.index,
+                number,
+                gil.number,
+                process.begin,
+                trusted,
+                interval,
+                mine.stop - mine.start,
+                times,
+                tids,
+            )
+    for number, stream in enumerate(streams):
+        scanned = stream.scanned
+        lives = np.array(
+            [(thread_of[stream.first + at], last - at) for at, last in scanned.lives[:, [0, 3]].tolist()],
+            np.int64,
+        ).reshape(-1)
+        fold.cursor(number, stream.data, scanned.packets, scanned.records, lives)
+    return fold, first_item
+
+
+def _lookup(gils: Sequence[Gil]) -> Int32s:
+    """Return the indices of GILs by their numbers."""
+    lookup = np.full(max((gil.number for gil in gils), default=-1) + 1, -1, np.int32)
+    for gil in gils:
+        lookup[gil.number] = gil.index
+    return lookup
+
+
+def _samples(records: Table | None, gil: Gil) -> tuple[Int64s, Int64s]:
+    """Return times and tids of the samples of a GIL."""
+    if records is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    mine = records[records["gil"] == gil.number]
+    return mine["timestamp"].astype(np.int64), mine["tid"].astype(np.int64)
+
+
+def _locks(trace: Recorded) -> list[Int64s]:
+    """Return for each thread begin, end and whether the world was stopped, of its waits for locks."""
+    waits = trace.lock_waits
+    rows = np.stack([waits["start"], waits["start"] + waits["duration"], waits["stopped"]], axis=1)
+    bounds = np.searchsorted(waits["thread"], np.arange(len(trace.threads) + 1)).tolist()
+    return [rows[begin:end].astype(np.int64).reshape(-1) for begin, end in pairwise(bounds)]
+
+
+def _unknown_until(runs: Sequence[Run], streams: Sequence[Mapped], thread_of: dict[int, int]) -> list[int]:
+    """Return until when it is not known what each thread does, -1: it is from its begin on.
+
+    As `tables.intervals.make_intervals` has it: before the recording began, or between a fork and the child's
+    first event, it may have held the GIL or waited for it.
+    """
+    until = [run.end if run.path is None and run.seen_alive else -1 for run in runs]
+    for stream in streams:
+        lives = zip(stream.scanned.lives.tolist(), stream.scanned.forked.tolist(), strict=True)
+        for (at, _, _, _, _, kind, time, first_state), forked in lives:
+            index = thread_of[stream.first + at]
+            run = runs[index]
+            asks = kind in _ASKS
+            unknown = run.seen_alive or forked or not (asks or kind in (0, Event.THREAD_EXIT))
+            if unknown and not (asks and time == run.begin):
+                until[index] = run.end if first_state < 0 else first_state
+    return until

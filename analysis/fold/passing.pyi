@@ -1,0 +1,38 @@
+from typing import Any
+
+from ..arrays import Bytes, Int32s, Int64s
+
+class Fold:
+    def __init__(self, threads: int, gils: int, items: int, cursors: int) -> None: ...
+    def thread(
+        self,
+        at: int,
+        process: int,
+        tid: int,
+        local: int,
+        begin: int,
+        end: int,
+        unknown: bool,
+        item: int,
+        gils: Int32s,
+        locks: Int64s,
+    ) -> None: ...
+    def gil(
+        self,
+        at: int,
+        process: int,
+        number: int,
+        in_trace: int,
+        base: int,
+        trusted_until: int,
+        interval: int,
+        threads: int,
+        sample_time: Int64s,
+        sample_tid: Int64s,
+    ) -> None: ...
+    def cursor(self, at: int, data: Bytes, packets: int, last_count: int, lives: Int64s) -> None: ...
+    def run(self) -> bool: ...
+    def of_threads(self) -> tuple[Int64s, Int64s]: ...
+    def of_item(self, at: int) -> dict[str, Any]: ...
+    def of_gil(self, at: int) -> dict[str, Any]: ...
+    def pairs(self) -> tuple[Int64s, Int64s]: ...

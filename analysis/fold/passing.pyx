@@ -1,0 +1,429 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""The fold itself: all events of a process once, in the order of the lock, into what is said of it.
+
+`fold` takes what `feed` made ready and returns plain numbers, which `one_pass` gives their names. It runs
+without the GIL from the first event to the last.
+"""
+
+import numpy as np
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from analysis.fold.cursor cimport Cursor, advance, give_back, key_of, next_life
+from analysis.fold.gil cimport (
+    begin_hold,
+    begin_wait,
+    contended_clock,
+    end_hold,
+    end_wait,
+    run_out,
+    settle,
+    unseen_hold,
+)
+from analysis.fold.pairs cimport Pairs, forget_pairs
+from analysis.fold.state cimport (
+    HOLDING,
+    LOCKED,
+    PARTS,
+    RELEASED,
+    STATES,
+    STOPPED,
+    UNKNOWN,
+    WAITING,
+    Charge,
+    Item,
+    OfGil,
+    OfThread,
+    Record,
+    World,
+)
+from analysis.growing cimport Numbers, amounts_told, forget, forget_amounts
+
+from ..reader.format import LONG, Event
+
+cdef uint16_t WAIT = Event.GIL_WAIT
+cdef uint16_t TIMEOUT = Event.GIL_TIMEOUT
+cdef uint16_t ACQUIRED = Event.GIL_ACQUIRED
+cdef uint16_t RELEASE = Event.GIL_RELEASED
+cdef uint16_t REQUESTED = Event.GIL_DROP_REQUESTED
+cdef uint16_t ABANDONED = Event.GIL_ABANDONED
+cdef uint32_t TOO_LONG = LONG
+cdef int64_t THE_END = 0x7FFFFFFFFFFFFFF0
+cdef int64_t AT_ONCE = 256  # packets of all streams together that are kept in memory when they were read
+
+
+cdef inline void take_out_locks(OfThread *thread, int64_t time) noexcept nogil:
+    """What it did without the GIL since then, or a part of it, was a wait for a lock, or the world was stopped."""
+    cdef int64_t begin, end
+    cdef int state
+    while thread.locks_left and thread.locks[0] < time:
+        begin = thread.locks[0] if thread.locks[0] > thread.since else thread.since
+        end = thread.locks[1] if thread.locks[1] < time else time
+        if end > begin:
+            state = STOPPED if thread.locks[2] else LOCKED
+            thread.times[state] += end - begin
+            thread.times[RELEASED] -= end - begin
+        if thread.locks[1] > time:
+            break
+        thread.locks += 3
+        thread.locks_left -= 1
+
+
+cdef inline void pass_time(OfThread *thread, int64_t time) noexcept nogil:
+    thread.times[thread.state] += time - thread.since
+    if thread.locks_left and thread.state == RELEASED:
+        take_out_locks(thread, time)
+    thread.since = time
+
+
+cdef inline int leave(World *world, OfThread *thread, int32_t number, int64_t time, const Record *event, bint found) noexcept nogil:
+    """The thread's state ends: with an event, or with its life (NULL)."""
+    cdef OfGil *gil
+    cdef bint same
+    pass_time(thread, time)
+    if thread.state < WAITING:
+        return 0
+    gil = &world.gils[thread.gil]
+    same = event != NULL and event.gil == gil.number_in_trace
+    if thread.state == WAITING:
+        if event != NULL and event.id == ACQUIRED:
+            if not same:
+                world.damaged = True
+            return end_wait(world, gil, number, time, True, event.arg)
+        return end_wait(world, gil, number, time, False, 0)
+    if event != NULL and event.id == RELEASE:
+        if not same:
+            world.damaged = True
+        return end_hold(world, gil, time, True, found, event.arg)
+    return end_hold(world, gil, time, False, False, 0)
+
+
+cdef inline int pass_event(World *world, int32_t number, const Record *event, const Record *after) noexcept nogil:
+    cdef OfThread *thread = &world.threads[number]
+    cdef int64_t time = <int64_t> event.time, began
+    cdef uint16_t kind = event.id
+    cdef OfGil *gil
+    cdef int32_t index
+    cdef bint found
+    if kind > ABANDONED or kind == 0:
+        thread.last_time = time
+        return 0
+    index = thread.gils[event.gil]
+    gil = &world.gils[index]
+    if kind == TIMEOUT:
+        thread.timeouts += 1
+        began = time - event.arg if event.arg and event.arg != TOO_LONG else thread.last_time
+        thread.last_time = time
+        return run_out(world, gil, began, time)
+    thread.last_time = time
+    if kind == REQUESTED:
+        return 0
+    found = after != NULL and after.id == REQUESTED
+    if kind == RELEASE and thread.state == UNKNOWN:
+        pass_time(thread, time)
+        if unseen_hold(world, gil, number, time, found, event.arg) < 0:
+            return -1
+    elif leave(world, thread, number, time, event, found) < 0:
+        return -1
+    if kind == WAIT:
+        thread.state, thread.gil = WAITING, index
+        return begin_wait(world, gil, number, time)
+    if kind == ACQUIRED:
+        thread.state, thread.gil = HOLDING, index
+        return begin_hold(world, gil, number, time)
+    thread.state = RELEASED
+    if kind == RELEASE:
+        thread.releases += 1
+    else:
+        thread.abandons += 1
+    return 0
+
+
+cdef inline void sift(int64_t *keys, int32_t *order, int64_t size, int64_t at) noexcept nogil:
+    """Put what is at a place of the heap in order with what is below it."""
+    cdef int64_t key = keys[at], child
+    cdef int32_t which = order[at]
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        if child + 1 < size and (
+            keys[child + 1] < keys[child] or (keys[child + 1] == keys[child] and order[child + 1] < order[child])
+        ):
+            child += 1
+        if keys[child] > key or (keys[child] == key and order[child] > which):
+            break
+        keys[at], order[at] = keys[child], order[child]
+        at = child
+    keys[at], order[at] = key, which
+
+
+cdef int run(World *world, Cursor *cursors, int64_t count, int64_t *keys, int32_t *order, int64_t gils) noexcept nogil:
+    cdef int64_t size = 0, at, key
+    cdef Cursor *cursor
+    cdef const Record *event
+    cdef int32_t thread
+    for at in range(count):
+        next_life(&cursors[at])
+        advance(&cursors[at])
+        key = key_of(&cursors[at], world.threads)
+        if key >= 0:
+            keys[size], order[size] = key, <int32_t> at
+            size += 1
+    for at in range(size // 2 - 1, -1, -1):
+        sift(keys, order, size, at)
+    while size and not world.damaged:
+        cursor = &cursors[order[0]]
+        thread = <int32_t> cursor.thread
+        if cursor.left:
+            event = cursor.upcoming
+            advance(cursor)
+            cursor.left -= 1
+            if pass_event(world, thread, event, cursor.upcoming if cursor.left else NULL) < 0:
+                return -1
+        else:
+            if leave(world, &world.threads[thread], thread, world.threads[thread].end, NULL, False) < 0:
+                return -1
+            world.threads[thread].done = True
+            next_life(cursor)
+        key = key_of(cursor, world.threads)
+        if key < 0:
+            give_back(cursor, cursor.packets)
+            size -= 1
+            keys[0], order[0] = keys[size], order[size]
+        else:
+            keys[0] = key
+        sift(keys, order, size, 0)
+    for at in range(world.thread_count):
+        if not world.threads[at].done:  # it has no events
+            pass_time(&world.threads[at], world.threads[at].end)
+    for at in range(gils):
+        if settle(world, &world.gils[at], THE_END) < 0:
+            return -1
+    return 0
+
+
+cdef object rows(Pairs *pairs):
+    """Return key, time, count, longest, when, waited and thread of each pair, by key."""
+    cdef int64_t at, used = 0
+    cdef int64_t[:, ::1] table
+    found = np.zeros((pairs.used, 7), np.int64)
+    table = found
+    if pairs.slots != NULL:
+        for at in range(pairs.mask + 1):
+            if pairs.slots[at].key:
+                table[used, 0], table[used, 1] = pairs.slots[at].key - 1, pairs.slots[at].time
+                table[used, 2], table[used, 3] = pairs.slots[at].count, pairs.slots[at].serial
+                table[used, 4], table[used, 5] = pairs.slots[at].when, pairs.slots[at].waited
+                table[used, 6] = pairs.slots[at].thread
+                used += 1
+    return found[np.argsort(found[:, 0], kind="stable")]
+
+
+cdef object table_of(Numbers *numbers, int columns):
+    if not numbers.used:
+        return np.zeros((0, columns), np.int64)
+    return np.frombuffer((<char *> numbers.at)[:8 * numbers.used], np.int64).reshape(-1, columns)
+
+
+cdef class Fold:
+    """All that is kept while events go by, and its memory."""
+
+    cdef World world
+    cdef Cursor *cursors
+    cdef int64_t *keys
+    cdef int32_t *order
+    cdef int64_t thread_count, gil_count, item_count, cursor_count
+    cdef list kept  # what the cursors and the samples point into
+    cdef list samples
+
+    def __cinit__(self, int64_t threads, int64_t gils, int64_t items, int64_t cursors):
+        self.thread_count, self.gil_count, self.item_count, self.cursor_count = threads, gils, items, cursors
+        self.world.thread_count = threads
+        self.world.threads = <OfThread *> calloc(threads + 1, sizeof(OfThread))
+        self.world.gils = <OfGil *> calloc(gils + 1, sizeof(OfGil))
+        self.world.items = <Item *> calloc(items + 1, sizeof(Item))
+        self.cursors = <Cursor *> calloc(cursors + 1, sizeof(Cursor))
+        self.keys = <int64_t *> calloc(cursors + 1, sizeof(int64_t))
+        self.order = <int32_t *> calloc(cursors + 1, sizeof(int32_t))
+        self.kept = []
+        self.samples = [None] * gils
+        if (
+            self.world.threads == NULL or self.world.gils == NULL or self.world.items == NULL
+            or self.cursors == NULL or self.keys == NULL or self.order == NULL
+        ):
+            raise MemoryError
+        for at in range(items):
+            self.world.items[at].wait_first = -1
+
+    def __dealloc__(self):
+        cdef int64_t at
+        for at in range(self.gil_count if self.world.gils != NULL else 0):
+            free(self.world.gils[at].waiters)
+            free(self.world.gils[at].unmet)
+            free(self.world.gils[at].charges)
+            free(self.world.gils[at].charge_bits)
+            free(self.world.gils[at].hold_bits)
+            forget_pairs(&self.world.gils[at].charge_of)
+            forget_pairs(&self.world.gils[at].flow)
+            forget(&self.world.gils[at].sampled)
+            forget(&self.world.gils[at].momentary)
+            forget(&self.world.gils[at].long_sampled)
+            forget_pairs(&self.world.gils[at].long_holds)
+        for at in range(self.item_count if self.world.items != NULL else 0):
+            forget_amounts(&self.world.items[at].waits)
+            forget_amounts(&self.world.items[at].holds)
+            forget_amounts(&self.world.items[at].paid)
+        forget_pairs(&self.world.blame)
+        forget_pairs(&self.world.waiting)
+        free(self.world.threads)
+        free(self.world.gils)
+        free(self.world.items)
+        free(self.cursors)
+        free(self.keys)
+        free(self.order)
+
+    def thread(self, int64_t at, int32_t process, int32_t tid, int32_t local, int64_t begin, int64_t end,
+               bint unknown, int64_t item, const int32_t[::1] gils, const int64_t[::1] locks):
+        """Say what is known of a thread.
+
+        `gils` has for each number of a GIL its index; `locks` are the begins and the ends of its waits for
+        others, and whether the world was stopped.
+        """
+        cdef OfThread *thread = &self.world.threads[at]
+        thread.process, thread.tid, thread.local = process, tid, local
+        thread.begin, thread.end, thread.since = begin, end, begin
+        thread.state = UNKNOWN if unknown else RELEASED
+        thread.item = item
+        thread.last_time = begin
+        thread.gils = &gils[0] if gils.shape[0] else NULL
+        thread.locks = &locks[0] if locks.shape[0] else NULL
+        thread.locks_left = locks.shape[0] // 3
+        self.kept.append((gils, locks))
+
+    def gil(self, int64_t at, int32_t process, int32_t number, int32_t in_trace, int64_t base,
+            int64_t trusted_until, int64_t interval, int64_t threads, sample_time, sample_tid):
+        """Say what is known of a GIL; `threads` is how many its process has."""
+        cdef OfGil *gil = &self.world.gils[at]
+        cdef const int64_t[::1] times, tids
+        cdef int64_t[::1] holds, waiters, bits, clocks
+        gil.process, gil.number, gil.number_in_trace = process, number, in_trace
+        gil.base, gil.trusted_until, gil.interval = base, trusted_until, interval
+        gil.unknown_since, gil.first_wait, gil.last_wait_end, gil.timed_began = base, -1, -1, -1
+        gil.off, gil.now = -1, -1
+        gil.words = (threads + 63) // 64
+        gil.waiters = <int32_t *> calloc(threads + 1, sizeof(int32_t))
+        gil.unmet = <int32_t *> calloc(threads + 1, sizeof(int32_t))
+        gil.hold_bits = <uint64_t *> calloc(gil.words + 1, sizeof(uint64_t))
+        if gil.waiters == NULL or gil.unmet == NULL or gil.hold_bits == NULL:
+            raise MemoryError
+        gil.samples = len(sample_time)
+        if gil.samples:
+            times, tids = sample_time, sample_tid
+            hold, waiting = np.full(gil.samples, -1, np.int64), np.zeros(gil.samples, np.int64)
+            bit, clock = np.zeros(gil.samples * gil.words, np.int64), np.zeros(gil.samples, np.int64)
+            holds, waiters, bits, clocks = hold, waiting, bit, clock
+            gil.sample_contended = &clocks[0]
+            gil.sample_time, gil.sample_tid = &times[0], &tids[0]
+            gil.sample_hold, gil.sample_waiters = &holds[0], &waiters[0]
+            gil.sample_bits = <uint64_t *> &bits[0]
+            self.samples[at] = (hold, waiting, bit, clock)
+            self.kept.append((sample_time, sample_tid))
+
+    def cursor(self, int64_t at, const uint8_t[::1] data, int64_t packets, int64_t last_count,
+               const int64_t[::1] lives):
+        """Say where a stream is; `lives` are pairs: a thread, and how many events it has here."""
+        cdef Cursor *cursor = &self.cursors[at]
+        cursor.data = &data[0]
+        cursor.packets, cursor.last_count = packets, last_count
+        cursor.window = max(AT_ONCE // self.cursor_count, 2)
+        cursor.lives, cursor.lives_left = &lives[0], lives.shape[0] // 2
+        self.kept.append((data, lives))
+
+    def run(self):
+        """Let all events go by; return whether that made sense: in a damaged trace two hold one GIL."""
+        cdef int failed
+        with nogil:
+            failed = run(&self.world, self.cursors, self.cursor_count, self.keys, self.order, self.gil_count)
+        if failed < 0:
+            raise MemoryError
+        return not self.world.damaged
+
+    def of_threads(self):
+        """Return times in states, and timeouts, releases, abandons, and whether it had events, of each."""
+        cdef int64_t at, state
+        cdef OfThread *thread
+        times, counts = np.zeros((self.thread_count, STATES), np.int64), np.zeros((self.thread_count, 4), np.int64)
+        cdef int64_t[:, ::1] all_times = times, all_counts = counts
+        for at in range(self.thread_count):
+            thread = &self.world.threads[at]
+            for state in range(STATES):
+                all_times[at, state] = thread.times[state]
+            all_counts[at, 0], all_counts[at, 1] = thread.timeouts, thread.releases
+            all_counts[at, 2], all_counts[at, 3] = thread.abandons, thread.done
+        return times, counts
+
+    def of_item(self, int64_t at):
+        """Return what is known of a thread and a GIL, by name."""
+        cdef Item *item = &self.world.items[at]
+        return {
+            "waits": amounts_told(&item.waits),
+            "holds": amounts_told(&item.holds),
+            "paid": amounts_told(&item.paid),
+            "parts": [item.parts[part] for part in range(PARTS)],
+            "unseen": item.unseen,
+            "held": item.held,
+            "contended_acquires": item.contended_acquires,
+            "requested": item.requested,
+            "wait_first": item.wait_first,
+            "wait_last_end": item.wait_last_end,
+            "paid_first": item.paid_first,
+            "paid_last_end": item.paid_last_end,
+            "late": item.late,
+            "overdue": item.overdue,
+            "worst": item.worst,
+            "worst_acquired": item.worst_acquired,
+            "worst_released": item.worst_released,
+            "worst_serial": item.worst_serial,
+            "worst_frame": item.worst_frame,
+            "most_off": [(item.most_off[k], item.most_off_start[k], item.most_off_end[k]) for k in range(2)],
+        }
+
+    def of_gil(self, int64_t at):
+        """Return what is known of a GIL, by name."""
+        cdef OfGil *gil = &self.world.gils[at]
+        cdef Charge *charge
+        cdef int64_t number, word
+        charges = np.zeros((gil.charge_count, 10), np.int64)
+        bits = np.zeros((gil.charge_count, gil.words), np.int64)
+        cdef int64_t[:, ::1] table = charges, masks = bits
+        for number in range(gil.charge_count):
+            charge = &gil.charges[number]
+            table[number, 0], table[number, 1], table[number, 2] = charge.frame, charge.octave, charge.thread
+            table[number, 3], table[number, 4], table[number, 5] = charge.waited, charge.contended, charge.holds
+            table[number, 6], table[number, 7] = charge.requested, charge.slowest
+            table[number, 8], table[number, 9] = charge.longest, charge.longest_at
+            for word in range(gil.words):
+                masks[number, word] = <int64_t> gil.charge_bits[number * gil.words + word]
+        return {
+            "contended": contended_clock(gil, gil.contended_since),
+            "first_wait": gil.first_wait,
+            "last_wait_end": gil.last_wait_end,
+            "handoffs": gil.handoffs,
+            "switches": gil.switches,
+            "requested": gil.requested,
+            "contended_switches": gil.contended_switches,
+            "free": gil.free,
+            "charges": charges,
+            "waiters": bits.view(np.uint64),
+            "sampled": table_of(&gil.sampled, 9),
+            "long_sampled": table_of(&gil.long_sampled, 6),
+            "long_holds": rows(&gil.long_holds),
+            "samples": self.samples[at],
+            "flow": rows(&gil.flow),
+        }
+
+    def pairs(self):
+        """Return rows of blame, and of code that waited: key, time, count, longest, when."""
+        return rows(&self.world.blame), rows(&self.world.waiting)

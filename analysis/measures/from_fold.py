@@ -1,0 +1,122 @@
+"""Statistics from one pass over all events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..amounts import Amounts, merged
+from ..fold.one_pass import Folded, ThreadAndGil
+from ..model import Gil, Process, State, Thread
+from ..tables.flow import FLOW
+from ..tables.trace import Trace
+from .distribution import distribution_of
+from .figures import Counts, GilStatistics, ProcessStatistics, Statistics, ThreadStatistics
+from .locks import LockFigures, lock_figures
+
+
+def from_fold(trace: Trace, folded: Folded) -> Statistics:
+    """Return the statistics of a trace."""
+    locks = lock_figures(trace)
+    counts = _counts(trace, folded)
+    threads = [_thread(thread, folded, counts[thread.index].tolist(), locks) for thread in trace.threads]
+    processes = [_process(trace, process, folded, threads, counts, locks) for process in trace.processes]
+    return Statistics(
+        processes=tuple(processes),
+        duration=trace.end - trace.begin,
+        time=_times(folded.times),
+        counts=Counts(*counts.sum(axis=0).tolist()),
+        wait=distribution_of(_waits(folded.items)),
+        hold=distribution_of(_holds(folded.items)),
+        locks=locks,
+        flow=_flow(folded),
+    )
+
+
+def _counts(trace: Trace, folded: Folded) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Return the fields of Counts for each thread: shape (threads, 6)."""
+    counts = np.zeros((len(trace.threads), 6), np.int64)
+    for item in folded.items:
+        counts[item.thread, 0] += item.holds.count
+        counts[item.thread, 1] += item.contended_acquires
+        counts[item.thread, 3] += item.requested
+    counts[:, 2] = folded.timeouts
+    counts[:, 4] = folded.releases - counts[:, 3]
+    counts[:, 5] = folded.abandons
+    return counts
+
+
+def _waits(items: Sequence[ThreadAndGil]) -> Amounts:
+    return merged([item.waits for item in items])
+
+
+def _holds(items: Sequence[ThreadAndGil]) -> Amounts:
+    return merged([item.holds for item in items])
+
+
+def _times(times: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> dict[State, int]:
+    return dict(zip(State, times.sum(axis=0).tolist(), strict=True))
+
+
+def _thread(thread: Thread, folded: Folded, counts: list[int], locks: LockFigures) -> ThreadStatistics:
+    items = folded.of_thread(thread.index)
+    return ThreadStatistics(
+        thread,
+        dict(zip(State, folded.times[thread.index].tolist(), strict=True)),
+        Counts(*counts),
+        distribution_of(_waits(items)),
+        distribution_of(_holds(items)),
+        None,
+        locks.of_threads[thread.index],
+        locks.stops_of_threads[thread.index],
+    )
+
+
+def _process(
+    trace: Trace,
+    process: Process,
+    folded: Folded,
+    threads: list[ThreadStatistics],
+    counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    locks: LockFigures,
+) -> ProcessStatistics:
+    mine = trace.threads_of(process)
+    items = folded.items[int(folded.first_item[mine.start]) : int(folded.first_item[mine.stop])]
+    return ProcessStatistics(
+        process=process,
+        threads=tuple(threads[mine]),
+        gils=tuple(_gil(trace, gil, folded) for gil in trace.gils if gil.process == process.index),
+        time=_times(folded.times[mine]),
+        counts=Counts(*counts[mine].sum(axis=0).tolist()),
+        wait=distribution_of(_waits(items)),
+        hold=distribution_of(_holds(items)),
+        locks=locks if len(trace.processes) == 1 else lock_figures(trace, process),
+    )
+
+
+def _gil(trace: Trace, gil: Gil, folded: Folded) -> GilStatistics:
+    process, of = trace.processes[gil.process], folded.gils[gil.index]
+    items = folded.of_gil(gil.index)
+    hold = distribution_of(_holds(items))
+    return GilStatistics(
+        gil=gil,
+        switch_interval=trace.switch_intervals[gil.index],
+        duration=process.end - process.begin,
+        held=hold.total,
+        contended=of.contended,
+        handoffs=of.handoffs,
+        switches=of.switches,
+        requested=of.requested,
+        wait=distribution_of(_waits(items)),
+        hold=hold,
+    )
+
+
+def _flow(folded: Folded) -> np.ndarray[tuple[int, ...], np.dtype[np.void]]:
+    """Return the FLOW table, GIL after GIL."""
+    rows = np.concatenate([np.zeros((0, 4), np.int64), *(gil.flow for gil in folded.gils)])
+    table = np.empty(len(rows), FLOW)
+    for column, name in enumerate(FLOW.names or ()):
+        table[name] = rows[:, column]
+    return table

@@ -394,6 +394,7 @@ def test_summary_for_machines(tmp_path: Path) -> None:
         "lost": 0,
         "failure": None,
         "cpus": [0, 1],
+        "native": "off",
     }
     worker = summary["processes"][0]["threads"][1]
     assert worker["time_ns"] == {"unknown": 0, "released": 500, "waiting": 1100, "holding": 900}

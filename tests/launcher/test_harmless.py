@@ -191,7 +191,7 @@ def test_the_api_s_program_sees_itself_as_ever(launcher: Launcher, sched: bool) 
     check_view(json.loads(plain.stdout), json.loads(traced.stdout), THREADS_ADDED + sched)
 
 
-LOWEST = """
+LOWEST_OF_API = """
 import os, sys, threading, tracer
 stop, wrong = threading.Event(), []
 def work():
@@ -216,7 +216,7 @@ def test_the_scheduler_s_files_take_no_number_of_the_program_s(launcher: Launche
     """It closes 0 and opens again: that gets 0, whatever the recorder opens and closes meanwhile."""
     for number in range(20):
         (launcher.directory / str(number)).mkdir()
-    script = launcher.write(LOWEST)
+    script = launcher.write(LOWEST_OF_API)
     done = subprocess.run(
         [sys.executable, script.name, str(launcher.directory)],
         cwd=launcher.directory,

@@ -147,7 +147,7 @@ class Streams:
                 continue
             streams = self._of.setdefault(place, {})
             for entry in entries:
-                if entry.name.startswith(("gil_", "sched_")) or entry.name in ("names", "samples"):
+                if entry.name.startswith(("gil_", "sched_", "native_")) or entry.name in ("names", "samples"):
                     streams.setdefault(entry.name, Stream(Path(entry.path))).look()
                 else:
                     try:

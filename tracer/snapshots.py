@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from analysis.destinations import say
-from analysis.live.follow import recording_of
+from analysis.live.recording import recording_of
 from tracer import directory
 from tracer.directory import PACKET_SIZE, SCHED
 from tracer.errors import RecordingError
@@ -27,7 +27,7 @@ _HEADER: Final = struct.Struct("<II5QIIQ8Q")
 _MAGIC: Final = 0xC1FC1FC1
 _SECOND: Final = 1_000_000_000
 _ROUNDS: Final = 5
-_RECORD_SIZES: Final = {"gil": 16, "sched": 16, "samples": 24}
+_RECORD_SIZES: Final = {"gil": 16, "sched": 16, "samples": 24, "native": 24}
 
 
 def main(arguments: list[str]) -> int:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from ..destinations import say
-from ..live.follow import recording_of, seconds
+from ..live.follow import seconds
+from ..live.recording import recording_of
 from ..live.screen import SORTS, plain, screen
 from ..live.second import Second
 

@@ -90,6 +90,7 @@ def known_from(path: Path) -> int | None:
             *path.glob("*/gil_*"),
             *path.glob("*/samples"),
             *path.glob("sched/sched_*"),
+            *path.glob("sched/native_*"),
             *path.glob("gil_*"),
         ]
         if READ.fullmatch(file.name) and (since := known_since(file)) is not None

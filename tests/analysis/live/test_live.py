@@ -16,8 +16,9 @@ from rich.console import Console
 
 from analysis import State
 from analysis.errors import GilscopeError
-from analysis.live.follow import Pace, recording_of
+from analysis.live.follow import Pace
 from analysis.live.metrics import MOST_PATTERNS, OTHERS, Metrics, pattern, serve
+from analysis.live.recording import recording_of
 from analysis.live.screen import folded, ordered, plain, screen
 from analysis.live.second import Second, ThreadSecond, look
 from tests.synthetic import TraceWriter

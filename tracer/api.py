@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
-from contextlib import ContextDecorator
+from contextlib import ContextDecorator, suppress
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +19,10 @@ from tracer.bootstrap import gilscope_recording
 from tracer.errors import RecordingError
 from tracer.launcher import BOOTSTRAP, CORE
 
-if "gilscope_begin" in sys.modules:  # recorded, or armed: who asks for a snapshot has no time to import
-    import_module("tracer._recorder")
+# Recorded, or armed: who asks for a snapshot has no time to import. (Without a GIL it would switch that on.)
+if "gilscope_begin" in sys.modules and not gilscope_recording.runs_without_gil():
+    with suppress(ImportError):  # an interpreter with a GIL of its own can't have it, and can set marks
+        import_module("tracer._recorder")
 
 _undo: list[Callable[[], None]] = []
 

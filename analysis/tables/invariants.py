@@ -170,7 +170,8 @@ def _requested_by_nobody(trace: Trace) -> Iterator[Violation]:
         found = found[columns.kind[found - 2] == Event.GIL_ACQUIRED]  # acquired, released, requested
         acquired, told = columns.time[found - 2], columns.time[found]
         all_known = requests.all_known(trace.intervals_by_column, trace.threads_of(process))
-        known = (acquired > process.begin) & (told > all_known)
+        # Who waited before it was recorded may have asked in that wait, which nobody saw.
+        known = (acquired > process.begin) & (acquired > all_known)
         found, acquired, told = found[known], acquired[known], told[known]
         timeouts = np.sort(columns.time[_events_on(trace, gil, Event.GIL_TIMEOUT)])
         first, last = np.searchsorted(timeouts, acquired, "left"), np.searchsorted(timeouts, told, "right")

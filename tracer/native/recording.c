@@ -302,7 +302,7 @@ void gs_get_status(struct gs_status *status)
 void gs_name_thread(uint32_t tid, const char *text)
 {
     gs_roll_note(tid, text);
-    gs_names_write(gs_thread_name, tid, text);
+    gs_names_write_patiently(gs_thread_name, tid, text);
 }
 
 void gs_attach_thread(void)

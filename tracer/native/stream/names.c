@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/thread.h"
@@ -16,6 +17,8 @@
 
 /* Kept free in a packet for what ended recording: that may be that there is no room for another. */
 #define LAST_WORDS (sizeof(struct gs_name_record) + GS_NAME_TEXT_MAX + 8)
+
+#define PATIENT_TRIES 100 /* of 0.1 ms */
 
 static struct {
     struct gs_packet_header *_Atomic packet;
@@ -108,6 +111,18 @@ bool gs_names_write(uint16_t id, uint32_t ref, const char *text)
     int cancel = gs_slow_begin();
     bool done = write_record(id, ref, text);
     gs_slow_end(cancel);
+    return done;
+}
+
+bool gs_names_write_patiently(uint16_t id, uint32_t ref, const char *text)
+{
+    int before = errno;
+    bool done = gs_names_write(id, ref, text);
+    for (int i = 0; !done && i < PATIENT_TRIES && gs_state() == GS_RECORDING; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+        done = gs_names_write(id, ref, text);
+    }
+    errno = before;
     return done;
 }
 

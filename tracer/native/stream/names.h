@@ -13,6 +13,9 @@
  * too long, or recording is over. */
 bool gs_names_write(uint16_t id, uint32_t ref, const char *text);
 
+/* The same, in no hook: sleeps for a moment, up to a hundred times, where another thread was in the middle of it. */
+bool gs_names_write_patiently(uint16_t id, uint32_t ref, const char *text);
+
 /* The calling thread's name in the OS. False: try again later. */
 bool gs_names_comm(uint32_t tid);
 

@@ -35,7 +35,7 @@ static void lose_thread(uint32_t tid, int error, const char *path)
     gs_append(&at, text + sizeof text - 1, " ");
     gs_append(&at, text + sizeof text - 1, path);
     *at = '\0';
-    gs_names_write(gs_thread_lost, tid, text);
+    gs_names_write_patiently(gs_thread_lost, tid, text);
 }
 
 /* Without a next packet a stream's events are discarded, and counted in its last one. */

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..arrays import Int64s, Table
 from ..measures.histogram import Histogram, histogram
-from ..measures.lock_names import place_of
 from ..measures.locks import LockFigures, lock_figures
 from ..measures.statistics import ProcessStatistics, statistics
 from ..model import WITHOUT, Process, total
@@ -93,7 +92,7 @@ def _of_window(whole: Trace, trace: Trace, tags: Mapping[str, str], made: int) -
             "nobody_ns": code.nobody,
             "lines": _lines(trace, code, utc),
             "waiting": _waiting(trace, code, utc),
-            "locks": _locks(trace, locks, process.index),
+            "locks": _locks(locks, process.index),
             "patterns": [
                 {
                     "name": pattern.name,
@@ -215,7 +214,7 @@ def _waiting(trace: Trace, code: CodeBlame, utc: int) -> list[dict[str, Any]]:
     ]
 
 
-def _locks(trace: Trace, figures: LockFigures, process: int) -> list[dict[str, Any]]:
+def _locks(figures: LockFigures, process: int) -> list[dict[str, Any]]:
     return [
         {
             "name": of.name,
@@ -223,7 +222,7 @@ def _locks(trace: Trace, figures: LockFigures, process: int) -> list[dict[str, A
             "waits": of.wait.count,
             "waited_ns": of.wait.total,
             "longest_ns": of.wait.max,
-            "where": place_of(trace, of.frame) or of.where,
+            "where": of.where,
         }
         for of in figures.locks
         if of.lock.process == process

@@ -148,8 +148,10 @@ def record(job: Job, target: launcher.Target, *, quiet: bool = True) -> Recorded
         answers = [line for line in lines[1:] if "begins" not in line]
         begun = [line["begins"] for line in lines[1:] if "begins" in line]
         failures = {call["name"]: call["error"] for call in answers if call["error"]}
-        if status and len(begun) > len(answers):
-            failures[begun[-1]] = f"the process {_how_it_ended(status)} in it"
+        if len(begun) > len(answers):
+            late = job.limit and status == -signal.SIGALRM
+            ended = f"it does not end in {job.limit} s" if late else f"the process {_how_it_ended(status)} in it"
+            failures[begun[-1]] = ended
         recorded = not directory.is_empty(trace) and bool(directory.process_directories(trace))
         if not recorded and (about["gil"] or about["gil_after_setup"]):
             raise RecordingError(

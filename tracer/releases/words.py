@@ -49,10 +49,13 @@ def sentence(of: Judgement) -> str:
 
 
 def _why_unsure(of: Judgement) -> str:
-    low, high = of.shares
-    if class_of(low) == class_of(high):
-        return "too near to another verdict for what else the machine did"
-    return "and runs differ too much for a verdict"
+    low, high = of.bounds
+    if class_of(of.shares[0]) != class_of(of.shares[1]):
+        return "and runs differ too much for a verdict"
+    if class_of(low) != class_of(high):
+        others = "others kept threads that it waits for off the CPUs"
+        return f"but {others}: on a machine of its own it may be {share(low)} to {share(high)}"
+    return "too near to another verdict for how much runs differ"
 
 
 def _without_gil(of: Judgement) -> str:

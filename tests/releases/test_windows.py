@@ -10,6 +10,7 @@ import pytest
 from tests.synthetic import TraceWriter
 from tracer.releases.judgement import judge
 from tracer.releases.windows import Measured, Run, measured
+from tracer.releases.words import sentence
 
 MS = 1_000_000
 MAIN, STATEMENT, ASKER = 100, 101, 102
@@ -175,7 +176,12 @@ def test_one_that_spins_while_its_worker_is_kept_off_is_delayed(tmp_path: Path) 
     with TraceWriter(path) as writer:
         process = writer.process(MAIN)
         events = [(MAIN, 0, "recording_start"), (MAIN, 0, "gil_acquired"), (MAIN, 0, "gil_released")]
-        for time, kind in ((0, "gil_acquired"), (2, "gil_released"), (9, "gil_acquired"), (10, "gil_released")):
+        for time, kind in (
+            (0, "gil_acquired"),
+            (2, "gil_released"),
+            (9, "gil_acquired"),
+            (10, "gil_released"),
+        ):
             events.append((STATEMENT, time * MS, kind))
         process.events(events)
         process.stop(MAIN, 12 * MS)
@@ -210,8 +216,11 @@ def test_a_process_without_a_gil_has_no_share() -> None:
         ["first", 0, 9, 9, 9],
         ["alone", 10, 20, 8, 8],
         ["single", 30, 40, 9, 9],
-        ["together", 40, 60, 9, 9],
+        ["together", 40, 60, 9, 18],
     ]
     (found,) = measured(None, [{**call(*runs), "gil": False}])
     judgement = judge(found)
     assert (judgement.verdict, judgement.together) == ("no GIL", 2.0)
+    (found,) = measured(None, [{**call(*runs[:-1], ["together", 40, 60, 9, 10]), "gil": False}])
+    assert judge(found).together == 0  # the other one had no CPU meanwhile
+    assert "two threads at once could not be seen." in sentence(judge(found))

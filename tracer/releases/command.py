@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from analysis.destinations import json_text, say
 from tracer.errors import UsageError
 from tracer.launcher import Target
-from tracer.releases.recording import Call, Job, Recorded, interpreter_of, record
+from tracer.releases.recording import Call, Job, Recorded, interpreter_of, record, too_late
 
 if TYPE_CHECKING:
     from tracer.releases.judgement import Judgement
@@ -142,7 +142,7 @@ def judged(question: Question) -> tuple[Recorded, Judgement]:
     for _ in range(2):
         recorded = record(Job([call], limit=question.limit), question.target)
         if recorded.failures:
-            raise _no_verdict(call, recorded.failures[call.name])
+            raise _no_verdict(question, recorded.failures[call.name])
         judgement = judge(recorded.calls[0])
         if judgement.verdict != "unsure":
             break
@@ -184,7 +184,7 @@ def threshold_of(question: Question) -> tuple[Recorded, Threshold]:
         calls = [replace(call, name=str(size), values={question.size: size}) for size in sizes]
         recorded = record(Job(calls, limit=question.limit), question.target)
         if not recorded.calls:
-            raise _no_verdict(question.call, next(iter(recorded.failures.values())))
+            raise _no_verdict(question, next(iter(recorded.failures.values())))
         kept.append(recorded)
         return {int(of.name): judge(of) for of in recorded.calls}
 
@@ -213,8 +213,9 @@ def _status(question: Question, verdict: str) -> int:
     return 1
 
 
-def _no_verdict(call: Call, why: str) -> UsageError:
-    return UsageError(f"no verdict on {_one_line(call.statement)}: {why}")
+def _no_verdict(question: Question, why: str) -> UsageError:
+    more = " (--limit S allows more)" if why == too_late(question.limit) else ""
+    return UsageError(f"no verdict on {_one_line(question.call.statement)}: {why}{more}")
 
 
 def _one_line(statement: str) -> str:

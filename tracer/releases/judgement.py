@@ -33,8 +33,11 @@ _BUSY: Final = 0.1
 _FEW: Final = 3
 """So many runs it takes on a busy machine."""
 
+_BESIDE: Final = 0.25
+"""Two threads ran at once where the other one had this share of the CPU time of the first, at least."""
+
 _DISTURBED: Final = 0.1
-"""A run whose share may be that much more or less, for what the machine did, has no say where there are others."""
+"""A run whose share may be that much more or less, by the machine's doing, has no say if there are others."""
 
 _SPREAD: Final = 0.05
 """Shares that are this far apart tell that memory matters."""
@@ -192,20 +195,29 @@ def _of_own(runs: Sequence[Run], what: str) -> float:
 
 
 def _together(measured: Measured) -> float:
-    single, together = measured.of("single"), measured.of("together")
+    single, together = measured.of("single"), _side_by_side(measured)
     if not single or not together:
         return 0.0
     return median(run.own for run in together) / median(run.own for run in single)
 
 
+def _side_by_side(measured: Measured) -> Sequence[Run]:
+    """Return the runs of two threads at once in which the other one had a CPU, too."""
+    return [
+        run
+        for run in measured.of("together")
+        if run.elsewhere >= _BESIDE * run.native or run.native < HARDLY * run.own
+    ]
+
+
 def _locks(measured: Measured) -> tuple[Locked, ...]:
     """Return what two threads waited for in the middle one of the runs by that."""
-    together = sorted(measured.of("together"), key=lambda run: sum(of.waited for of in run.locks))
+    together = sorted(_side_by_side(measured), key=lambda run: sum(of.waited for of in run.locks))
     return together[len(together) // 2].locks if together else ()
 
 
 def _locked(measured: Measured) -> float:
     """Return the share of two threads' time that they waited for locks."""
-    together = measured.of("together")
+    together = _side_by_side(measured)
     waited = (sum(of.waited for of in run.locks) / max(2 * run.wall, 1) for run in together)
     return median(waited) if together else 0.0

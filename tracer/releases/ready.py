@@ -60,9 +60,9 @@ class Others:
     thread, begin, end : ndarray of int64, shape (stretches,)
         When each had a CPU, and which of them it was, from 0 on.
     kept_off : Spans
-        When one of them, or the one that they are beside, was ready without a CPU though the process did not have
-        all CPUs: somebody else had it. Where its own threads have them all they wait for each other, as they would
-        on a machine of their own.
+        When one of them, or the one that they are beside, was ready without a CPU though the process did not
+        have all CPUs: somebody else had it. Where its own threads have them all they wait for each other, as
+        they would on a machine of their own.
     cpus : int
         How many CPUs the process may use.
     """
@@ -135,7 +135,9 @@ def _near(of: Spans, other: Spans) -> Spans:
     """Return the stretches that are not all before, or all behind, the other's."""
     if not len(other.begin):
         return spans(of.begin[:0], of.end[:0])
-    near = slice(*np.searchsorted(of.end, other.begin[:1], "right"), *np.searchsorted(of.begin, other.end[-1:]))
+    near = slice(
+        *np.searchsorted(of.end, other.begin[:1], "right"), *np.searchsorted(of.begin, other.end[-1:])
+    )
     return spans(of.begin[near], of.end[near])
 
 

@@ -50,8 +50,8 @@ class Run:
     pages : int
         Pages of memory that it touched for the first time.
     delayed, held_delayed : int
-        So much of `without`, and of `held`, at most is the machine's doing: while it slept, other processes had
-        the CPU that threads of its own wanted, or that it wanted itself when it was woken.
+        So much of `without`, and of `held`, at most is the machine's doing: others had the CPU that threads
+        of its own process wanted, or that it wanted itself when it was woken.
     unplaced : int
         Time without a CPU, of `held` and `without`, of which nobody knows which: it was not recorded.
     locks : tuple of Locked
@@ -203,10 +203,10 @@ def _without_gil(seen: _Seen | None, call: Mapping[str, Any], run: Run, begin: i
 def _delayed(seen: _Seen, where: Spans, begin: int, end: int) -> int:
     """Return how long others on the machine kept it from going on there, at most.
 
-    While threads of its own process were kept off the CPUs it may have waited for them, asleep or spinning. Each of
-    its sleeps may have ended late besides: the one that ended it, and it after that, may have been woken before they
-    got a CPU, by what any of them is seen to have waited at most. Yet what they computed while it slept takes its
-    time also on a machine of their own.
+    While threads of its own process were kept off the CPUs it may have waited for them, asleep or spinning.
+    Each of its sleeps may have ended late besides: the one that ended it, and it after that, may have been
+    woken before they got a CPU, by what any of them is seen to have waited at most. Yet what they computed while
+    it slept takes its time also on a machine of their own.
     """
     kept_off = seen.others.kept_off
     slept = both(seen.asleep, where)

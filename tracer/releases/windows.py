@@ -205,8 +205,8 @@ def _delayed(seen: _Seen, where: Spans, begin: int, end: int) -> int:
 
     While threads of its own process were kept off the CPUs it may have waited for them, asleep or spinning.
     Each of its sleeps may have ended late besides: the one that ended it, and it after that, may have been
-    woken before they got a CPU, by what any of them is seen to have waited at most. Yet what they computed while
-    it slept takes its time also on a machine of their own.
+    woken before they got a CPU, by what any of them is seen to have waited at most. Yet what they computed
+    while it slept takes its time also on a machine of their own.
     """
     kept_off = seen.others.kept_off
     slept = both(seen.asleep, where)

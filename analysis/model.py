@@ -323,12 +323,12 @@ class Process:
 
     @property
     def program(self) -> str:
-        """What to call its program: "app.py", "gunicorn" (of -m gunicorn), "sh"; "" if the trace doesn't say."""
+        """What to call its program: "app.py", "gunicorn" (of -m gunicorn), "sh"; "" if unsaid."""
         return self._run()[0]
 
     @property
     def command(self) -> str:
-        """What was run, whatever directory it lies in: "app.py --fast", "gunicorn -w 2 app" (of -m gunicorn)."""
+        """What was run, wherever it lies: "app.py --fast", "gunicorn -w 2 app" (of -m gunicorn)."""
         return " ".join(self._run())
 
     def _run(self) -> tuple[str, ...]:

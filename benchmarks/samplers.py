@@ -2,11 +2,11 @@
 
     python -m benchmarks.samplers [--short] [--python PATH]
 
-The program has a thread that computes: 2 ms in `parse()`, then a line written in `log()`, again and again; its own
-clocks say how much CPU time either took. A second thread sleeps a millisecond at a time and notes how much longer
-it took than the sleep: nearly all of that is waiting for the GIL. Each tool runs it as its users do, in turn, in
-rounds, and is asked three things: which share of the GIL's time `parse()` had, how long the second thread waited,
-and how many steps the program made in its time, beside how many without a tool.
+The program has a thread that computes: 2 ms in `parse()`, then a line written in `log()`, again and again;
+its own clocks say how much CPU time either took. A second thread sleeps a millisecond at a time and notes how
+much longer it took than the sleep: nearly all of that is waiting for the GIL. Each tool runs it as its users
+do, in turn, in rounds, and is asked three things: which share of the GIL's time `parse()` had, how long the
+second thread waited, and how many steps the program made in its time, beside how many without a tool.
 
 py-spy and VizTracer are run where they are installed beside gilscope; `--python` names an interpreter whose
 standard library has `profiling.sampling` (3.15). Prints rows for benchmarks/RESULTS.md.
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import re
 import shutil
 import statistics
 import subprocess
@@ -32,7 +33,7 @@ import analysis
 from analysis.model import State
 from analysis.why.charges import code_blame
 
-PROGRAM: Final = '''
+PROGRAM: Final = """
 import json, os, sys, threading, time
 
 until = time.perf_counter() + float(sys.argv[1])
@@ -75,7 +76,7 @@ for thread in threads:
 for thread in threads:
     thread.join()
 json.dump({"steps": steps, "late": late, "share": cpu["parse"] / sum(cpu.values())}, open(sys.argv[2], "w"))
-'''
+"""
 
 
 @dataclass
@@ -113,13 +114,12 @@ def gilscope(path: Path) -> Said:
 
 
 def collapsed(path: Path) -> Said:
-    """Read collapsed stacks, as py-spy and profiling.sampling write them: the functions of the computing thread."""
+    """Read collapsed stacks, as py-spy and profiling.sampling write them."""
     counts: dict[str, int] = defaultdict(int)
     for line in path.read_text().splitlines():
         stack, count = line.rsplit(" ", 1)
         for function in ("parse", "log"):
-            if any(frame.split(" ")[0].split(":")[-2 if frame.count(":") > 1 else -1] == function or
-                   frame.startswith(f"{function} ") for frame in stack.split(";")):  # fmt: skip
+            if re.search(rf"\b{function}\b", stack):  # "parse (program.py:12)", "program.py:parse:12"
                 counts[function] += int(count)
     return Said(_share(counts))
 
@@ -143,22 +143,26 @@ def tools(python: str | None) -> list[Tool]:
     me = sys.executable
     found = [
         Tool("none", lambda _, run: [me, *run], lambda _: Said(float("nan"))),
-        Tool("gilscope", lambda to, run: [me, "-m", "tracer", "-q", "--no-png", "--force", "-o", str(to), *run],
-             gilscope),
-    ]  # fmt: skip
+        Tool(
+            "gilscope", lambda to, run: [me, "-m", "tracer", "-q", "--no-png", "-o", str(to), *run], gilscope
+        ),
+    ]
     if spy := shutil.which("py-spy", path=str(Path(me).parent)) or shutil.which("py-spy"):
         for rate in (100, 1000):
             for options in ((), ("--gil",)):
                 name = " ".join(["py-spy", *options, f"{rate} Hz"])
                 found.append(Tool(name, _spy(spy, rate, options), collapsed))
     if importlib.util.find_spec("viztracer"):
-        found.append(Tool("VizTracer", lambda to, run: [me, "-m", "viztracer", "-q", "-o", f"{to}.json", *run],
-                          lambda to: viztracer(Path(f"{to}.json"))))  # fmt: skip
+        found.append(Tool("VizTracer", _viztracer, lambda to: viztracer(Path(f"{to}.json"))))
     if python:
         for mode in ("wall", "gil"):
-            found.append(Tool(f"profiling.sampling --mode {mode} ({Path(python).name})", _sampling(python, mode),
-                              collapsed))  # fmt: skip
+            name = f"profiling.sampling --mode {mode} ({Path(python).name})"
+            found.append(Tool(name, _sampling(python, mode), collapsed))
     return found
+
+
+def _viztracer(to: Path, run: list[str]) -> list[str]:
+    return [sys.executable, "-m", "viztracer", "--quiet", "-o", f"{to}.json", "--", *run]
 
 
 def _spy(spy: str, rate: int, options: tuple[str, ...]) -> Callable[[Path, list[str]], list[str]]:
@@ -171,7 +175,8 @@ def _spy(spy: str, rate: int, options: tuple[str, ...]) -> Callable[[Path, list[
 
 def _sampling(python: str, mode: str) -> Callable[[Path, list[str]], list[str]]:
     def command(to: Path, run: list[str]) -> list[str]:
-        return [python, "-m", "profiling.sampling", "run", "-a", "--mode", mode, "--collapsed", "-o", str(to), *run]
+        fixed = [python, "-m", "profiling.sampling", "run", "-a", "--mode", mode, "--collapsed"]
+        return [*fixed, "-o", str(to), *run]
 
     return command
 
@@ -184,7 +189,8 @@ def measure(tool: Tool, seconds: float) -> None:
         run = [str(place / "program.py"), str(seconds), str(place / "own.json")]
         done = subprocess.run(tool.command(place / "out", run), capture_output=True, text=True, timeout=300)
         if not (place / "own.json").exists() or (tool.name != "none" and not list(place.glob("out*"))):
-            print(f"{tool.name}: nothing measured: {(done.stderr or done.stdout).strip()[-300:]}", file=sys.stderr)
+            reason = (done.stderr or done.stdout).strip()[-300:]
+            print(f"{tool.name}: nothing measured: {reason}", file=sys.stderr)
             return
         own = json.loads((place / "own.json").read_text())
         tool.rounds.append((tool.read(place / "out"), own["share"], own["late"], own["steps"]))
@@ -192,7 +198,7 @@ def measure(tool: Tool, seconds: float) -> None:
 
 def main() -> int:
     """Print a row for each tool."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--short", action="store_true", help="two rounds of two seconds")
     parser.add_argument("--python", help="a Python 3.15 or later, for profiling.sampling")
     told = parser.parse_args()
@@ -202,7 +208,7 @@ def main() -> int:
         for tool in found:
             measure(tool, seconds)
     plain = statistics.median(steps for *_, steps in found[0].rounds)
-    print("| tool | parse() had | … by the program's clocks | the second thread waited | … by its clock | steps |")
+    print("| tool | parse() had | … by its own clocks | the second thread waited | … by its clock | steps |")
     print("|---|---:|---:|---:|---:|---:|")
     for tool in found:
         if tool.rounds:
@@ -211,7 +217,10 @@ def main() -> int:
 
 
 def _row(tool: Tool, plain: float) -> str:
-    said = [(each.share * 100, own * 100, each.waited, late, steps / plain) for each, own, late, steps in tool.rounds]
+    said = [
+        (each.share * 100, own * 100, each.waited, late, steps / plain)
+        for each, own, late, steps in tool.rounds
+    ]
     share, own, waited, late, steps = (statistics.median(column) for column in zip(*said, strict=True))
     known = [f"{share:.1f} %" if share == share else "", f"{own:.1f} %"]
     return (

@@ -1,7 +1,7 @@
 """Make the documents' pictures of what a browser shows, in docs/.
 
-    python -m docs.pictures shop.html              the tutorial's four, each after the click that its step names
-    python -m docs.pictures examples/notebook.ipynb     the notebook, run by its kernel and converted
+    python -m docs.pictures shop.html                the tutorial's, each after the click that its step names
+    python -m docs.pictures examples/notebook.ipynb  the notebook, run by its kernel and converted
 
 `--theme dark` shows them to a reader whose system is dark; `-o DIR` puts them elsewhere. Takes node, Chromium
 and `npm ci`, and for the notebook nbconvert.
@@ -46,8 +46,18 @@ def notebook(path: Path, into: Path, theme: str) -> list[Path]:
     """Run a notebook and convert it, as Jupyter does; return a picture of it."""
     made = into / f"{path.stem}.png"
     with tempfile.TemporaryDirectory(prefix="gilscope-") as directory:
-        convert = [sys.executable, "-m", "jupyter", "nbconvert", "--execute", "--to", "html", "--log-level", "ERROR"]
-        subprocess.run([*convert, "--theme", theme, "--output-dir", directory, str(path)], check=True)
+        convert = [
+            sys.executable,
+            "-m",
+            "jupyter",
+            "nbconvert",
+            "--execute",
+            "--to",
+            "html",
+            "--theme",
+            theme,
+        ]
+        subprocess.run([*convert, "--output-dir", directory, str(path)], check=True)
         page = Path(directory) / f"{path.stem}.html"
         shown = "document.querySelectorAll('iframe').length > 0"
         browse(page, {"shot": str(made)}, scheme=theme, ready=shown)
@@ -56,7 +66,7 @@ def notebook(path: Path, into: Path, theme: str) -> list[Path]:
 
 def main() -> int:
     """Make the pictures asked for, and say where they are."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("shown", type=Path, help="a page made by --html, or a notebook")
     parser.add_argument("-o", "--output", type=Path, default=_HERE)
     parser.add_argument("--theme", choices=("light", "dark"), default="light")

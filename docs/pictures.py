@@ -61,8 +61,10 @@ def notebook(path: Path, into: Path, theme: str) -> list[Path]:
         subprocess.run([*convert, "--output-dir", directory, str(path)], check=True)
         page = Path(directory) / f"{path.stem}.html"
         steps = [{"wait": "iframe"}, {"eval": _DRAWN}, {"shot": str(made)}]
-        told = {"page": str(page), "chromium": chromium(), "steps": steps, "scheme": theme, "ready": "true", "height": 2400}
-        run("browser.mjs", told)  # not browse(): Jupyter's page asks for scripts of others
+        told = {"page": str(page), "chromium": chromium(), "steps": steps, "scheme": theme}
+        run(
+            "browser.mjs", told | {"ready": "true", "height": 2400}
+        )  # not browse(): Jupyter's page asks for scripts of others
     return [made]
 
 

@@ -50,7 +50,7 @@ def build(directory: Path, *sanitize: str) -> Path:
         ["-O1", "-shared", "-fvisibility=hidden", *extra, *system],
     )
     for program in (
-        *(HERE / name for name in ("scenarios.c", "stacks.c", "pairs.c", "drift.c")),
+        *(HERE / name for name in ("scenarios.c", "living.c", "stacks.c", "pairs.c", "drift.c")),
         *(BENCHMARKS / name for name in ("hook_cost.c", "stack_cost.c")),
     ):
         _compile(directory, program.stem, [program], ["-O1", *extra, *libraries, *system])

@@ -63,7 +63,8 @@ def known_holds(trace: Trace) -> Table:
         holds = holds[~lost[process[holds["thread"]]]]
     holds = holds[holds["end"] - holds["start"] > 2 * SKEW]
     holds = holds[np.lexsort((holds["start"], holds["lock"]))]
-    return holds[_waited_for(holds, waits)]
+    known: Table = holds[_waited_for(holds, waits)]
+    return known
 
 
 def _let_go_by_oneself(waits: Table, wakes: Table) -> Table:

@@ -158,8 +158,9 @@ def test_stops_of_the_world_are_the_collections(launcher: Launcher, interpreters
     middle = by_main["start"] + by_main["duration"] // 2
     collects = [any(since < at < until for since, until in said) for at in middle]
     reasons = [reason_of(trace, reason) for reason in by_main["reason"]]
-    within = {reason for reason, inside in zip(reasons, collects, strict=True) if inside}
-    assert "a collection" in within <= {"a collection", ""}
+    of_collections = {reason for reason, inside in zip(reasons, collects, strict=True) if inside}
+    assert "a collection" in of_collections
+    assert of_collections <= {"a collection", ""}
     assert "a fork" in {reason for reason, inside in zip(reasons, collects, strict=True) if not inside}
 
 

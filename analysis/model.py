@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
@@ -344,6 +345,28 @@ class Process:
         """`python_version` to compare with: (3, 13); (0, 0) if the trace doesn't say."""
         found = re.match(r"(\d+)\.(\d+)", self.python_version)
         return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    @property
+    def program(self) -> str:
+        """What to call its program: "app.py", "gunicorn" (of -m gunicorn), "sh"; "" if unsaid."""
+        return self._run()[0]
+
+    @property
+    def command(self) -> str:
+        """What was run, wherever it lies: "app.py --fast", "gunicorn -w 2 app" (of -m gunicorn)."""
+        return " ".join(self._run())
+
+    def _run(self) -> tuple[str, ...]:
+        if "comm" in self.environment:  # only the scheduler saw it
+            return (str(self.environment["comm"]),)
+        if not self.argv:
+            return ("",)
+        first, *others = self.argv
+        if first == "-m" and others:
+            return tuple(others)
+        if first[:2] == "-m" and len(first) > 2:
+            return first[2:], *others
+        return PurePath(first).name or "embedded Python", *others
 
 
 @dataclass(frozen=True)

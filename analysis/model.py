@@ -190,7 +190,9 @@ PAUSE: Final = _table(
     ("process", "<i4"),
     ("thread", "<i4"),  # who stopped the world
     ("frame", "<i4"),  # where that one let it go; -1: not known
+    ("reason", "<i4"),  # what it wanted that for: index in Trace.stop_reasons; -1: not known
     ("asked", "<i8"),  # when it began to wait for the others; start: it did not have to
+    ("stopped", "<i8"),  # when the last one stood that it had to wait for; start: it did not have to
     ("threads", "<i4"),  # how many stood
     ("stood", "<i8"),  # ns, summed over these
 )
@@ -240,6 +242,27 @@ class Owner:
 
 
 @dataclass(frozen=True)
+class Variable:
+    """What the program calls an object, in a frame that waited.
+
+    Attributes
+    ----------
+    how : str
+        "is": this is the object; "attributes": the object is the dict of its attributes; "owner": it is the
+        first of the owners that has a name, and the object is somewhere in it.
+    scope : str
+        "global": of a module; "local": of a function.
+    type : str
+        Of what the variable has.
+    """
+
+    how: str
+    scope: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
 class Lock:
     """A lock that somebody waited for. Its identity: kind, address and type."""
 
@@ -255,6 +278,8 @@ class Lock:
     size: int
     owners: tuple[Owner, ...]
     """The first ones that waited for it, the innermost frame's first."""
+    variable: Variable | None = None
+    """What who waited first calls it; None: no variable of its frames or modules has it."""
 
     @property
     def mutual(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from analysis.destinations import json_text, say
-from tracer import directory, launcher
+from tracer import directory, habits, launcher
 from tracer.ahead import Ahead
 from tracer.beside import Metrics, Summaries
 from tracer.broker import Broker
@@ -42,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments and arguments[0] in _COMMANDS:
+            habits.check_command(arguments[0], arguments[1:])
             module, _, function = _COMMANDS[arguments[0]].partition(":")
             return int(getattr(import_module(module), function or "main")(arguments[1:]))
         options = parse(arguments)
@@ -108,6 +109,8 @@ def _record(options: Options, scheduler: Scheduler) -> int:
                 locks=options.locks,
                 broker=broker.address,
             )
+            if not options.quiet and (cap := options.policy.said_at_start()):
+                say(f"{options.trace}: {cap}")
             if scheduler.missing and not options.quiet:
                 say(f"no scheduler events: {scheduler.missing}")
             if scheduler.native_missing and not options.quiet:

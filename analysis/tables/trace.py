@@ -283,6 +283,11 @@ class Trace(Shown):
         return self.lock_names.locks
 
     @property
+    def stop_reasons(self) -> tuple[str, ...]:
+        """The functions of the interpreter's that stopped the world."""
+        return self.lock_names.reasons
+
+    @property
     def lock_waits(self) -> Table:
         """The LOCK_WAIT table: shape (waits,), sorted by (thread, start)."""
         return self._lock_tables.waits
@@ -414,7 +419,7 @@ class Trace(Shown):
         records = self.sampled[gil.process]
         records = records[records["gil"] == gil.number]
         holds = self.holds(gil)
-        if not len(records) or not len(holds.acquired):
+        if not len(records) or not len(holds.acquired):  # of a part of a recording: they are of other parts
             return np.empty(0, SAMPLE)
         time = records["timestamp"].astype(np.int64)
         tid = np.array([thread.tid for thread in self.threads], np.int64)

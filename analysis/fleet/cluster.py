@@ -221,10 +221,10 @@ def _client(scheduler: str, parts: int) -> Iterator[Client]:
     with client:
         if not client.scheduler_info()["workers"]:
             raise GilscopeError(f"--scheduler {scheduler}: it has no workers: dask worker {scheduler}")
-        for worker, error in client.run(work.check, on_error="return").items():
-            if error is not None:
+        for worker, wrong in client.run(work.check, on_error="return").items():
+            if wrong is not None:
                 raise GilscopeError(
-                    f"--scheduler {scheduler}: worker {worker} can't do this: {error}:"
+                    f"--scheduler {scheduler}: worker {worker} can't do this: {wrong}:"
                     " pip install 'gilscope[fleet]' there too"
                 )
         yield client

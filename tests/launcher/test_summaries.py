@@ -32,8 +32,8 @@ def test_summaries_of_a_program_that_runs_add_up(launcher: Launcher) -> None:
     ) as process:
         assert process.stdin is not None
         patiently(lambda: list(out.glob("*.parquet")))
-        trace = str(next(launcher.directory.glob("*.trace")))
-        top = launcher.command("top", trace, "--summaries", str(of_top), *often, "--tag", "zone=b")
+        place = str(next(launcher.directory.glob("*.trace")))
+        top = launcher.command("top", place, "--summaries", str(of_top), *often, "--tag", "zone=b")
         with subprocess.Popen(top, cwd=launcher.directory, stdout=subprocess.DEVNULL) as watching:
             patiently(lambda: list(of_top.glob("*.parquet")) and len(list(out.glob("*.parquet"))) >= 2)
             watching.send_signal(signal.SIGINT)

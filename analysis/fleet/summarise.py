@@ -14,7 +14,6 @@ from ..measures.histogram import Histogram, histogram, histogram_of
 from ..measures.locks import LockFigures, lock_figures
 from ..measures.statistics import ProcessStatistics, statistics
 from ..model import WITHOUT, Gil, Process, total
-from ..report.rows import program
 from ..tables.trace import Trace
 from ..why.charges import CodeBlame, code_blame
 from ..why.detectors.pattern import patterns
@@ -59,7 +58,7 @@ def _of_window(whole: Trace, trace: Trace, tags: Mapping[str, str], made: int) -
         code = code_blame(trace, process)
         yield {
             "host": tagged.pop("host", process.hostname),
-            "service": tagged.pop("service", "") or program(process),
+            "service": tagged.pop("service", "") or process.program,
             "pid": process.pid,
             "started_ns": _started(process) + utc,
             "begin_ns": process.begin + utc,

@@ -283,6 +283,11 @@ class Trace(Shown):
         return self.lock_names.locks
 
     @property
+    def stop_reasons(self) -> tuple[str, ...]:
+        """The functions of the interpreter's that stopped the world."""
+        return self.lock_names.reasons
+
+    @property
     def lock_waits(self) -> Table:
         """The LOCK_WAIT table: shape (waits,), sorted by (thread, start)."""
         return self._lock_tables.waits

@@ -153,7 +153,7 @@ def _process(trace: Trace, index: int) -> dict[str, Any]:
     gils = [gil.index for gil in trace.gils if gil.process == index]
     return {
         "pid": process.pid,
-        "argv": [visible(argument) for argument in process.argv],
+        "name": visible(process.program),
         "gils": gils,
         "version": process.python_version,
     }

@@ -83,7 +83,7 @@ export interface Facts {
   groups: { held: number[]; waiting: number; without: number[]; unknown: number; locked: number[] };
   colours: Record<string, Colour>;
   lanes: LaneFacts[];
-  processes: { pid: number; argv: string[]; gils: number[]; version: string }[];
+  processes: { pid: number; name: string; gils: number[]; version: string }[];
   gils: { process: number; name: string }[];
   places: [string, string, string][];
   words: Record<string, string> & { keys: [string, string][] };

@@ -14,6 +14,7 @@ from typing import Final
 from analysis.destinations import say
 from analysis.live.beside import Summaries, Wanted, add_summaries, wanted
 from tracer import armed, directory, remote
+from tracer.beside import Metrics
 from tracer.errors import UsageError
 from tracer.keeper import Keeper, Policy, Trigger, add_trigger, policy, trigger_of
 from tracer.sched import Scheduler
@@ -93,7 +94,8 @@ def _record(
     trigger: Trigger,
     summaries: Wanted,
 ) -> None:
-    with Summaries(trace, summaries), Keeper(trace, kept, trigger), scheduler:
+    metrics, written = Metrics(options.metrics, trace), Summaries(trace, summaries)
+    with metrics, written, Keeper(trace, kept, trigger), scheduler:
         if scheduler.missing and not options.quiet:
             say(f"no scheduler events: {scheduler.missing}")
         if isinstance(way, armed.Armed):
@@ -106,7 +108,8 @@ def _record(
                 locks=not options.no_locks,
             )
         how = f"for {options.duration}" if options.duration else "until Ctrl-C"
-        say(f"process {way.pid} is recorded into {trace}, {how}")
+        cap = "" if options.quiet else kept.said_at_start()
+        say(f"process {way.pid} is recorded into {trace}, {how}" + (cap and f"; {cap}"))
         _until(duration, way.pid)
         if directory.runs(way.pid):
             way.stop()
@@ -152,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--limit", metavar="SIZE", help="keep the trace below so much, give up the oldest: 200MB, 1GB")
     add_trigger(parser)
     add_summaries(parser)
+    add("--metrics", metavar="[HOST:]PORT", help="serve the figures for Prometheus while it is recorded")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     add("--no-samples", action="store_true", help="don't look which code runs inside a hold: only at its end")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from analysis.destinations import json_text, say
 from analysis.fleet.tags import joined
 from analysis.live.beside import Summaries
-from tracer import directory, launcher
+from tracer import directory, habits, launcher
 from tracer.ahead import Ahead
 from tracer.beside import Metrics
 from tracer.broker import Broker
@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments and arguments[0] in _COMMANDS:
+            habits.check_command(arguments[0], arguments[1:])
             module, _, function = _COMMANDS[arguments[0]].partition(":")
             return int(getattr(import_module(module), function or "main")(arguments[1:]))
         options = parse(arguments)
@@ -113,6 +114,8 @@ def _record(options: Options, scheduler: Scheduler) -> int:
                 broker=broker.address,
                 tags=joined(options.summaries.tags),
             )
+            if not options.quiet and (cap := options.policy.said_at_start()):
+                say(f"{options.trace}: {cap}")
             if scheduler.missing and not options.quiet:
                 say(f"no scheduler events: {scheduler.missing}")
             if scheduler.native_missing and not options.quiet:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from analysis.live.beside import Wanted, add_summaries, wanted
-from tracer import directory
+from tracer import directory, habits
 from tracer.armed import default_directory
 from tracer.bootstrap.gilscope_recording import VERSION, split_command_line
 from tracer.errors import UsageError
@@ -78,20 +78,6 @@ class Options:
     armed: Path | None
     policy: Policy
     trigger: Trigger
-
-
-_HABITS = {
-    "-p": "attach PID",
-    "--pid": "attach PID",
-    "record": "a program without the word: gilscope script.py",
-    "--duration": "attach PID --for 10s",
-    "-d": "attach PID --for 10s",
-    "--rate": "nothing: every event is recorded",
-    "-r": "nothing: every event is recorded",
-    "-F": "nothing: every event is recorded",
-    "-g": "nothing: Python stacks are recorded unless --no-stacks",
-}
-"""What users of py-spy and perf write, and the word for it here."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -176,9 +162,7 @@ def parse(arguments: list[str]) -> Options:
         If it can't be done as asked; nothing has been changed.
     """
     ours, program = split(arguments)
-    for word in [argument.partition("=")[0] for argument in ours] + program[:1]:
-        if word in _HABITS and not Path(word).exists():
-            raise UsageError(f"{word} is not a word of gilscope's: here it is {_HABITS[word]}")
+    habits.check(ours, program)
     values = _parser().parse_args(ours)
     if values.no_png and values.png:
         raise UsageError("--png and --no-png exclude each other")

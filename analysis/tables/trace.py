@@ -443,9 +443,9 @@ class Trace(Shown):
     def _samples_of(self, gil: Gil) -> Table:
         records = self.sampled[gil.process]
         records = records[records["gil"] == gil.number]
-        if not len(records):
-            return np.empty(0, SAMPLE)
         holds = self.holds(gil)
+        if not len(records) or not len(holds.acquired):  # of a part of a recording: they are of other parts
+            return np.empty(0, SAMPLE)
         time = records["timestamp"].astype(np.int64)
         tid = np.array([thread.tid for thread in self.threads], np.int64)
         hold, inside = holds_at(holds, time)

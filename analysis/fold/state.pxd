@@ -65,6 +65,7 @@ cdef struct Item:
 cdef struct OfThread:
     uint8_t state  # about the GIL alone
     uint8_t cpu  # states.Cpu
+    bint started
     bint begun  # something happened about a GIL
     bint done
     int32_t process
@@ -223,6 +224,7 @@ cdef struct World:
     int64_t wait_serials
     bint damaged
     bint keeps_late
+    bint starts  # thread_start is told: its thread was known before
     # when tasks had a CPU: tables.onto_cpu.Stretches
     const int64_t *cpu_start
     const int64_t *cpu_duration

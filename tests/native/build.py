@@ -50,7 +50,10 @@ def build(directory: Path, *sanitize: str) -> Path:
         ["-O1", "-shared", "-fvisibility=hidden", *extra, *system],
     )
     for program in (
-        *(HERE / name for name in ("scenarios.c", "lock_scenarios.c", "stacks.c", "pairs.c", "drift.c")),
+        *(
+            HERE / f"{name}.c"
+            for name in ("scenarios", "lock_scenarios", "living", "stacks", "pairs", "drift")
+        ),
         *(BENCHMARKS / name for name in ("hook_cost.c", "stack_cost.c")),
     ):
         _compile(directory, program.stem, [program], ["-O1", *extra, *libraries, *system])

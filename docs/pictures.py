@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from tests.plots.web.support import browse
+from tests.plots.web.support import browse, chromium, run
 
 _HERE: Final = Path(__file__).parent
 _CONVOY: Final = "#panel-why table button:text-is('convoy')"
@@ -29,6 +29,7 @@ _TUTORIAL: Final[tuple[tuple[str, list[dict[str, Any]], int], ...]] = (
     ("line.png", [{"key": "Escape"}, {"click": "#fit"}, {"click": _REPORT}], 800),
 )
 """File, what is done before it, how much of the page it shows (pixels)."""
+_DRAWN: Final = "new Promise((done) => setTimeout(done, 1000))"  # the page inside the notebook's
 
 
 def tutorial(page: Path, into: Path, theme: str) -> list[Path]:
@@ -59,8 +60,11 @@ def notebook(path: Path, into: Path, theme: str) -> list[Path]:
         ]
         subprocess.run([*convert, "--output-dir", directory, str(path)], check=True)
         page = Path(directory) / f"{path.stem}.html"
-        shown = "document.querySelectorAll('iframe').length > 0"
-        browse(page, {"shot": str(made)}, scheme=theme, ready=shown)
+        steps = [{"wait": "iframe"}, {"eval": _DRAWN}, {"shot": str(made)}]
+        told = {"page": str(page), "chromium": chromium(), "steps": steps, "scheme": theme}
+        run(
+            "browser.mjs", told | {"ready": "true", "height": 2400}
+        )  # not browse(): Jupyter's page asks for scripts of others
     return [made]
 
 

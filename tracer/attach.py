@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from analysis.destinations import say
+from analysis.live.beside import Summaries, Wanted, add_summaries, wanted
 from tracer import armed, directory, remote
 from tracer.beside import Metrics
 from tracer.errors import UsageError
@@ -48,11 +49,14 @@ def main(arguments: list[str]) -> int:
     duration = seconds(options.duration, "--for") if options.duration else None
     kept = policy(options.keep, options.limit, trace)
     trigger = trigger_of(options.snapshot_on, options.snapshot_every)
+    summaries = wanted(options, kept.keep)
+    if options.tag and summaries.directory is None:
+        raise UsageError("--tag is for --summaries: a process that runs already has the tags of its start")
     directory.make(trace, force=options.force)
     _give_to_owner(trace, options.pid)
     scheduler = Scheduler(trace, [f"process {options.pid}"], wanted=not options.no_sched, of=options.pid)
     try:
-        _record(way, trace, scheduler, options, duration, kept, trigger)
+        _record(way, trace, scheduler, options, duration, kept, trigger, summaries)
     except BaseException:
         _remove_if_empty(trace)
         raise
@@ -93,8 +97,10 @@ def _record(
     duration: float | None,
     kept: Policy,
     trigger: Trigger,
+    summaries: Wanted,
 ) -> None:
-    with Metrics(options.metrics, trace), Keeper(trace, kept, trigger), scheduler:
+    metrics, written = Metrics(options.metrics, trace), Summaries(trace, summaries)
+    with metrics, written, Keeper(trace, kept, trigger), scheduler:
         if scheduler.missing and not options.quiet:
             say(f"no scheduler events: {scheduler.missing}")
         if isinstance(way, armed.Armed):
@@ -153,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--keep", metavar="TIME", help="keep the last so long, give up what is older: 30s, 5min")
     add("--limit", metavar="SIZE", help="keep the trace below so much, give up the oldest: 200MB, 1GB")
     add_trigger(parser)
+    add_summaries(parser)
     add("--metrics", metavar="[HOST:]PORT", help="serve the figures for Prometheus while it is recorded")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")

@@ -42,6 +42,7 @@ export function plan(facts) {
   facts.processes.forEach((process, index) => {
     if (facts.processes.length > 1) add('head', index, -1, `process ${process.pid} ${process.name}`.trimEnd());
     const mine = facts.lanes.map((lane, at) => ({ lane, at })).filter(({ lane }) => lane.process === index);
+    mine.sort((one, other) => Number(one.lane.idle) - Number(other.lane.idle)); // stable
     for (const { lane, at } of mine) {
       top += ROW * spans[at];
       add('lane', index, at, lane.name);

@@ -16,6 +16,8 @@ export interface StateFacts {
 export interface LaneFacts {
   name: string;
   tid: number;
+  /** It had next to nothing to do with the GIL, and hardly computed. */
+  idle: boolean;
   process: number;
   begin: number;
   end: number;

@@ -14,7 +14,7 @@ const context = await chromium.launchPersistentContext(profile, {
   executablePath: told.chromium,
   headless: true,
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'],
-  viewport: { width: 1400, height: 1000 },
+  viewport: { width: 1400, height: told.height ?? 1000 },
   colorScheme: told.scheme ?? 'light',
   acceptDownloads: false,
 });

@@ -186,8 +186,8 @@ def _of_task(stretches: Stretches, task: int, lives: Sequence[Thread]) -> tuple[
         seen += int(duration.sum())
         for number in range(len(lives)):
             mine = whose == number
-            preempted[number] += np.count_nonzero(mine & was_preempted)
-            migrations[number] += np.count_nonzero(mine & moved)
+            preempted[number] += int(np.count_nonzero(mine & was_preempted))
+            migrations[number] += int(np.count_nonzero(mine & moved))
         if len(whose):
             last_whose, last_cpu = whose[-1:], cpu[-1:]
     return seen, preempted, migrations

@@ -184,7 +184,8 @@ def feed(trace: Recorded, native_states: Bytes) -> tuple[Fold, Int64s]:
     else:
         events = records(given)
         for index, (begin, end) in enumerate(pairwise(given.first.tolist())):
-            fold.records(index, events[begin:end].view(np.uint8), np.array([index, end - begin]))
+            ahead = 0 if given.ahead is None else int(given.ahead[index])
+            fold.records(index, events[begin:end].view(np.uint8), np.array([index, end - begin]), ahead)
     return fold, first_item
 
 

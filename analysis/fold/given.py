@@ -45,6 +45,9 @@ class Given(Protocol):
     @property
     def seen_alive(self) -> Bools: ...
 
+    @property
+    def ahead(self) -> UInt32s | None: ...
+
 
 def has_gaps(given: Given) -> bool:
     """Return whether events are missing: LOST among others, not alone as where nothing was ever seen."""

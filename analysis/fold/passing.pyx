@@ -76,12 +76,12 @@ cdef inline int leave(World *world, OfThread *thread, int32_t number, int64_t ti
             if not same:
                 world.damaged = True
             return end_wait(world, gil, number, time, True, event.arg)
-        return end_wait(world, gil, number, time, False, 0)
+        return end_wait(world, gil, number, time, False, 0 if event != NULL else thread.ahead)
     if event != NULL and event.id == RELEASE:
         if not same:
             world.damaged = True
         return end_hold(world, gil, time, True, found, event.arg)
-    return end_hold(world, gil, time, False, False, 0)
+    return end_hold(world, gil, time, False, False, 0 if event != NULL else thread.ahead)
 
 
 cdef inline int end_life(World *world, int32_t number) noexcept nogil:
@@ -373,10 +373,14 @@ cdef class Fold:
         cursor.lives, cursor.lives_left = &lives[0], lives.shape[0] // 2
         self.kept.append((data, lives))
 
-    def records(self, int64_t at, const uint8_t[::1] data, const int64_t[::1] lives):
-        """Say where the events of a thread are, behind each other; `lives` as above."""
+    def records(self, int64_t at, const uint8_t[::1] data, const int64_t[::1] lives, uint32_t ahead):
+        """Say where the events of a thread are, behind each other; `lives` as above.
+
+        `ahead` is the frame that is told when what it does at its end is over, 0: none.
+        """
         cdef Cursor *cursor = &self.cursors[at]
         self.world.starts = True
+        self.world.threads[at].ahead = ahead
         if data.shape[0]:
             cursor.at = <const Record *> &data[0]
             cursor.stop = cursor.at + data.shape[0] // <int64_t> sizeof(Record)

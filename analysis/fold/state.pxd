@@ -66,6 +66,7 @@ cdef struct OfThread:
     uint8_t state  # about the GIL alone
     uint8_t cpu  # states.Cpu
     bint started
+    uint32_t ahead  # the frame that is told when what it does at its end is over
     bint begun  # something happened about a GIL
     bint done
     int32_t process

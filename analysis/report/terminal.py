@@ -14,11 +14,10 @@ from rich.text import Text
 
 from ..destinations import terminal
 from ..measures.cpu_time import CpuStatistics
-from ..measures.lock_names import place_of
 from ..measures.statistics import Statistics, statistics
 from ..measures.switch_interval import intervals_in
+from ..measures.switched_on import switched_on
 from ..model import HELD, WITHOUT, State, total
-from ..reader.format import Event
 from ..states import STATES
 from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
@@ -83,7 +82,7 @@ def print_summary(
         console.width = max(width, _WIDTH_WITHOUT_TERMINAL)
     try:
         console.print(_headline(trace, figures), highlight=False)
-        console.print(terminal(verdict(figures), "bold"), highlight=False)
+        console.print(terminal(verdict(figures, trace), "bold"), highlight=False)
         console.print()
         lines, tables = _fitting(console, trace, figures, everything)
         for table in tables:
@@ -304,13 +303,9 @@ def _remarks(trace: Trace) -> Iterator[str]:
             yield line
     if missing := why_missing(trace):
         yield f"No samples of native code: {missing}."
-    side = trace.side
-    switched = np.flatnonzero(side.kind == Event.GIL_ENABLED)
-    for at, index in zip(switched.tolist(), side.thread_of(switched).tolist(), strict=True):
-        thread = trace.threads[index]
-        where = place_of(trace, int(trace.stacks.of(thread.process, side.arg[at : at + 1])[0]))
-        moment = duration(int(side.time[at]) - trace.begin)
-        yield f"The GIL was switched on at {moment}, in {thread.name}{', ' if where else ''}{where}."
+    for each in switched_on(trace):
+        thread, where = trace.threads[each.thread], f", {each.where}" if each.where else ""
+        yield f"The GIL was switched on at {duration(each.time - trace.begin)}, in {thread.name}{where}."
     for process in trace.processes:
         if process.discarded:
             yield f"process {process.pid} lost {plural(process.discarded, 'event')}."

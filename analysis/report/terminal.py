@@ -26,15 +26,24 @@ from ..units import count, duration, plural, share
 from ..why.blame_by_thread import NOBODY, blame
 from ..why.native_words import why_missing
 from . import reservations
-from .lock_table import lock_tables
+from .lock_table import MOST_LOCKS, lock_tables
 from .rows import MOST_LINES, Row, rows
-from .sentences import why
+from .sentences import by_rank
 from .verdict import verdict
 
 _BAR: Final = 20
-_LINES: Final = 20
+_LINES: Final = 30
+"""Of a summary, where there is more to say than fits."""
+_ANSWERS: Final = 10
+"""Lines of these that say why, however long the sentences."""
 _FEWEST: Final = 6
 """Threads that each have a line, however narrow the terminal."""
+_FEWEST_LOCKS: Final = 3
+_SURE_ANSWERS: Final = 3
+_ROWS: Final = 20
+"""Of the tables of threads below each other, where not each thread has a line."""
+_HEAD: Final = 2
+"""Lines above a table's rows."""
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 
 Groups = tuple[tuple[str, ...], ...]
@@ -82,46 +91,82 @@ def print_summary(
     if not console.is_terminal:
         console.width = max(width, _WIDTH_WITHOUT_TERMINAL)
     try:
-        console.print(_headline(trace, figures), highlight=False)
-        console.print(terminal(verdict(figures), "bold"), highlight=False)
+        title = [_headline(trace, figures), terminal(verdict(figures), "bold")]
+        answers = list(_answers(console, trace, everything))
+        remarks = [terminal(remark, "yellow") for remark in _remarks(trace)]
+        texts = _height(console, [*title, *answers, *remarks]) + 1 + bool(answers)
+        locks = _fitting_locks(trace, figures, None if everything else _LINES - texts)
+        left = _LINES - texts - sum(1 + _HEAD + table.row_count for table in locks)
+        lines, tables = _fitting(console, trace, figures, None if everything else left)
+        for text in title:
+            console.print(text, highlight=False)
         console.print()
-        lines, tables = _fitting(console, trace, figures, everything)
         for table in tables:
             console.print(table, highlight=False)
         if any(line.is_sum for line in lines):
             more = f"python -m analysis {trace.path} --all has a line for each, and all columns."
             console.print(terminal(more, "dim"), highlight=False)
-        for table in lock_tables(trace, figures.locks):
+        for table in locks:
             console.print()
             console.print(table, highlight=False)
-        for number, answer in enumerate(why(trace, everything=everything)):
-            if not number:
-                console.print()
-            console.print(terminal(answer), highlight=False)
-        for remark in _remarks(trace):
-            console.print(terminal(remark, "yellow"), highlight=False)
+        if answers:
+            console.print()
+        for text in (*answers, *remarks):
+            console.print(text, highlight=False)
     finally:
         console.width = width
 
 
-def _fitting(
-    console: Console, trace: Trace, figures: Statistics, everything: bool
-) -> tuple[list[Row], list[Table]]:
-    """Return the lines, and the tables of them that fit beside each other: fewer lines, the more tables."""
+def _height(console: Console, texts: Sequence[Text]) -> int:
+    return sum(len(text.wrap(console, console.width)) for text in texts)
+
+
+def _answers(console: Console, trace: Trace, everything: bool) -> Iterator[Text]:
+    """Yield why threads waited: what there is room for, by rank, in its order; the first three in any case."""
+    ranked = [(rank, terminal(sentence)) for rank, sentence in by_rank(trace, everything=everything)]
     if everything:
+        yield from (text for _, text in ranked)
+        return
+    kept: set[int] = set()
+    height = 0
+    for number, at in enumerate(sorted(range(len(ranked)), key=lambda at: (ranked[at][0], at))):
+        height += _height(console, [ranked[at][1]])
+        if number < _SURE_ANSWERS or height <= _ANSWERS:
+            kept.add(at)
+    yield from (ranked[at][1] for at in sorted(kept))
+
+
+def _fitting_locks(trace: Trace, figures: Statistics, left: int | None) -> list[Table]:
+    """Return the tables of locks: as many rows as the threads leave them of so many lines, and a few in any case."""
+    if left is None:
+        return list(lock_tables(trace, figures.locks, None))
+    beside = 1 + _HEAD + _HEAD + 1 + min(len(figures.threads), _FEWEST)
+    most = min(max(left - beside, _FEWEST_LOCKS), MOST_LOCKS)
+    return list(lock_tables(trace, figures.locks, most))
+
+
+def _fitting(
+    console: Console, trace: Trace, figures: Statistics, left: int | None
+) -> tuple[list[Row], list[Table]]:
+    """Return the lines, and the tables of them that fit beside each other: fewer lines, the more tables.
+
+    left: lines that there is room for; None: all.
+    """
+    if left is None:
         lines = list(rows(figures, None))
         return lines, list(_tables(console, lines))
     many = len(figures.threads) > _FEWEST
     blamed = _blamed(trace) if many else {}
-    most = MOST_LINES
+    room = min(max(left - _HEAD - 1, _FEWEST), MOST_LINES)
+    most = room
     while True:
         lines = list(rows(figures, most, blamed))
         tables = list(_tables(console, lines))
-        if len(tables) * len(lines) <= MOST_LINES + len(tables) or most <= _FEWEST:
+        if len(tables) * len(lines) <= room + len(tables) or most <= _FEWEST:
             if any(line.is_sum for line in lines):
-                tables = tables[: max(_LINES // (len(lines) + 2), 1)]
+                tables = tables[: max(_ROWS // (len(lines) + _HEAD), 1)]
             return lines, tables
-        most = max(min(MOST_LINES // len(tables), most - 1), _FEWEST)
+        most = max(min(room // len(tables), most - 1), _FEWEST)
 
 
 def _blamed(trace: Trace) -> dict[int, int]:

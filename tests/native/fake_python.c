@@ -6,6 +6,7 @@
 #include <time.h>
 
 struct fake_gil {
+    char before[128]; /* in CPython it lies in a larger struct: what is before it can be read */
     atomic_int locked, drop_request, waiting;
     struct fake_thread *_Atomic last_holder; /* as in CPython, where it is read under another mutex */
     unsigned long switch_number;

@@ -111,12 +111,15 @@ def test_the_hooks_stay_as_cheap_as_they_are(tmp_path: Path) -> None:
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind counts the instructions, and is not installed")
     programs = build(tmp_path)
-    plain, off, recording, stacks = (
-        instructions_a_pair(programs, mode, tmp_path) for mode in ("plain", "off", "recording", "stacks")
+    plain, off, recording, stacks, awaited, sampled = (
+        instructions_a_pair(programs, mode, tmp_path)
+        for mode in ("plain", "off", "recording", "stacks", "awaited", "sampled")
     )
     assert off - plain <= 40  # eight calls pass through; 32 with gcc 12
     assert recording - plain <= 270  # 248 with gcc 12
     assert stacks == recording  # a release that nobody waits for
+    assert awaited > stacks  # one that somebody does
+    assert sampled == awaited  # the sampler costs the holder nothing
 
 
 def test_times_do_not_decrease_from_packet_to_packet(programs: tuple[str, Path]) -> None:

@@ -32,12 +32,14 @@ def run(programs: tuple[str, Path], name: str, trace: Path, amount: int) -> anal
 
 
 def stacks(trace: analysis.Trace) -> Iterator[tuple[int, list[tuple[str, str, int]]]]:
-    """Return for each stack recorded, thread by thread in order, the thread and its frames, innermost first:
-    name, file, line."""
+    """Return for each stack recorded, by the thread itself or by the sampler, in order of time, the thread and its
+    frames, innermost first: name, file, line."""
     found = []
     for gil in trace.gils:
         holds = trace.holds(gil)
         found += list(zip(holds.released, holds.thread, trace.release_frames(gil), strict=True))
+        samples = trace.samples[trace.samples["gil"] == gil.index]
+        found += list(zip(samples["time"], holds.thread[samples["hold"]], samples["frame"], strict=True))
     waits = trace.waits
     found += list(zip(waits["start"] + waits["duration"], waits["thread"], trace.wait_frames, strict=True))
     for _, thread, frame in sorted(map(tuple, found)):

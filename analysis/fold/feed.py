@@ -9,12 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from ..amounts import Amounts, merged
-from ..arrays import Int32s, Int64s, Table
+from ..arrays import Bools, Bytes, Int32s, Int64s, Table
 from ..model import DEFAULT_INTERVAL, Gil, Process, Thread
 from ..reader.format import Event
 from ..reader.mapped import Mapped
 from ..reader.process import Run
-from ..reader.scheduling import Scheduling
 from .passing import Fold
 
 _OWN_REQUESTS = (3, 13)
@@ -33,6 +32,24 @@ class Streams(Protocol):
 
     @property
     def runs(self) -> Sequence[Run]: ...
+
+
+class Cpus(Protocol):
+    """When each task had a CPU: `tables.onto_cpu.Stretches`."""
+
+    @property
+    def start(self) -> Int64s: ...
+
+    @property
+    def duration(self) -> Int64s: ...
+
+    @property
+    def state(self) -> Bytes: ...
+
+    @property
+    def preempted(self) -> Bools: ...
+
+    def touching(self, task: int, begin: int, end: int) -> tuple[int, int]: ...
 
 
 class Recorded(Protocol):
@@ -54,7 +71,13 @@ class Recorded(Protocol):
     def source(self) -> Streams: ...
 
     @property
-    def scheduling(self) -> Scheduling | None: ...
+    def stretches(self) -> Cpus | None: ...
+
+    @property
+    def tasks(self) -> tuple[int, ...]: ...
+
+    @property
+    def native_sampled(self) -> Table: ...
 
     @property
     def sampled(self) -> tuple[Table, ...]: ...
@@ -69,12 +92,12 @@ class Recorded(Protocol):
 def can_be_folded(trace: Recorded) -> bool:
     """Return whether a trace can be told in one pass.
 
-    Not yet: where the scheduler was recorded; and what is not read where it lies: a part of a trace
-    (`--between`), a packed one, one with gaps, and one that is salvaged.
+    Not yet: what is not read where it lies: a part of a trace (`--between`), a packed one, one with gaps, and
+    one that is salvaged.
     """
     pairs = [sum(gil.process == process.index for gil in trace.gils) for process in trace.processes]
     items = sum(pairs[thread.process] for thread in trace.threads)
-    return bool(trace.source.streams) and trace.scheduling is None and items <= _MOST_ITEMS
+    return bool(trace.source.streams) and items <= _MOST_ITEMS
 
 
 def timed_lengths(trace: Recorded) -> list[Amounts] | None:
@@ -90,8 +113,11 @@ def timed_lengths(trace: Recorded) -> list[Amounts] | None:
     return [merged(found.get((gil.process, gil.number), [])) for gil in trace.gils]
 
 
-def feed(trace: Recorded) -> tuple[Fold, Int64s]:
-    """Return a fold that has all it needs, and the first item of each thread."""
+def feed(trace: Recorded, native_states: Bytes) -> tuple[Fold, Int64s]:
+    """Return a fold that has all it needs, and the first item of each thread.
+
+    `native_states` gets for each of `native_sampled` what its thread did then.
+    """
     threads, runs, streams = trace.threads, trace.source.runs, trace.source.streams
     gils = [[gil for gil in trace.gils if gil.process == process.index] for process in trace.processes]
     first_item = np.cumsum([0, *(len(gils[thread.process]) for thread in threads)])
@@ -101,7 +127,17 @@ def feed(trace: Recorded) -> tuple[Fold, Int64s]:
     fold = Fold(len(threads), len(trace.gils), int(first_item[-1]), len(streams))
     lookups = [_lookup(of) for of in gils]
     first_of = np.searchsorted([each.process for each in threads], np.arange(len(gils) + 1)).tolist()
-    locks = _locks(trace)
+    locks, stretches = _locks(trace), trace.stretches
+    if stretches is not None:
+        fold.cpus(
+            stretches.start,
+            stretches.duration,
+            stretches.state,
+            stretches.preempted.view(np.uint8),
+            bool(len(native_states)),
+        )
+    native_time = np.ascontiguousarray(trace.native_sampled["time"])
+    native = np.searchsorted(trace.native_sampled["thread"], np.arange(len(threads) + 1)).tolist()
     for index, thread in enumerate(threads):
         fold.thread(
             index,
@@ -114,6 +150,9 @@ def feed(trace: Recorded) -> tuple[Fold, Int64s]:
             int(first_item[index]),
             lookups[thread.process],
             locks[index],
+            *_touching(trace, thread),
+            native_time[native[index] : native[index + 1]],
+            native_states[native[index] : native[index + 1]],
         )
     for process, of in zip(trace.processes, gils, strict=True):
         mine = slice(first_of[process.index], first_of[process.index + 1])
@@ -142,6 +181,13 @@ def feed(trace: Recorded) -> tuple[Fold, Int64s]:
         ).reshape(-1)
         fold.cursor(number, stream.data, scanned.packets, scanned.records, lives)
     return fold, first_item
+
+
+def _touching(trace: Recorded, thread: Thread) -> tuple[int, int]:
+    """Return from which to which of `stretches` touch a thread's life."""
+    if trace.stretches is None or trace.tasks[thread.index] < 0:
+        return 0, 0
+    return trace.stretches.touching(trace.tasks[thread.index], thread.begin, thread.end)
 
 
 def _lookup(gils: Sequence[Gil]) -> Int32s:

@@ -8,6 +8,16 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memset
 
+from analysis.fold.cpu cimport catch_up, off_kind
+from analysis.fold.gil_clock cimport (
+    asked_clock,
+    contended_clock,
+    held_clock,
+    off_asked_clock,
+    off_unasked_clock,
+    set_off,
+    unknown_clock,
+)
 from analysis.fold.pairs cimport Pair, find_pair
 from analysis.fold.state cimport Charge, Hold, Item, OfGil, OfThread, World
 from analysis.growing cimport add_amount, gs_top_bit, push
@@ -17,43 +27,6 @@ cdef enum:
 
 cdef extern from "stdint.h" nogil:
     const int64_t NOBODY_ASKED "INT64_MAX"
-
-cdef inline int64_t asked_clock(OfGil *gil, int64_t time) noexcept nogil:
-    """For how long it was held up to a time although a drop request was in force."""
-    if gil.hold.goes_on and gil.hold.asked < time:
-        return gil.asked_before + time - gil.hold.asked
-    return gil.asked_before
-
-cdef inline int64_t held_clock(OfGil *gil, int64_t time) noexcept nogil:
-    return gil.held_before + (time - gil.hold.acquired if gil.hold.goes_on else 0)
-
-cdef inline int64_t unknown_clock(OfGil *gil, int64_t time) noexcept nogil:
-    if gil.unknown_since >= 0 and time > gil.unknown_since:
-        return gil.unknown_before + time - gil.unknown_since
-    return gil.unknown_before
-
-cdef inline int64_t contended_clock(OfGil *gil, int64_t time) noexcept nogil:
-    return gil.contended + (time - gil.contended_since if gil.waiting else 0)
-
-cdef inline int64_t off_until(OfGil *gil, int64_t time) noexcept nogil:
-    """Up to when, of the stretch without a CPU that goes on, nobody had asked."""
-    cdef int64_t asked = gil.hold.asked
-    return gil.off_since if asked < gil.off_since else time if asked > time else asked
-
-cdef inline int64_t off_unasked_clock(OfGil *gil, int kind, int64_t time) noexcept nogil:
-    return gil.off_unasked[kind] + (off_until(gil, time) - gil.off_since if gil.off == kind else 0)
-
-cdef inline int64_t off_asked_clock(OfGil *gil, int kind, int64_t time) noexcept nogil:
-    return gil.off_asked[kind] + (time - off_until(gil, time) if gil.off == kind else 0)
-
-cdef inline void set_off(OfGil *gil, int kind, int64_t time) noexcept nogil:
-    """Begin a stretch in which the holder has no CPU (0: stalled, 1: asleep), or has one again: -1."""
-    cdef int64_t until
-    if gil.off >= 0:
-        until = off_until(gil, time)
-        gil.off_unasked[gil.off] += until - gil.off_since
-        gil.off_asked[gil.off] += time - until
-    gil.off, gil.off_since = kind, time
 
 cdef inline int charge_thread(World *world, OfGil *gil, int32_t blocked, int64_t time) noexcept nogil:
     """Charge a wait with the part of the hold that lies in it."""
@@ -216,6 +189,28 @@ cdef inline int note_long_hold(OfGil *gil) noexcept nogil:
         pair.serial, pair.when, pair.thread = length, hold.acquired, hold.thread
     return 0
 
+cdef inline void forget_stalled_samples(OfGil *gil) noexcept nogil:
+    """Samples of a thread that had long had no CPU say where it was preempted, not what ran: as if nobody waited."""
+    cdef Hold *hold = &gil.hold
+    cdef int64_t at, time, stall = 0
+    hold.sampled = False
+    for at in range(hold.sample_from, gil.sample_at):
+        time = gil.sample_time[at]
+        while stall < gil.stalls.used and gil.stalls.at[stall + 1] <= time:
+            stall += 2
+        if gil.sample_hold[at] != hold.serial:
+            continue
+        if stall < gil.stalls.used and gil.stalls.at[stall] <= time:
+            gil.sample_waiters[at] = 0
+        elif gil.sample_waiters[at]:
+            hold.sampled = True
+
+cdef inline int note_late_hold(OfGil *gil) noexcept nogil:
+    cdef Hold *hold = &gil.hold
+    if push(&gil.late_holds, hold.thread) < 0 or push(&gil.late_holds, hold.asked) < 0:
+        return -1
+    return push(&gil.late_holds, hold.released)
+
 cdef inline int count_hold(World *world, OfGil *gil) noexcept nogil:
     """All is known of the last hold."""
     cdef Hold *hold = &gil.hold
@@ -226,11 +221,15 @@ cdef inline int count_hold(World *world, OfGil *gil) noexcept nogil:
     )
     cdef int64_t overdue
     hold.pending = False
+    if hold.sampled and gil.stalls.used:
+        forget_stalled_samples(gil)
     gil.last_requested = requested
     item.requested += requested
     if hold.asked != NOBODY_ASKED:
         overdue = hold.released - hold.asked - (hold.off_asked - hold.off_asked_before)
         if overdue > gil.interval:
+            if world.keeps_late and note_late_hold(gil) < 0:
+                return -1
             item.late += 1
             item.overdue += overdue
             if overdue > item.worst:
@@ -279,7 +278,7 @@ cdef inline int settle(World *world, OfGil *gil, int64_t time) noexcept nogil:
     if hold.pending and count_hold(world, gil) < 0:
         return -1
     gil.now = time
-    return 0
+    return catch_up(world, hold.thread, time) if hold.goes_on else 0
 
 cdef inline void clear_hold(World *world, OfGil *gil, int32_t thread, int64_t time) noexcept nogil:
     cdef Hold *hold = &gil.hold
@@ -293,6 +292,8 @@ cdef inline void clear_hold(World *world, OfGil *gil, int32_t thread, int64_t ti
     hold.contended_before = contended_clock(gil, time)
     hold.off_asked_before = gil.off_asked[0] + gil.off_asked[1]
     hold.goes_on = True
+    hold.sample_from = gil.sample_at
+    gil.stalls.used = 0
 
 cdef inline void meet_next(World *world, OfGil *gil, bint was_unknown) noexcept nogil:
     """Who asked while nobody had it meets the hold that begins."""
@@ -342,6 +343,7 @@ cdef inline int begin_hold(World *world, OfGil *gil, int32_t thread, int64_t tim
                 gil.free += time - hold.released
     clear_hold(world, gil, thread, time)
     hold.acquire_seen = True
+    set_off(gil, off_kind(world.threads[thread].cpu), time)
     meet_next(world, gil, end_unknown(gil, time))
     return 0
 
@@ -352,6 +354,7 @@ cdef inline int end_hold(
     cdef OfThread *waiter
     cdef Item *item
     cdef int64_t at, begin
+    cdef int kind
     if time > gil.now and settle(world, gil, time) < 0:
         return -1
     set_off(gil, -1, time)
@@ -372,6 +375,9 @@ cdef inline int end_hold(
         gil.unknown_since = time
     item = &world.items[world.threads[hold.thread].item + gil.number]
     item.held += time - hold.acquired
+    for kind in range(2):
+        if item.off_longest[kind] > 0 and item.off_longest_at[kind] >= hold.acquired:
+            item.off_longest_frame[kind] = frame
     if not hold.acquire_seen:
         item.unseen += 1
         return 0

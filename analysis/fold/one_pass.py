@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..amounts import Amounts
-from ..arrays import Int64s
+from ..arrays import Bytes, Int64s
 from .feed import Recorded, can_be_folded, feed
 
 
@@ -32,6 +32,9 @@ class ThreadAndGil:
         `worst` is the most of one of them, which the other `worst_…` are about.
     most_off : list of (int, int, int)
         The most that the holder was stalled, and asleep, in one of its waits; begin and end of that wait.
+    off : list of (int, int, int, int)
+        For how long it was stalled, and asleep, in its holds; the longest stretch of that, its begin, and the
+        frame at the end of that hold.
     """
 
     thread: int
@@ -56,6 +59,7 @@ class ThreadAndGil:
     worst_serial: int
     worst_frame: int
     most_off: list[tuple[int, int, int]]
+    off: list[tuple[int, int, int, int]]
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,13 @@ class OfGil:
         Holds longer than an interval that have samples: number, acquired, released, thread, frame, contended.
     long_holds : ndarray of int64, shape (n, 7)
         The others, by the frame at their end: frame, time, holds, longest, its begin, contended, its thread.
+    late_holds : ndarray of int64, shape (n, 3)
+        Those that were overdue by more than an interval: thread, when it was asked to end, when it did. Empty
+        where no native code was sampled.
     sample_hold, sample_waiters, sample_contended : ndarray of int64
-        For each sample the hold, -1: none, how many waited then (`sample_bits`: who), and for how long at
-        least one thread had waited by then.
+        For each sample the hold, -1: none, how many waited then (`sample_bits`: who; 0 too where its thread
+        had long had no CPU, so that it does not tell what ran), and for how long at least one thread had
+        waited by then.
     """
 
     contended: int
@@ -104,6 +112,7 @@ class OfGil:
     sampled: Int64s
     long_sampled: Int64s
     long_holds: Int64s
+    late_holds: Int64s
     sample_hold: Int64s
     sample_waiters: Int64s
     sample_contended: Int64s
@@ -118,6 +127,14 @@ class Folded:
     ----------
     times : ndarray of int64, shape (threads, states)
     timeouts, releases, abandons : ndarray of int64, shape (threads,)
+    cpu_times : ndarray of int64, shape (threads, len(Cpu))
+        For how long each was what (`states.Cpu`).
+    retries : ndarray of int64, shape (threads,)
+        Its wake-ups for nothing.
+    stretches : list of list of Amounts
+        Of each thread those in which it was stalled, asleep with the GIL, ready.
+    native_states : ndarray of uint8, shape (samples,)
+        What threads did at each of `native_sampled`.
     items : list of ThreadAndGil
         Those of thread i are `first_item[i]` to `first_item[i + 1]`, in the order of the process's GILs.
     gils : list of OfGil
@@ -131,6 +148,10 @@ class Folded:
     timeouts: Int64s
     releases: Int64s
     abandons: Int64s
+    cpu_times: Int64s
+    retries: Int64s
+    stretches: list[list[Amounts]]
+    native_states: Bytes
     items: list[ThreadAndGil]
     first_item: Int64s
     gils: list[OfGil]
@@ -162,17 +183,23 @@ def fold_trace(trace: Recorded) -> Folded | None:
     """
     if not can_be_folded(trace):
         return None
-    fold, first_item = feed(trace)
+    native_states = np.zeros(len(trace.native_sampled), np.uint8)
+    fold, first_item = feed(trace, native_states)
     if not fold.run():
         return None
     times, counts = fold.of_threads()
     blame, waiting = fold.pairs()
     threads = len(trace.threads)
+    cpu_times, retries = fold.of_cpus()
     return Folded(
         times=times,
         timeouts=counts[:, 0],
         releases=counts[:, 1],
         abandons=counts[:, 2],
+        cpu_times=cpu_times,
+        retries=retries,
+        stretches=[[Amounts.told(told) for told in fold.stretches(at)] for at in range(threads)],
+        native_states=native_states,
         items=_items(trace, fold, first_item),
         first_item=first_item,
         gils=[_gil(fold.of_gil(gil.index), threads) for gil in trace.gils],

@@ -10,25 +10,25 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
+from analysis.fold.cpu cimport begin_cpu, catch_up, end_cpu, pass_time, tell_retries
 from analysis.fold.cursor cimport Cursor, advance, give_back, key_of, next_life
 from analysis.fold.gil cimport (
     begin_hold,
     begin_wait,
-    contended_clock,
     end_hold,
     end_wait,
     run_out,
     settle,
     unseen_hold,
 )
+from analysis.fold.gil_clock cimport contended_clock
 from analysis.fold.pairs cimport Pairs, forget_pairs
 from analysis.fold.state cimport (
+    CPUS,
     HOLDING,
-    LOCKED,
     PARTS,
     RELEASED,
     STATES,
-    STOPPED,
     UNKNOWN,
     WAITING,
     Charge,
@@ -53,37 +53,21 @@ cdef int64_t THE_END = 0x7FFFFFFFFFFFFFF0
 cdef int64_t AT_ONCE = 256  # packets of all streams together that are kept in memory when they were read
 
 
-cdef inline void take_out_locks(OfThread *thread, int64_t time) noexcept nogil:
-    """What it did without the GIL since then, or a part of it, was a wait for a lock, or the world was stopped."""
-    cdef int64_t begin, end
-    cdef int state
-    while thread.locks_left and thread.locks[0] < time:
-        begin = thread.locks[0] if thread.locks[0] > thread.since else thread.since
-        end = thread.locks[1] if thread.locks[1] < time else time
-        if end > begin:
-            state = STOPPED if thread.locks[2] else LOCKED
-            thread.times[state] += end - begin
-            thread.times[RELEASED] -= end - begin
-        if thread.locks[1] > time:
-            break
-        thread.locks += 3
-        thread.locks_left -= 1
-
-
-cdef inline void pass_time(OfThread *thread, int64_t time) noexcept nogil:
-    thread.times[thread.state] += time - thread.since
-    if thread.locks_left and thread.state == RELEASED:
-        take_out_locks(thread, time)
-    thread.since = time
-
-
 cdef inline int leave(World *world, OfThread *thread, int32_t number, int64_t time, const Record *event, bint found) noexcept nogil:
     """The thread's state ends: with an event, or with its life (NULL)."""
     cdef OfGil *gil
     cdef bint same
-    pass_time(thread, time)
+    if thread.state == HOLDING and time > world.gils[thread.gil].now:
+        # What was asked for before comes before what the CPU did after it.
+        if settle(world, &world.gils[thread.gil], time) < 0:
+            return -1
+    if catch_up(world, number, time) < 0 or pass_time(world, thread, time, True) < 0:
+        return -1
     if thread.state < WAITING:
         return 0
+    if thread.state == WAITING:
+        tell_retries(thread, time)
+        thread.retry_end = thread.retry_end_before = -1
     gil = &world.gils[thread.gil]
     same = event != NULL and event.gil == gil.number_in_trace
     if thread.state == WAITING:
@@ -97,6 +81,17 @@ cdef inline int leave(World *world, OfThread *thread, int32_t number, int64_t ti
             world.damaged = True
         return end_hold(world, gil, time, True, found, event.arg)
     return end_hold(world, gil, time, False, False, 0)
+
+
+cdef inline int end_life(World *world, int32_t number) noexcept nogil:
+    cdef OfThread *thread = &world.threads[number]
+    thread.done = True
+    if not thread.begun:
+        thread.piece_of_gil = True
+    if leave(world, thread, number, thread.end, NULL, False) < 0:
+        return -1
+    end_cpu(thread)
+    return 0
 
 
 cdef inline int pass_event(World *world, int32_t number, const Record *event, const Record *after) noexcept nogil:
@@ -120,8 +115,10 @@ cdef inline int pass_event(World *world, int32_t number, const Record *event, co
     if kind == REQUESTED:
         return 0
     found = after != NULL and after.id == REQUESTED
+    thread.begun = True
     if kind == RELEASE and thread.state == UNKNOWN:
-        pass_time(thread, time)
+        if catch_up(world, number, time) < 0 or pass_time(world, thread, time, True) < 0:
+            return -1
         if unseen_hold(world, gil, number, time, found, event.arg) < 0:
             return -1
     elif leave(world, thread, number, time, event, found) < 0:
@@ -183,9 +180,8 @@ cdef int run(World *world, Cursor *cursors, int64_t count, int64_t *keys, int32_
             if pass_event(world, thread, event, cursor.upcoming if cursor.left else NULL) < 0:
                 return -1
         else:
-            if leave(world, &world.threads[thread], thread, world.threads[thread].end, NULL, False) < 0:
+            if end_life(world, thread) < 0:
                 return -1
-            world.threads[thread].done = True
             next_life(cursor)
         key = key_of(cursor, world.threads)
         if key < 0:
@@ -197,7 +193,8 @@ cdef int run(World *world, Cursor *cursors, int64_t count, int64_t *keys, int32_
         sift(keys, order, size, 0)
     for at in range(world.thread_count):
         if not world.threads[at].done:  # it has no events
-            pass_time(&world.threads[at], world.threads[at].end)
+            if end_life(world, <int32_t> at) < 0:
+                return -1
     for at in range(gils):
         if settle(world, &world.gils[at], THE_END) < 0:
             return -1
@@ -271,6 +268,11 @@ cdef class Fold:
             forget(&self.world.gils[at].momentary)
             forget(&self.world.gils[at].long_sampled)
             forget_pairs(&self.world.gils[at].long_holds)
+            forget(&self.world.gils[at].stalls)
+            forget(&self.world.gils[at].late_holds)
+        for at in range(self.thread_count if self.world.threads != NULL else 0):
+            for kind in range(3):
+                forget_amounts(&self.world.threads[at].stretches[kind])
         for at in range(self.item_count if self.world.items != NULL else 0):
             forget_amounts(&self.world.items[at].waits)
             forget_amounts(&self.world.items[at].holds)
@@ -284,12 +286,23 @@ cdef class Fold:
         free(self.keys)
         free(self.order)
 
+    def cpus(self, const int64_t[::1] start, const int64_t[::1] duration, const uint8_t[::1] state,
+             const uint8_t[::1] preempted, bint native):
+        """Say when tasks had a CPU, and whether there are samples of native code."""
+        self.world.keeps_late = native
+        if start.shape[0]:
+            self.world.cpu_start, self.world.cpu_duration = &start[0], &duration[0]
+            self.world.cpu_state, self.world.cpu_preempted = &state[0], &preempted[0]
+        self.kept.append((start, duration, state, preempted))
+
     def thread(self, int64_t at, int32_t process, int32_t tid, int32_t local, int64_t begin, int64_t end,
-               bint unknown, int64_t item, const int32_t[::1] gils, const int64_t[::1] locks):
+               bint unknown, int64_t item, const int32_t[::1] gils, const int64_t[::1] locks,
+               int64_t cpu_at, int64_t cpu_stop, const int64_t[::1] native_time, uint8_t[::1] native_state):
         """Say what is known of a thread.
 
         `gils` has for each number of a GIL its index; `locks` are the begins and the ends of its waits for
-        others, and whether the world was stopped.
+        others, and whether the world was stopped; from `cpu_at` to `cpu_stop` are the stretches that touch its
+        life; `native_state` gets what it did at each sample of native code.
         """
         cdef OfThread *thread = &self.world.threads[at]
         thread.process, thread.tid, thread.local = process, tid, local
@@ -300,7 +313,12 @@ cdef class Fold:
         thread.gils = &gils[0] if gils.shape[0] else NULL
         thread.locks = &locks[0] if locks.shape[0] else NULL
         thread.locks_left = locks.shape[0] // 3
-        self.kept.append((gils, locks))
+        thread.retry_end = thread.retry_end_before = -1
+        begin_cpu(&self.world, thread, cpu_at, cpu_stop)
+        thread.native_left = native_time.shape[0]
+        if thread.native_left:
+            thread.native_time, thread.native_state = &native_time[0], &native_state[0]
+        self.kept.append((gils, locks, native_time, native_state))
 
     def gil(self, int64_t at, int32_t process, int32_t number, int32_t in_trace, int64_t base,
             int64_t trusted_until, int64_t interval, int64_t threads, sample_time, sample_tid):
@@ -364,6 +382,22 @@ cdef class Fold:
             all_counts[at, 2], all_counts[at, 3] = thread.abandons, thread.done
         return times, counts
 
+    def of_cpus(self):
+        """Return how long each thread was what (`states.Cpu`), and its wake-ups for nothing."""
+        cdef int64_t at, kind
+        times, retries = np.zeros((self.thread_count, CPUS), np.int64), np.zeros(self.thread_count, np.int64)
+        cdef int64_t[:, ::1] all_times = times
+        cdef int64_t[::1] all_retries = retries
+        for at in range(self.thread_count):
+            all_retries[at] = self.world.threads[at].retries
+            for kind in range(CPUS):
+                all_times[at, kind] = self.world.threads[at].cpu_times[kind]
+        return times, retries
+
+    def stretches(self, int64_t at):
+        """Return the stretches of a thread: stalled, asleep with the GIL, ready."""
+        return [amounts_told(&self.world.threads[at].stretches[kind]) for kind in range(3)]
+
     def of_item(self, int64_t at):
         """Return what is known of a thread and a GIL, by name."""
         cdef Item *item = &self.world.items[at]
@@ -388,6 +422,10 @@ cdef class Fold:
             "worst_serial": item.worst_serial,
             "worst_frame": item.worst_frame,
             "most_off": [(item.most_off[k], item.most_off_start[k], item.most_off_end[k]) for k in range(2)],
+            "off": [
+                (item.off_total[k], item.off_longest[k], item.off_longest_at[k], item.off_longest_frame[k])
+                for k in range(2)
+            ],
         }
 
     def of_gil(self, int64_t at):
@@ -420,6 +458,7 @@ cdef class Fold:
             "sampled": table_of(&gil.sampled, 9),
             "long_sampled": table_of(&gil.long_sampled, 6),
             "long_holds": rows(&gil.long_holds),
+            "late_holds": table_of(&gil.late_holds, 3),
             "samples": self.samples[at],
             "flow": rows(&gil.flow),
         }

@@ -25,6 +25,7 @@ cdef enum:
     ON_CPU = 2
     READY_FOR_CPU = 3
     ASLEEP = 4
+    CPUS = 5
 
 cdef struct Record:
     uint64_t time
@@ -56,11 +57,15 @@ cdef struct Item:
     int64_t most_off[2]  # of one wait: ns in which the holder was stalled, or slept; and that wait
     int64_t most_off_start[2]
     int64_t most_off_end[2]
+    int64_t off_total[2]  # stretches of its holds in which it was stalled, or slept; and the longest
+    int64_t off_longest[2]
+    int64_t off_longest_at[2]
+    int64_t off_longest_frame[2]  # at the end of that hold
 
 cdef struct OfThread:
     uint8_t state  # about the GIL alone
-    uint8_t cpu
-    bint begun
+    uint8_t cpu  # states.Cpu
+    bint begun  # something happened about a GIL
     bint done
     int32_t process
     int32_t tid
@@ -92,9 +97,22 @@ cdef struct OfThread:
     int64_t timeouts
     int64_t releases
     int64_t abandons
-    # its waits for locks, and what its CPU did
+    # its waits for locks
     const int64_t *locks  # start, end, whether the world was stopped
     int64_t locks_left
+    # what its CPU did
+    int64_t cpu_at  # the next of the stretches that touch its life: World.cpu_start
+    int64_t cpu_stop
+    int64_t cpu_next  # when that begins, or the last one ends
+    int64_t cpu_times[CPUS]
+    bint piece_of_gil  # what it does since then began with an event about a GIL
+    Amounts stretches[3]  # stalled, asleep with the GIL, ready
+    int64_t retry_end  # stretches on a CPU in its wait, for nothing if the wait goes on then; -1: none
+    int64_t retry_end_before
+    int64_t retries
+    const int64_t *native_time  # samples of native code, and what it did then
+    uint8_t *native_state
+    int64_t native_left
 
 cdef struct Hold:
     int64_t acquired
@@ -115,6 +133,7 @@ cdef struct Hold:
     bint told  # sampled at all
     int64_t off_asked_before  # clocks of both kinds of stretches without a CPU, together
     int64_t off_asked
+    int64_t sample_from  # the first sample that can be of it
 
 cdef struct Charge:
     # Holds that ended in one frame, by one thread, contended for about as long.
@@ -191,6 +210,8 @@ cdef struct OfGil:
     Numbers sampled  # holds with samples, during which somebody waited: see one_pass
     Numbers long_sampled  # long holds with samples; and those without by the code at their end
     Pairs long_holds
+    Numbers stalls  # of the hold: begin and end of each stretch without a CPU that is too long for its samples
+    Numbers late_holds  # thread, asked, released
 
 cdef struct World:
     OfThread *threads
@@ -201,3 +222,9 @@ cdef struct World:
     int64_t thread_count
     int64_t wait_serials
     bint damaged
+    bint keeps_late
+    # when tasks had a CPU: tables.onto_cpu.Stretches
+    const int64_t *cpu_start
+    const int64_t *cpu_duration
+    const uint8_t *cpu_state
+    const uint8_t *cpu_preempted

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
+from ..amounts import Amounts, merged
 from ..arrays import Int64s
-from ..model import State
+from ..fold.one_pass import Folded
+from ..model import State, Thread
 from ..states import ON_A_CPU
 from ..tables.cpu_states import States, sums_of
 from ..tables.onto_cpu import ON, UNSURE
 from ..tables.trace import Trace
-from .distribution import Distribution, distribution, distributions
+from .distribution import Distribution, distribution, distribution_of, distributions
 
 
 @dataclass(frozen=True)
@@ -58,57 +61,67 @@ WITHOUT_A_CPU: Final = (State.STALLED, State.HOLDING_ASLEEP, State.READY)
 """The states whose stretches are told of one by one."""
 
 
-class _Stretches:
+class _Durations(Protocol):
     """The stretches of all threads in a state."""
 
+    def of(self, threads: slice) -> Distribution: ...
+
+
+class _OfTables:
     def __init__(self, states: States, state: State) -> None:
         at = np.flatnonzero(states.state == state)
         self._durations = states.duration[at]
         self._first = np.searchsorted(at, states.first)
-        self.of_thread = distributions(self._durations, self._first)
+        self._of_thread = distributions(self._durations, self._first)
 
     def of(self, threads: slice) -> Distribution:
+        if threads.stop == threads.start + 1:
+            alone: Distribution = self._of_thread[threads.start]
+            return alone
         return distribution(self._durations[self._first[threads.start] : self._first[threads.stop]])
 
 
-class CpuFigures:
-    """The figures of all threads of a trace; `of_state` are their `times_in_states`."""
+class _OfFold:
+    def __init__(self, amounts: Sequence[Amounts]) -> None:
+        self._amounts = amounts
 
-    def __init__(self, trace: Trace, of_state: Int64s) -> None:
-        assert trace.scheduling is not None
-        self._trace = trace
-        states = trace.states_by_column
-        self._stretches = {state: _Stretches(states, state) for state in WITHOUT_A_CPU}
-        count = len(trace.threads)
-        self._time = trace.cpu_time[:, ON]
-        self._unsure = trace.cpu_time[:, UNSURE]
-        self._seen = _of_tasks(trace)
+    def of(self, threads: slice) -> Distribution:
+        return distribution_of(merged(self._amounts[threads]))
+
+
+class CpuFigures:
+    """The figures of all threads of a trace."""
+
+    def __init__(
+        self, trace: Trace, of_state: Int64s, retries: Int64s, stretches: Sequence[_Durations]
+    ) -> None:
         self._tasks = np.array(trace.tasks, np.int64)
+        self._stretches = stretches
+        self._time, self._unsure = trace.cpu_time[:, ON], trace.cpu_time[:, UNSURE]
         self._waiting = self._time - of_state[:, list(ON_A_CPU)].sum(axis=1)
-        table = trace.on_cpu
-        thread = table["thread"]
-        moved = np.zeros(len(table), bool)
-        moved[1:] = (thread[1:] == thread[:-1]) & (table["cpu"][1:] != table["cpu"][:-1])
-        mine = thread >= 0
-        self._preempted = np.bincount(thread[mine & table["preempted"]], minlength=count)
-        self._migrations = np.bincount(thread[mine & moved], minlength=count)
-        self._retries = np.bincount(trace.retries["thread"], minlength=count)
+        self._seen, self._preempted, self._migrations = _of_tasks(trace)
+        self._retries = retries
+
+    @classmethod
+    def from_tables(cls, trace: Trace, of_state: Int64s) -> CpuFigures:
+        """Return the figures; `of_state` are the `times_in_states`."""
+        states = trace.states_by_column
+        retries = np.bincount(trace.retries["thread"], minlength=len(trace.threads))
+        return cls(trace, of_state, retries, [_OfTables(states, state) for state in WITHOUT_A_CPU])
+
+    @classmethod
+    def from_fold(cls, trace: Trace, folded: Folded) -> CpuFigures:
+        """Return the same from one pass."""
+        stretches = [_OfFold([of[kind] for of in folded.stretches]) for kind in range(len(WITHOUT_A_CPU))]
+        return cls(trace, folded.times, folded.retries, stretches)
 
     def of_thread(self, index: int) -> CpuStatistics | None:
         """Return the figures of a thread; None if the scheduler said nothing of it."""
-        if self._trace.tasks[index] < 0:
-            return None
-        return self._sums(
-            slice(index, index + 1), *(each.of_thread[index] for each in self._stretches.values())
-        )
+        return self.of(slice(index, index + 1)) if self._tasks[index] >= 0 else None
 
     def of(self, threads: slice) -> CpuStatistics:
         """Return the sums over some threads that follow each other."""
-        return self._sums(threads, *(each.of(threads) for each in self._stretches.values()))
-
-    def _sums(
-        self, threads: slice, stalled: Distribution, asleep: Distribution, ready: Distribution
-    ) -> CpuStatistics:
+        stalled, asleep, ready = (each.of(threads) for each in self._stretches)
         # An exec makes two threads of one task, whose time is one.
         once = np.unique(self._tasks[threads], return_index=True)[1]
         return CpuStatistics(
@@ -135,12 +148,31 @@ def times_in_states(trace: Trace) -> Int64s:
     return times
 
 
-def _of_tasks(trace: Trace) -> Int64s:
-    """Return how long each thread's task was on a CPU, also while its GIL was not recorded."""
+def _of_tasks(trace: Trace) -> tuple[Int64s, Int64s, Int64s]:
+    """Return what each thread's task did on CPUs, also while its GIL was not recorded.
+
+    How long it was on one; how often it lost it though it could have gone on; how often it went on with
+    another. The last two are of the thread whose life the stretch touches, the first is of the task.
+    """
+    seen, preempted, migrations = (np.zeros(len(trace.threads), np.int64) for _ in range(3))
     stretches = trace.stretches
-    tasks = np.array(trace.tasks, np.int64)
-    seen = np.zeros(len(tasks), np.int64)
-    if stretches is not None and (tasks >= 0).any():
-        on = sums_of(np.where(stretches.state == ON, stretches.duration, 0), stretches.first)
-        seen[tasks >= 0] = on[tasks[tasks >= 0]]
-    return seen
+    lives: dict[int, list[Thread]] = {}
+    for thread, task in zip(trace.threads, trace.tasks, strict=True):
+        lives.setdefault(task, []).append(thread)
+    for task in lives if stretches is not None else ():
+        if task < 0 or stretches is None:
+            continue
+        at = int(stretches.first[task]) + np.flatnonzero(
+            stretches.state[stretches.first[task] : stretches.first[task + 1]] == ON
+        )
+        start, duration = stretches.start[at], stretches.duration[at]
+        whose = np.full(len(at), -1, np.int32)
+        for thread in lives[task]:
+            seen[thread.index] = duration.sum()
+            whose[(start < thread.end) & (start + duration > thread.begin)] = thread.index
+        moved = (whose[1:] == whose[:-1]) & (stretches.cpu[at[1:]] != stretches.cpu[at[:-1]])
+        for thread in lives[task]:
+            mine = whose == thread.index
+            preempted[thread.index] = np.count_nonzero(mine & stretches.preempted[at])
+            migrations[thread.index] = np.count_nonzero(moved & mine[1:])
+    return seen, preempted, migrations

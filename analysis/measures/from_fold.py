@@ -11,17 +11,24 @@ from ..fold.one_pass import Folded, ThreadAndGil
 from ..model import Gil, Process, State, Thread
 from ..tables.flow import FLOW
 from ..tables.trace import Trace
+from .cpu_time import CpuFigures
 from .distribution import distribution_of
 from .figures import Counts, GilStatistics, ProcessStatistics, Statistics, ThreadStatistics
 from .locks import LockFigures, lock_figures
+from .native_code import native_times
 
 
 def from_fold(trace: Trace, folded: Folded) -> Statistics:
     """Return the statistics of a trace."""
     locks = lock_figures(trace)
     counts = _counts(trace, folded)
-    threads = [_thread(thread, folded, counts[thread.index].tolist(), locks) for thread in trace.threads]
-    processes = [_process(trace, process, folded, threads, counts, locks) for process in trace.processes]
+    cpus = CpuFigures.from_fold(trace, folded) if trace.scheduling is not None else None
+    threads = [
+        _thread(thread, folded, counts[thread.index].tolist(), cpus, locks) for thread in trace.threads
+    ]
+    processes = [
+        _process(trace, process, folded, threads, counts, cpus, locks) for process in trace.processes
+    ]
     return Statistics(
         processes=tuple(processes),
         duration=trace.end - trace.begin,
@@ -30,7 +37,9 @@ def from_fold(trace: Trace, folded: Folded) -> Statistics:
         wait=distribution_of(_waits(folded.items)),
         hold=distribution_of(_holds(folded.items)),
         locks=locks,
+        native=native_times(trace),
         flow=_flow(folded),
+        cpu=cpus.of(slice(0, len(threads))) if cpus else None,
     )
 
 
@@ -59,7 +68,9 @@ def _times(times: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> dict[State
     return dict(zip(State, times.sum(axis=0).tolist(), strict=True))
 
 
-def _thread(thread: Thread, folded: Folded, counts: list[int], locks: LockFigures) -> ThreadStatistics:
+def _thread(
+    thread: Thread, folded: Folded, counts: list[int], cpus: CpuFigures | None, locks: LockFigures
+) -> ThreadStatistics:
     items = folded.of_thread(thread.index)
     return ThreadStatistics(
         thread,
@@ -67,7 +78,7 @@ def _thread(thread: Thread, folded: Folded, counts: list[int], locks: LockFigure
         Counts(*counts),
         distribution_of(_waits(items)),
         distribution_of(_holds(items)),
-        None,
+        cpus.of_thread(thread.index) if cpus else None,
         locks.of_threads[thread.index],
         locks.stops_of_threads[thread.index],
     )
@@ -79,6 +90,7 @@ def _process(
     folded: Folded,
     threads: list[ThreadStatistics],
     counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    cpus: CpuFigures | None,
     locks: LockFigures,
 ) -> ProcessStatistics:
     mine = trace.threads_of(process)
@@ -91,6 +103,7 @@ def _process(
         counts=Counts(*counts[mine].sum(axis=0).tolist()),
         wait=distribution_of(_waits(items)),
         hold=distribution_of(_holds(items)),
+        cpu=cpus.of(mine) if cpus else None,
         locks=locks if len(trace.processes) == 1 else lock_figures(trace, process),
     )
 

@@ -38,7 +38,7 @@ def from_tables(trace: Trace) -> Statistics:
     if trace.scheduling is not None or len(trace.lock_waits):
         times = times_in_states(trace)
     if trace.scheduling is not None:
-        cpus = CpuFigures(trace, times)
+        cpus = CpuFigures.from_tables(trace, times)
     counts = _counts(trace, waiting, holding)
     locks = lock_figures(trace)
     threads = [

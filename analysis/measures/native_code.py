@@ -67,6 +67,8 @@ def native_times(trace: Trace) -> tuple[NativeTime, ...]:
 
 def _times(trace: Trace) -> Int64s:
     """Return how long each thread was in each state: shape (threads, states), ns."""
+    if trace.folded is not None:
+        return trace.folded.times
     states = trace.states_by_column
     thread = np.repeat(np.arange(len(states.first) - 1), np.diff(states.first))
     table = np.zeros((len(trace.threads), len(State)), np.int64)

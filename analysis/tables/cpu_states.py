@@ -132,20 +132,10 @@ def _stretches_of(columns: Columns, stretches: Stretches, tasks: Sequence[int]) 
     nothing = np.array([-1])
     lives = zip(tasks, columns.begin.tolist(), columns.end.tolist(), strict=True)
     for task, begin, end in lives:
-        touching = _touching(stretches, task, begin, end) if task >= 0 else nothing[:0]
+        touching = np.arange(*stretches.touching(task, begin, end)) if task >= 0 else nothing[:0]
         parts.append(np.concatenate([nothing, touching, nothing]) if len(touching) else nothing)
     count = np.array([len(part) for part in parts], np.int64)
     return np.concatenate(parts) if parts else nothing[:0], count
-
-
-def _touching(stretches: Stretches, task: int, begin: int, end: int) -> Int64s:
-    low, high = int(stretches.first[task]), int(stretches.first[task + 1])
-    starts = stretches.start[low:high]
-    since = low + max(int(np.searchsorted(starts, begin, "right")) - 1, 0)
-    until = low + int(np.searchsorted(starts, end, "left"))
-    if since < until and stretches.start[since] + stretches.duration[since] <= begin:
-        since += 1
-    return np.arange(since, max(since, until))
 
 
 def _among(intervals: Intervals, time: Int64s, first: Int64s) -> Int64s:

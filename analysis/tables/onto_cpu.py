@@ -54,6 +54,16 @@ class Stretches:
     preempted: Bools
     first: Int64s
 
+    def touching(self, task: int, begin: int, end: int) -> tuple[int, int]:
+        """Return from which to which of them touch a life of a task."""
+        low, high = int(self.first[task]), int(self.first[task + 1])
+        starts = self.start[low:high]
+        since = low + max(int(np.searchsorted(starts, begin, "right")) - 1, 0)
+        until = low + int(np.searchsorted(starts, end, "left"))
+        if since < until and self.start[since] + self.duration[since] <= begin:
+            since += 1
+        return since, max(since, until)
+
 
 @dataclass(frozen=True)
 class _Gaps:

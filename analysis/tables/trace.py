@@ -183,6 +183,8 @@ class Trace(Shown):
     @cached_property
     def cpu_time(self) -> Int64s:
         """For how long each thread was what (`states.Cpu`): shape (threads, len(Cpu)), ns."""
+        if self.folded is not None:
+            return self.folded.cpu_times
         if self._merged is None or self.stretches is None:
             times = np.zeros((len(self.threads), len(Cpu)), np.int64)
             times[:, UNSURE] = self.columns.end - self.columns.begin
@@ -371,19 +373,28 @@ class Trace(Shown):
     @cached_property
     def native_samples(self) -> Table:
         """The NATIVE_SAMPLE table: shape (samples,), of the threads' lives in the trace."""
+        table = self.native_sampled.copy()
+        if self.folded is not None:
+            table["state"] = self.folded.native_states
+        elif len(table):
+            table["state"] = self.states_by_column.state[self._state_at(table["thread"], table["time"])]
+        return table
+
+    @cached_property
+    def native_sampled(self) -> Table:
+        """The samples of native code as they were recorded: what threads did then is not said."""
         samples = self.scheduling.native if self.scheduling is not None else NO_SAMPLES
         if not len(samples.time):
             return np.empty(0, NATIVE_SAMPLE)
         thread = self._thread_at(samples.task, samples.time, samples.time + 1)
         order = np.flatnonzero(thread >= 0)
         order = order[np.lexsort((samples.time[order], thread[order]))]
-        table = np.empty(len(order), NATIVE_SAMPLE)
+        table = np.zeros(len(order), NATIVE_SAMPLE)
         table["thread"], table["time"], table["code"] = (
             thread[order],
             samples.time[order],
             samples.code[order],
         )
-        table["state"] = self.states_by_column.state[self._state_at(table["thread"], table["time"])]
         return table
 
     def hold_frames(self, gil: Gil) -> Int32s:

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from ...states import State
 from ...units import duration, share
 from .finding import Pattern
 from .scene import Scene
-from .without_cpu import Evidence, find_evidence
+from .without_cpu import find_evidence
 
 
 def find(scene: Scene) -> Iterator[Pattern]:
@@ -35,13 +33,7 @@ def find(scene: Scene) -> Iterator[Pattern]:
         figures={"asleep_ns": found.total, "waited_ns": scene.waited, "longest_sleep_ns": found.longest},
         sentence=(
             f"Sleeping holder: for {share(found.score(scene))} of all waiting the thread with the GIL slept,"
-            f" mostly {scene.who(found.holder, _frame(scene, found))}, up to {duration(found.longest)} at a"
+            f" mostly {scene.who(found.holder, found.frame)}, up to {duration(found.longest)} at a"
             " time: the call that it sleeps in should let go of the GIL."
         ),
     )
-
-
-def _frame(scene: Scene, found: Evidence) -> int:
-    """Return the frame at the end of the hold with the longest sleep; -1: unknown."""
-    at = int(np.searchsorted(scene.trace.holds(scene.gil).acquired, found.longest_at, "right")) - 1
-    return int(scene.trace.release_frames(scene.gil)[at]) if at >= 0 else -1

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...amounts import Amounts
 from ...arrays import Int64s, Table, distinct
-from ...fold.one_pass import Folded
+from ...fold.one_pass import Folded, OfGil
 from ...measures.native_code import code_within, where
 from ...model import Gil, State
 from ...tables.anatomy import ASLEEP, STALLED
@@ -108,7 +108,7 @@ def _of_fold(trace: Trace, gil: Gil, folded: Folded) -> Iterator[Taker]:
             worst_acquired=item.worst_acquired,
             worst_released=item.worst_released,
             worst_frame=frame,
-            native="",  # known by the scheduler's records alone
+            native=_native(trace, item.thread, *_late(folded.gils[gil.index], item.thread)),
             off={
                 state: (sum(item.parts[at : at + 3]), *most)
                 for state, at, most in zip(OFF, (5, 8), item.most_off, strict=True)
@@ -120,7 +120,7 @@ def _of_tables(trace: Trace, gil: Gil, interval: int) -> Iterator[Taker]:
     holds, mine = trace.holds(gil), trace.waits_for(gil)
     waits, anatomy = trace.waits[mine], trace.anatomy[mine]
     lengths = holds.released - holds.acquired
-    overdue = _overdue(trace, gil)
+    asked, overdue = _overdue(trace, gil)
     late = np.flatnonzero(overdue > interval)
     frames = trace.hold_frames(gil) if len(late) else np.zeros(0, np.int32)
     who = distinct(np.concatenate([holds.thread[lengths > 0], waits["thread"]])).astype(np.int64)
@@ -151,15 +151,19 @@ def _of_tables(trace: Trace, gil: Gil, interval: int) -> Iterator[Taker]:
             worst_acquired=int(holds.acquired[worst]) if worst >= 0 else 0,
             worst_released=int(holds.released[worst]) if worst >= 0 else 0,
             worst_frame=int(frames[worst]) if worst >= 0 else -1,
-            native=_native(trace, gil, thread, own_late),
+            native=_native(trace, thread, asked[own_late], holds.released[own_late]),
             off={state: _off(own, parts, names) for state, names in OFF.items()},
         )
 
 
-def _native(trace: Trace, gil: Gil, thread: int, late: Int64s) -> str:
-    holds = trace.holds(gil)
-    asked = np.minimum(trace.first_requests(gil), holds.released)
-    return where(code_within(trace, thread, asked[late], holds.released[late]))
+def _native(trace: Trace, thread: int, asked: Int64s, released: Int64s) -> str:
+    return where(code_within(trace, thread, asked, released))
+
+
+def _late(of: OfGil, thread: int) -> tuple[Int64s, Int64s]:
+    """Return when the overdue holds of a thread were asked to end, and when they did."""
+    mine = of.late_holds[of.late_holds[:, 0] == thread]
+    return mine[:, 1], mine[:, 2]
 
 
 def _off(waits: Table, parts: Table, names: tuple[str, ...]) -> tuple[int, int, int, int]:
@@ -171,8 +175,8 @@ def _off(waits: Table, parts: Table, names: tuple[str, ...]) -> tuple[int, int, 
     return int(np.sum(of_wait)), int(of_wait[at]), begin, begin + int(waits["duration"][at])
 
 
-def _overdue(trace: Trace, gil: Gil) -> Int64s:
-    """Return how long each hold went on after it was asked to end, without what it did not run of that."""
+def _overdue(trace: Trace, gil: Gil) -> tuple[Int64s, Int64s]:
+    """Return when each hold was asked to end, and for how long it ran on after that."""
     holds = trace.holds(gil)
     asked = np.minimum(trace.first_requests(gil), holds.released)
     overdue: Int64s = holds.released - asked
@@ -180,4 +184,4 @@ def _overdue(trace: Trace, gil: Gil) -> Int64s:
         for state in OFF:
             clock = trace.stall_clock(gil, state)
             overdue = overdue - (clock.asked_for(holds.released) - clock.asked_for(asked))
-    return overdue
+    return asked, overdue

@@ -62,6 +62,8 @@ def find(scene: Scene) -> Iterator[Pattern]:
 
 
 def _retries(scene: Scene) -> int:
-    if scene.has_interval or not len(scene.trace.retries):
+    if scene.has_interval:
         return 0
+    if scene.trace.folded is not None:
+        return int(scene.trace.folded.retries[list(scene.threads)].sum())
     return int(np.isin(scene.trace.retries["thread"], scene.threads).sum())

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 
+from ...fold.one_pass import Folded
 from ...states import State
 from .scene import WORTH_IT, Scene
+from .taker import OFF
 
 LEAST: Final = 0.2
 """Share of all waiting from which on it is a pattern."""
@@ -27,7 +30,9 @@ class Evidence:
     holder : int
         The thread that was in it longest.
     longest : int
-        The longest stretch of that thread's, which began at `longest_at`.
+        The longest stretch of that thread's.
+    frame : int
+        Where the hold ended that it was in; -1: unknown.
     """
 
     total: int
@@ -35,7 +40,7 @@ class Evidence:
     end: int
     holder: int
     longest: int
-    longest_at: int
+    frame: int
 
     def score(self, scene: Scene) -> float:
         """Return its share of all waiting."""
@@ -51,6 +56,13 @@ def find_evidence(scene: Scene, state: State) -> Evidence | None:
     if total < LEAST * scene.waited:
         return None
     _, _, begin, end = max((taker.off[state] for taker in scene.takers), key=lambda off: off[1])
+    find = _in_tables if trace.folded is None else partial(_in_fold, folded=trace.folded)
+    return Evidence(total, begin, end, *find(scene, state))
+
+
+def _in_tables(scene: Scene, state: State) -> tuple[int, int, int]:
+    """Return who was in the state longest, its longest stretch, and the frame at the end of that hold."""
+    trace, holds = scene.trace, scene.trace.holds(scene.gil)
     states = trace.states_by_column
     at = np.flatnonzero(states.state == state)
     of_gil = np.zeros(len(trace.intervals_by_column.start), bool)
@@ -60,11 +72,15 @@ def find_evidence(scene: Scene, state: State) -> Evidence | None:
     holder = int(np.argmax(np.bincount(thread, states.duration[at], minlength=1)))
     at = at[thread == holder]
     longest = at[int(np.argmax(states.duration[at]))]
-    return Evidence(
-        total=total,
-        begin=begin,
-        end=end,
-        holder=holder,
-        longest=int(states.duration[longest]),
-        longest_at=int(states.start[longest]),
-    )
+    hold = int(np.searchsorted(holds.acquired, states.start[longest], "right")) - 1
+    frame = int(trace.release_frames(scene.gil)[hold]) if hold >= 0 else -1
+    return holder, int(states.duration[longest]), frame
+
+
+def _in_fold(scene: Scene, state: State, folded: Folded) -> tuple[int, int, int]:
+    """Return the same from one pass."""
+    kind = list(OFF).index(state)
+    most = max(folded.of_gil(scene.gil.index), key=lambda item: item.off[kind][0])
+    _, longest, _, frame = most.off[kind]
+    frames = scene.trace.stacks.of(scene.gil.process, np.array([frame], np.uint32))
+    return most.thread, longest, int(frames[0])

@@ -25,7 +25,7 @@ def from_tables(trace: Trace) -> Trace:
 
 def said(trace: Trace) -> dict[str, Any]:
     """Return all that the summary says of a trace, and what it leaves out."""
-    blame = analysis.code_blame(trace)
+    blame, figures = analysis.code_blame(trace), analysis.statistics(trace)
     return {
         **json.loads(json_text(to_json(trace))),
         "lines": blame.lines.tolist(),
@@ -33,9 +33,12 @@ def said(trace: Trace) -> dict[str, Any]:
         "waiting": blame.waiting.tolist(),
         "of_frame": blame.of_frame.tolist(),
         "long": long_holds(trace).tolist(),
-        "flow": analysis.statistics(trace).flow.tolist(),
+        "flow": figures.flow.tolist(),
         "by_thread": analysis.blame(trace).table.tolist(),
         "intervals": list(trace.switch_intervals),
+        "cpu_time": trace.cpu_time.tolist(),
+        "native": [repr(each) for each in figures.native],
+        "cpus": [repr(thread.cpu) for thread in figures.threads],
         "patterns": [
             (each.name, each.score, each.begin, each.end, each.threads, dict(each.figures), each.sentence)
             for each in analysis.patterns(trace)

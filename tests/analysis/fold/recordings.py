@@ -14,20 +14,28 @@ _PAUSES = (0, 1, 7, 300, 1000, 5_000_000)
 Row = tuple[int | str, ...]
 
 
-def record(path: Path, seed: int) -> Path:
-    """Write a recording of up to three processes, some of which begin in the middle of what threads do."""
+def record(path: Path, seed: int, scheduled: bool = False) -> Path:
+    """Write a recording of up to three processes, some of which begin in the middle of what threads do.
+
+    `scheduled`: with what the scheduler did, some of which was lost.
+    """
     rnd = random.Random(seed)
+    seen: list[tuple[int, int, int]] = []
     with TraceWriter(path) as writer:
         for number in range(rnd.choice([1, 1, 1, 2, 3])):
             version = rnd.choice(["2.7.18", "3.11.4", "3.12.1", "3.13.0", "3.14.2"])
             interval = rnd.choice([0, 100, 5_000_000])
             pid = 100 * (number + 1)
             process = writer.process(pid, python_version=version, switch_interval_ns=interval)
-            _fill(process, rnd, pid)
+            events = _fill(process, rnd, pid)
+            if scheduled and rnd.random() < 0.9:
+                seen += [(pid, int(row[0]), int(row[1])) for row in events]
+        if scheduled:
+            _schedule(writer, rnd, seen or [(100, 100, 1000)])
     return path
 
 
-def _fill(process: ProcessWriter, rnd: random.Random, pid: int) -> None:
+def _fill(process: ProcessWriter, rnd: random.Random, pid: int) -> list[Row]:
     schedule = Schedule(rnd.randint(1, 6), rnd.choice([1, 1, 2]))
     pauses = rnd.choice([_PAUSES, _PAUSES[1:], (7, 300, 1000)])
     for _ in range(rnd.randint(2, 200)):
@@ -56,6 +64,7 @@ def _fill(process: ProcessWriter, rnd: random.Random, pid: int) -> None:
     stopper = int(events[0][0])
     if stopper not in gone and rnd.random() < 0.7:
         process.stop(stopper, schedule.now + rnd.randrange(50))
+    return events
 
 
 def _begun(rows: list[Row]) -> list[Row]:
@@ -131,3 +140,43 @@ def _samples(rows: list[Row], rnd: random.Random) -> list[tuple[int, int, int]]:
                 later = next((each for each in times if each > int(time)), int(time))
                 found.append((who, rnd.randint(int(time), later), rnd.randrange(_FRAMES + 1)))
     return sorted(found, key=lambda sample: sample[1])[:1300]
+
+
+def _schedule(writer: TraceWriter, rnd: random.Random, seen: list[tuple[int, int, int]]) -> None:
+    """Let the scheduler move (pid, tid, time) between CPUs, often just when something happens to its GIL."""
+    first, last = min(time for *_, time in seen), max(time for *_, time in seen)
+    sched = writer.scheduler(begin=max(first - rnd.choice([0, 500]), 0))
+    cpus: dict[int, list[tuple[int, str, int]]] = {cpu: [] for cpu in range(rnd.choice([1, 2, 4]))}
+    samples: list[tuple[int, int, int]] = []
+    for pid, tid in sorted({(pid, tid) for pid, tid, _ in seen}):
+        if rnd.random() < 0.1:
+            continue
+        own = sorted(time for *who, time in seen if who == [pid, tid])
+        begin, end = own[0] - rnd.choice([0, 0, 300]), own[-1] + rnd.choice([0, 0, 300])
+        begin = max(begin, sched.begin)
+        sched.task(tid, begin, pid, f"task {tid}")
+        exits = rnd.random() < 0.5
+        times = {*rnd.sample(own, len(own) // 3), *(rnd.randint(begin, end) for _ in range(len(own)))}
+        cpu, on = 0, rnd.random() < 0.5
+        for time in sorted(time for time in times if time > begin and (time < end or not exits)):
+            if rnd.random() < 0.03:
+                continue  # as if it had not been seen
+            if on:
+                cpus[cpu].append((time, rnd.choice(["out", "preempted"]), tid))
+            else:
+                cpu = rnd.choice(list(cpus))
+                cpus[cpu].append((time, "in", tid))
+            on = not on
+            samples.append((rnd.randint(begin, end), tid, 0x1000 * rnd.randint(0, 3)))
+        if exits:
+            sched.exit(tid, end)
+    for cpu, rows in cpus.items():
+        if rnd.random() < 0.3:
+            rows += [(rnd.randint(first, last), "lost", 3) for _ in range(2)]
+        sched.events(cpu, sorted(rows))
+    for pid in {pid for pid, *_ in seen}:
+        sched.mapped(pid, first, 0x1000, 0x3000, f"/usr/lib/lib{pid}.so")
+    if samples and rnd.random() < 0.5:
+        sched.native(0, sorted(samples)[:1000])
+    if rnd.random() < 0.7:
+        sched.stop(last + 1000)

@@ -11,13 +11,13 @@ from tests.analysis.fold.both import assert_told_alike, columns_are_equal, from_
 from tests.analysis.fold.recordings import record
 from tests.synthetic import TraceWriter
 
-FIFTH = range(0, 500, 100)
+FIFTHS = [(0, False), (100, False), (200, True), (300, True), (400, True)]
 
 
-@pytest.mark.parametrize("first", FIFTH)
-def test_random_recordings(tmp_path: Path, first: int) -> None:
+@pytest.mark.parametrize(("first", "scheduled"), FIFTHS)
+def test_random_recordings(tmp_path: Path, first: int, scheduled: bool) -> None:
     told = [
-        assert_told_alike(analysis.load(record(tmp_path / str(seed), seed)))
+        assert_told_alike(analysis.load(record(tmp_path / str(seed), seed, scheduled)))
         for seed in range(first, first + 100)
     ]
     assert sum(told) >= 80  # the others have two takes at one time

@@ -1,11 +1,11 @@
-"""What sampling costs: recorded with it against recorded without, in interleaved pairs, and the sampler's CPU time.
+"""What sampling costs: recorded with it against without, in interleaved pairs, and the sampler's CPU time.
 
     python -m benchmarks.sampling [--short] [--pairs N]
 
-Samples of the code in holds (`--no-samples` leaves them out), then those of native code (`--no-native`). Of each
-run the program's seconds for its work, and the CPU time of its process in them, the sampler's thread included,
-which a busy machine moves less. The sampler's own CPU time is what the kernel says of its thread, for each second
-that some thread waited for the GIL. Prints rows for benchmarks/RESULTS.md.
+Samples of the code in holds (`--no-samples` leaves them out), then those of native code (`--no-native`). Of
+each run the program's seconds for its work, and the CPU time of its process in them, the sampler's thread
+included, which a busy machine moves less. The sampler's own CPU time is what the kernel says of its thread,
+for each second that some thread waited for the GIL. Prints rows for benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ import json, os, threading, time
 def sampler():
     for task in os.listdir("/proc/self/task"):
         try:
-            with open(f"/proc/self/task/{task}/comm") as name, open(f"/proc/self/task/{task}/schedstat") as ran:
-                if name.read() == "gilscope helper\\n":
-                    return int(ran.read().split()[0])
+            if open(f"/proc/self/task/{task}/comm").read() == "gilscope helper\\n":
+                return int(open(f"/proc/self/task/{task}/schedstat").read().split()[0])
         except OSError:
             pass  # it has ended
     return 0
@@ -80,9 +79,7 @@ def run(program: str, options: list[str], directory: Path) -> Run:
     path.write_text(TIMED + program)
     command = [sys.executable, "-m", "tracer", "-q", "--no-png", "--force", *options, str(path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, cwd=directory, capture_output=True, text=True, check=True, env=environment
-    )
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True, env=environment)
     wall, cpu, sampler = json.loads(done.stdout)
     trace = analysis.load(directory / "program.trace")
     return Run(wall, cpu, sampler, int(trace.waits["duration"].sum()) / 1e9, len(trace.samples))

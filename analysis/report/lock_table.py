@@ -26,7 +26,7 @@ _BESIDE_OTHERS: Final = 0.01
 
 
 def lock_tables(trace: Trace, figures: LockFigures, most: int | None = MOST_LOCKS) -> Iterator[Table]:
-    """Yield the tables that have something to say. most: rows of each; None: all locks that were waited for."""
+    """Yield the tables that have something to say: `most` rows of each, or None, all that were waited for."""
     groups = _alike(figures.locks)
     if most is not None:
         waited = sum(map(_waited, groups))

@@ -49,7 +49,7 @@ def why(trace: Trace, *, everything: bool = False) -> Iterator[str]:
 
 
 def by_rank(trace: Trace, *, everything: bool = False) -> Iterator[tuple[int, str]]:
-    """Yield the same, each with its rank: what is to be left out first where there is no room has the highest."""
+    """Yield the same, each with its rank: where there is no room, the highest is left out first."""
     # Where there is no contention the verdict says so.
     seen = [pattern for pattern in patterns(trace) if pattern.name != "no contention"]
     if not everything:

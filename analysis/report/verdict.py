@@ -18,8 +18,8 @@ _ACTIVE = 0.01
 """A share of the time that is worth a word."""
 
 _LONG_STALL = 5_000_000
-"""ns without a CPU, with the GIL, that are worth a word however long it was held otherwise, in a trace that is not
-much longer."""
+"""ns without a CPU, with the GIL, that are worth a word however long it was held otherwise, if the trace is
+not much longer."""
 
 _MANY_RETRIES = 100
 
@@ -139,7 +139,14 @@ def _of_process(process: ProcessStatistics) -> str:
         return _of_pools(process, pools, threads)
     if len(threads) < 2 and waited < _ACTIVE:
         nobody = f"somebody waited for it {share(waited)}" if waited else "nobody waited for it"
-        who = "One thread ran Python: it held the GIL" if len(threads) == 1 else "The GIL was held"
+        alone = sum(thread.held > 0 for thread in process.threads) < 2
+        who = (
+            "One thread ran Python: it held the GIL"
+            if alone
+            else "One thread ran nearly all Python: the GIL was held"
+        )
+        if len(threads) != 1:
+            who = "The GIL was held"
         return f"{who} {share(held)} of the time, and {nobody}."
     if waited < _ACTIVE:
         return (

@@ -138,6 +138,7 @@ void fake_wait_for_ever(struct fake_thread *thread)
     pthread_cond_t never = PTHREAD_COND_INITIALIZER;
     struct timespec until = deadline(1000000000);
     pthread_mutex_lock(&thread->gil->mutex);
+    atomic_fetch_add(&thread->gil->waiting, 1);
     for (;;)
         pthread_cond_timedwait(&never, &thread->gil->mutex, &until);
 }

@@ -34,7 +34,7 @@ static atomic_int waits;
 static void *wait_for_ever(void *gil)
 {
     struct fake_thread self = {.gil = gil};
-    atomic_store(&waits, 1);
+    atomic_store(&waits, gil == NULL);
     if (gil == NULL)
         pause();
     else
@@ -93,9 +93,8 @@ int main(int argc, char **argv)
         return 1;
     if (pthread_create(&waiter, NULL, wait_for_ever, awaited ? thread.gil : NULL) != 0)
         return 1;
-    while (atomic_load(&waits) == 0)
+    while (!atomic_load(&waits) && fake_waiting(thread.gil) == 0)
         usleep(1000);
-    usleep(20000);
     go_on(&thread, 6000000, sampled);
     if (awaited && is_sampled() != sampled)
         return 1;

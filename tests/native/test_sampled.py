@@ -1,4 +1,4 @@
-"""The sampler of a holder that goes, by thread, process or rights, under a fake interpreter, also with sanitizers."""
+"""Samples of a holder that goes, by thread, process or rights: a fake interpreter, also with sanitizers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import analysis
@@ -15,6 +14,7 @@ from tests.sched.support import needs_perf
 from tracer.broker import Broker
 
 NOBODY = 65534
+OF_THREADS = f"halt_on_error=1:suppressions={Path(__file__).with_name('thread.supp')}"
 
 
 def run(programs: tuple[str, Path], trace: Path, name: str, amount: int, *arguments: str) -> str:
@@ -23,7 +23,7 @@ def run(programs: tuple[str, Path], trace: Path, name: str, amount: int, *argume
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "TSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0"},
+        env={**os.environ, "TSAN_OPTIONS": OF_THREADS, "ASAN_OPTIONS": "detect_leaks=0"},
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

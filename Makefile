@@ -56,11 +56,13 @@ $(VENV)/installed: $(VENV)/bin/python $(PACKAGING)
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	PYTHONWARNINGS=ignore $(RUN) -m pip install -q --no-build-isolation -e ".[test]"
+	$(RUN) tools/requirements test >$(VENV)/requirements.txt
+	PYTHONWARNINGS=ignore $(RUN) -m pip install -q -r $(VENV)/requirements.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed-test
-	PYTHONWARNINGS=ignore $(RUN) -m pip install -q --no-build-isolation -e ".[test,dev]"
+	$(RUN) tools/requirements test dev >$(VENV)/requirements.txt
+	PYTHONWARNINGS=ignore $(RUN) -m pip install -q -r $(VENV)/requirements.txt
 	touch $@
 
 # After the installation: it builds too, and one build at a time is enough.

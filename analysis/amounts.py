@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from .arrays import Float64s, Int64s, distinct
+from .arrays import Float64s, Int64s
 
 EXACT: Final = 100_000
 STEPS: Final = 512
@@ -89,17 +89,25 @@ def _middles(octave: int) -> Float64s:
     return (STEPS + steps) * width + (width - 1) / 2
 
 
+def bucket_of(values: Int64s) -> Int64s:
+    """Return the buckets of values, numbered through: step s of octave o is STEPS o + s.
+
+    Below 2 STEPS a bucket is one value.
+    """
+    values = np.asarray(values, np.int64)
+    length = np.frexp(values.astype(np.float64))[1].astype(np.int64)  # in bits
+    # A double may round up to the next power of two, from 2^53 on.
+    length -= (np.int64(1) << np.clip(length - 1, 0, 62)) > np.maximum(values, 1)
+    shift = np.maximum(length - STEPS.bit_length(), 0)
+    buckets: Int64s = STEPS * shift + (values >> shift)
+    return buckets
+
+
 def _counted(values: Int64s) -> dict[int, Int64s]:
     """Count values in buckets."""
-    top = np.frexp(np.maximum(values, 1).astype(np.float64))[1].astype(np.int64) - 1
-    # A double may round up to the next power of two, from 2^53 on.
-    top -= (np.int64(1) << np.minimum(top, 62)) > np.maximum(values, 1)
-    octave = np.where(values < STEPS, 0, top - 8)
-    step = np.where(octave == 0, values, (values >> np.maximum(octave - 1, 0)) - STEPS)
-    return {
-        int(each): np.bincount(step[octave == each], minlength=STEPS).astype(np.int64)
-        for each in distinct(octave)
-    }
+    counts = np.bincount(bucket_of(values)).astype(np.int64)
+    rows = np.concatenate([counts, np.zeros(-len(counts) % STEPS, np.int64)]).reshape(-1, STEPS)
+    return {int(octave): rows[octave] for octave in np.flatnonzero(rows.any(axis=1))}
 
 
 def merged(parts: Sequence[Amounts]) -> Amounts:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
@@ -189,7 +190,9 @@ PAUSE: Final = _table(
     ("process", "<i4"),
     ("thread", "<i4"),  # who stopped the world
     ("frame", "<i4"),  # where that one let it go; -1: not known
+    ("reason", "<i4"),  # what it wanted that for: index in Trace.stop_reasons; -1: not known
     ("asked", "<i8"),  # when it began to wait for the others; start: it did not have to
+    ("stopped", "<i8"),  # when the last one stood that it had to wait for; start: it did not have to
     ("threads", "<i4"),  # how many stood
     ("stood", "<i8"),  # ns, summed over these
 )
@@ -239,6 +242,27 @@ class Owner:
 
 
 @dataclass(frozen=True)
+class Variable:
+    """What the program calls an object, in a frame that waited.
+
+    Attributes
+    ----------
+    how : str
+        "is": this is the object; "attributes": the object is the dict of its attributes; "owner": it is the
+        first of the owners that has a name, and the object is somewhere in it.
+    scope : str
+        "global": of a module; "local": of a function.
+    type : str
+        Of what the variable has.
+    """
+
+    how: str
+    scope: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
 class Lock:
     """A lock that somebody waited for. Its identity: kind, address and type."""
 
@@ -254,6 +278,8 @@ class Lock:
     size: int
     owners: tuple[Owner, ...]
     """The first ones that waited for it, the innermost frame's first."""
+    variable: Variable | None = None
+    """What who waited first calls it; None: no variable of its frames or modules has it."""
 
     @property
     def mutual(self) -> bool:
@@ -319,6 +345,28 @@ class Process:
         """`python_version` to compare with: (3, 13); (0, 0) if the trace doesn't say."""
         found = re.match(r"(\d+)\.(\d+)", self.python_version)
         return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    @property
+    def program(self) -> str:
+        """What to call its program: "app.py", "gunicorn" (of -m gunicorn), "sh"; "" if unsaid."""
+        return self._run()[0]
+
+    @property
+    def command(self) -> str:
+        """What was run, wherever it lies: "app.py --fast", "gunicorn -w 2 app" (of -m gunicorn)."""
+        return " ".join(self._run())
+
+    def _run(self) -> tuple[str, ...]:
+        if "comm" in self.environment:  # only the scheduler saw it
+            return (str(self.environment["comm"]),)
+        if not self.argv:
+            return ("",)
+        first, *others = self.argv
+        if first == "-m" and others:
+            return tuple(others)
+        if first[:2] == "-m" and len(first) > 2:
+            return first[2:], *others
+        return PurePath(first).name or "embedded Python", *others
 
 
 @dataclass(frozen=True)

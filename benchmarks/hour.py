@@ -1,17 +1,24 @@
-"""A service recorded for an hour, kept small: disk, memory and speed, minute by minute.
+"""A service recorded for an hour, kept small and watched: disk, memory and speed, minute by minute.
 
-    python -m benchmarks.hour [--minutes 60] [--keep 30s] [--limit 200MB]
+    python -m benchmarks.hour [--minutes 60] [--keep 30s] [--limit 200MB] [--clients 6]
 
-A threaded server answers a client over the loopback. In odd minutes a second one, plain, is asked; in even
-ones the recorded one: the ratio of their requests a second is what recording costs. Each second the trace's
-size on the disk is looked at, each minute the memory of the server and of the launcher, and a snapshot is
-made and validated.
+A threaded server answers clients over the loopback, each of which thinks between two requests: a service that
+has room, not a saturated machine. It looks at many files for each, so that 30 s of events are more than
+200 MB. In each minute it is asked for half of the time plain and for half of it
+recorded (in turn the other way round), two processes that live all the while; `gilscope top` looks at the
+recorded one. The pairs' ratios of requests a second and of CPU time a request are what recording costs; load
+from elsewhere moves the first more than the second. Each second the trace's size on the disk is looked at,
+each half minute the memory of the server, the launcher and top, and each minute a snapshot is made and
+validated. The exit status is 1 if something was not as it should be; speed is judged by the reader.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import os
+import random
 import shutil
 import signal
 import statistics
@@ -20,15 +27,22 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
+from tracer.times import seconds, size
+
 SERVER = """
-import json, sys
+import json, os, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize, disable_nagle_algorithm = -1, True  # an answer in one packet, at once
     def do_GET(self):
+        for _ in range(int(sys.argv[1])):
+            os.stat("/")
         body = json.dumps([number * number for number in range(2000)]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -40,126 +54,178 @@ server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_address[1], flush=True)
 server.serve_forever()
 """
-CLIENTS = 4
+REQUESTS_A_CONNECTION = 100  # then a new one, and a new thread of the server's
+PLAIN, RECORDED = "plain", "recorded"
+GROWTH = 1.1  # of memory, last quarter to second: more is not flat
 
 
-def main() -> None:
-    """Run it, and print a line a minute and the verdict."""
+@dataclass
+class Server:
+    """A server that runs: what was started, its own process and its port."""
+
+    started: subprocess.Popen[str]
+    pid: int
+    port: int
+
+
+@dataclass
+class Asked:
+    """What asking for half a minute showed."""
+
+    rate: float  # requests a second
+    wait: float  # median seconds of a request
+    cost: float  # CPU seconds of the server a request
+
+
+@dataclass
+class Seen:
+    """All that was seen."""
+
+    asked: dict[str, list[Asked]] = field(default_factory=lambda: {PLAIN: [], RECORDED: []})
+    sizes: list[int] = field(default_factory=list)
+    memory: dict[str, list[int]] = field(default_factory=dict)
+    snapshots: list[str] = field(default_factory=list)
+
+
+def main() -> int:
+    """Run it, and print a line a half minute and the verdict."""
     parser = argparse.ArgumentParser(description="A service recorded for an hour, kept small.")
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--keep", default="30s")
     parser.add_argument("--limit", default="200MB")
+    parser.add_argument("--clients", type=int, default=6)
+    parser.add_argument("--files", type=int, default=1500, help="that the server looks at for a request")
+    parser.add_argument("--think", default="20ms", help="mean time between an answer and the next request")
     parser.add_argument("--short", action="store_true", help="two minutes of ten seconds each")
     options = parser.parse_args()
     minutes, length = (2, 10.0) if options.short else (options.minutes, 60.0)
-    with tempfile.TemporaryDirectory() as name:
+    limit, think = size(options.limit, "--limit"), seconds(options.think, "--think")
+    seen = Seen()
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as all_of_them:
         place = Path(name)
         (place / "server.py").write_text(SERVER)
-        plain = start(place, [])
         words = ["-m", "tracer", "-q", "--no-png", "--keep", options.keep, "--limit", options.limit]
-        recorded = start(place, [*words, "-o", "server.trace"])
-        try:
-            run(place, plain, recorded, minutes=minutes, length=length)
-        finally:
-            for server, _ in (plain, recorded):
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait()
+        servers = {
+            PLAIN: all_of_them.enter_context(serving(place, [], options.files)),
+            RECORDED: all_of_them.enter_context(
+                serving(place, [*words, "-o", "server.trace"], options.files)
+            ),
+        }
+        trace = place / "server.trace"
+        top = all_of_them.enter_context(watching(trace))
+        watched = {"server": servers[RECORDED].pid, "launcher": servers[RECORDED].started.pid, "top": top}
+        cpu_before, begun = {what: cpu(pid) for what, pid in watched.items()}, time.monotonic()
+        print("min what     req/s  ms/req CPUms/req disk MB | memory MB: " + ", ".join(watched), flush=True)
+        for minute in itertools.count():
+            if time.monotonic() >= begun + minutes * length:
+                break
+            order = (PLAIN, RECORDED) if minute % 2 == 0 else (RECORDED, PLAIN)
+            for what in order:
+                asked = ask(servers[what], length / 2, options.clients, think, lambda: look(trace, seen))
+                seen.asked[what].append(asked)
+                for process, pid in watched.items():
+                    seen.memory.setdefault(process, []).append(resident(pid))
+                print(
+                    f"{minute:3} {what:8} {asked.rate:5.0f} {asked.wait * 1e3:7.2f} {asked.cost * 1e3:9.3f}"
+                    f" {max(seen.sizes) / 1e6:7.1f} |"
+                    + "".join(f" {sizes[-1] / 1e6:7.1f}" for sizes in seen.memory.values()),
+                    flush=True,
+                )
+            seen.snapshots.append(snapshot(trace, place))
+        cores = {
+            what: (cpu(pid) - cpu_before[what]) / (time.monotonic() - begun) for what, pid in watched.items()
+        }
+        running = {what: Path(f"/proc/{pid}").exists() for what, pid in watched.items()}
+    return verdict(seen, limit, cores, running)
 
 
-def start(place: Path, words: list[str]) -> tuple[subprocess.Popen[str], int]:
-    """Start a server; returns it and its port."""
-    server = subprocess.Popen(
-        [sys.executable, *words, "server.py"],
+@contextlib.contextmanager
+def serving(place: Path, words: list[str], files: int) -> Iterator[Server]:
+    """A server, while it is needed."""
+    started = subprocess.Popen(
+        [sys.executable, *words, "server.py", str(files)],
         cwd=place,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    assert server.stdout is not None
-    return server, int(server.stdout.readline())
+    try:
+        assert started.stdout is not None
+        port = int(started.stdout.readline())
+        trace = place / "server.trace"
+        pid = started.pid
+        if words:
+            pid = next(int(entry.name) for entry in trace.iterdir() if entry.name.isdecimal())
+        yield Server(started, pid, port)
+    finally:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
 
 
-def run(
-    place: Path,
-    plain: tuple[subprocess.Popen[str], int],
-    recorded: tuple[subprocess.Popen[str], int],
-    *,
-    minutes: int,
-    length: float,
-) -> None:
-    """Ask both in turn, and look at what the recorded one takes."""
-    trace = place / "server.trace"
-    launcher = recorded[0].pid
-    target = next(int(entry.name) for entry in trace.iterdir() if entry.name.isdecimal())
-    rates: dict[str, list[float]] = {"plain": [], "recorded": []}
-    largest = 0
-    memory: list[tuple[int, int]] = []
-    print(
-        f"{'min':>6} {'what':>9} {'req/s':>8} {'disk MB':>8} {'server MB':>10} {'launcher MB':>12} snapshot"
+@contextlib.contextmanager
+def watching(trace: Path) -> Iterator[int]:
+    """`gilscope top`, as plain lines, while it is needed; gives its process."""
+    top = subprocess.Popen(
+        [sys.executable, "-m", "tracer", "top", str(trace)],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
-    for minute in range(minutes):
-        for what, port in (("plain", plain[1]), ("recorded", recorded[1])):
-            sizes: list[int] = []
-            rate = ask(port, length / 2, lambda sizes=sizes: sizes.append(used(trace)))
-            rates[what].append(rate)
-            largest = max(largest, *sizes)
-            memory.append((resident(target), resident(launcher)))
-            said = snapshot(trace, place) if what == "recorded" else ""
-            server, own = (f"{size / 1e6:.1f}" for size in memory[-1])
-            print(
-                f"{minute:6} {what:>9} {rate:8.0f} {max(sizes) / 1e6:8.1f} {server:>10} {own:>12}  {said}",
-                flush=True,
-            )
-    pairs = [after / before for before, after in zip(rates["plain"], rates["recorded"], strict=True)]
-    quarter = max(len(memory) // 4, 1)
-    growth = [sum(of) / quarter for of in zip(*memory[-quarter:], strict=True)]
-    before = [sum(of) / quarter for of in zip(*memory[quarter : 2 * quarter], strict=True)]
-    print(f"largest on the disk: {largest / 1e6:.1f} MB")
-    print(
-        f"requests a second, recorded / plain: {statistics.median(pairs):.3f} (median of {len(pairs)} pairs)"
-    )
-    print(
-        "memory, last quarter / second quarter:"
-        f" server {growth[0] / before[0]:.3f}, launcher {growth[1] / before[1]:.3f}"
-    )
+    try:
+        yield top.pid
+    finally:
+        top.kill()
+        top.wait()
 
 
-def ask(port: int, seconds: float, every_second: object) -> float:
-    """Ask with several clients for so long; returns requests a second."""
-    assert callable(every_second)
-    counts = [0] * CLIENTS
-    end = time.monotonic() + seconds
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 
-    def client(number: int) -> None:
-        connection = HTTPConnection("127.0.0.1", port)
-        while time.monotonic() < end:
-            if counts[number] % 100 == 99:  # now and then a new thread of the server's
+
+def ask(server: Server, length: float, clients: int, think: float, every_second: Callable[[], None]) -> Asked:
+    """Ask with several clients for so many seconds."""
+    waits: list[list[float]] = [[] for _ in range(clients)]
+    begun = time.monotonic()
+    before = cpu(server.pid)
+
+    def client(own: list[float]) -> None:
+        connection = HTTPConnection("127.0.0.1", server.port)
+        while time.monotonic() < begun + length:
+            if len(own) % REQUESTS_A_CONNECTION == REQUESTS_A_CONNECTION - 1:
                 connection.close()
+            asked = time.monotonic()
             connection.request("GET", "/")
             connection.getresponse().read()
-            counts[number] += 1
+            own.append(time.monotonic() - asked)
+            time.sleep(random.uniform(0, 2 * think))
         connection.close()
 
-    clients = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
-    for each in clients:
-        each.start()
-    while any(each.is_alive() for each in clients):
+    threads = [threading.Thread(target=client, args=(own,)) for own in waits]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
         every_second()
-        time.sleep(min(1.0, seconds / 5))
-    for each in clients:
-        each.join()
-    return sum(counts) / seconds
+        time.sleep(1)
+    for thread in threads:
+        thread.join()
+    count = sum(map(len, waits))
+    spent = cpu(server.pid) - before
+    took = [wait for own in waits for wait in own]
+    return Asked(count / length, statistics.median(took), spent / count)
+
+
+def look(trace: Path, seen: Seen) -> None:
+    """Note how large the trace is now."""
+    seen.sizes.append(used(trace))
 
 
 def used(path: Path) -> int:
     """Return the bytes that a directory takes on the disk."""
     sizes = []
     for file in path.rglob("*"):
-        try:
+        with contextlib.suppress(OSError):  # given up meanwhile
             sizes.append(512 * file.lstat().st_blocks)
-        except OSError:
-            pass  # given up meanwhile
     return sum(sizes)
 
 
@@ -171,20 +237,76 @@ def resident(pid: int) -> int:
     return 0
 
 
+def cpu(pid: int) -> float:
+    """Return the CPU seconds of a process, to a hundredth."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def snapshot(trace: Path, place: Path) -> str:
-    """Make one and validate it, in a process of its own; returns what is wrong."""
+    """Make one and validate it, in a process of its own; returns what is wrong, or nothing."""
     target = place / "snapshot.trace"
     shutil.rmtree(target, ignore_errors=True)
     code = (
         "import sys, analysis; from pathlib import Path; from tracer.snapshots import copy\n"
-        "copy(Path(sys.argv[1]), Path(sys.argv[2]), last=10)\n"
-        "print(len(analysis.validate(analysis.load(sys.argv[2]))), 'wrong')"
+        "copy(Path(sys.argv[1]), Path(sys.argv[2]), last=2)\n"
+        "trace = analysis.load(sys.argv[2])\n"
+        "print(*analysis.validate(trace), sep='; ')\n"
+        "print('' if len(trace.events) > 0 else 'empty')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(trace), str(target)], capture_output=True, text=True
+        ["nice", sys.executable, "-c", code, str(trace), str(target)],
+        env=environment(),
+        capture_output=True,
+        text=True,
     )
     return done.stdout.strip() or done.stderr.strip().rpartition("\n")[2]
 
 
+def verdict(seen: Seen, limit: int, cores: dict[str, float], running: dict[str, bool]) -> int:
+    """Say it; returns the exit status."""
+    failures = [f"{what} has ended" for what, runs in running.items() if not runs]
+    largest = max(seen.sizes)
+    print(f"largest on the disk: {largest / 1e6:.1f} MB of {limit / 1e6:.0f}, {len(seen.sizes)} looks")
+    if largest > limit:
+        failures.append("more on the disk than the limit")
+    wrong = [said for said in seen.snapshots if said]
+    print(f"snapshots: {len(seen.snapshots)}, {len(wrong)} wrong {'; '.join(wrong)}")
+    if wrong:
+        failures.append("a snapshot is wrong")
+    for what, sizes in seen.memory.items():
+        quarter = max(len(sizes) // 4, 1)
+        # The least: what is in use for a moment comes and goes, what leaks stays.
+        second, last = min(sizes[quarter : 2 * quarter]), min(sizes[-quarter:])
+        print(
+            f"memory of {what}: {second / 1e6:.1f} MB in the second quarter, {last / 1e6:.1f} in the last,"
+            f" at most {max(sizes) / 1e6:.1f}; {cores[what]:.3f} of a core"
+        )
+        if last > GROWTH * second:
+            failures.append(f"memory of {what} grows")
+    for name, attribute in (
+        ("requests a second", "rate"),
+        ("median time of a request", "wait"),
+        ("CPU time a request", "cost"),
+    ):
+        pairs = [
+            float(getattr(after, attribute) / getattr(before, attribute))
+            for before, after in zip(seen.asked[PLAIN], seen.asked[RECORDED], strict=True)
+        ]
+        low, middle, high = quartiles(pairs)
+        print(
+            f"{name}, recorded / plain: {middle:.3f}"
+            f" (median of {len(pairs)} pairs, quartiles {low:.3f} and {high:.3f})"
+        )
+    for failure in failures:
+        print(f"FAILED: {failure}")
+    return 1 if failures else 0
+
+
+def quartiles(values: list[float]) -> tuple[float, float, float]:
+    low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else 3 * values
+    return low, middle, high
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -27,6 +27,7 @@ _PATIENCE: Final = 10.0
 _AWAY: Final = 3.0
 """Seconds that the listening thread may be away for a fork, or because nobody lets the process run."""
 
+_NOT_HEARD: Final = (errno.EPIPE, errno.ECONNRESET)
 _PAUSE: Final = 0.05
 _UCRED: Final = struct.Struct("3i")
 _LONGEST: Final = 107
@@ -72,15 +73,24 @@ class Armed:
         return self._ask("status")
 
     def _ask(self, request: str) -> dict[str, str]:
-        with _connected(self.path, self.pid) as connection:
-            connection.settimeout(_PATIENCE)
+        end = time.monotonic() + _AWAY
+        while True:
             try:
-                connection.send(request.encode("utf-8", "surrogateescape"))
-                answer = connection.recv(_ANSWER).decode("utf-8", "surrogateescape")
+                with _connected(self.path, self.pid) as connection:
+                    connection.settimeout(_PATIENCE)
+                    connection.send(request.encode("utf-8", "surrogateescape"))
+                    answer = connection.recv(_ANSWER).decode("utf-8", "surrogateescape")
             except TimeoutError:
                 raise GilscopeError(f"process {self.pid} does not answer: is it stopped?") from None
             except OSError as error:
-                raise GilscopeError(f"process {self.pid} has gone: {error.strerror}") from None
+                if error.errno not in _NOT_HEARD:
+                    raise GilscopeError(f"process {self.pid} has gone: {error.strerror}") from None
+                answer = ""
+            if answer:
+                break
+            # The listening thread stepped aside for a fork: it closes what it has not heard.
+            if not directory.runs(self.pid) or time.monotonic() > end:
+                raise GilscopeError(f"process {self.pid} has gone")
         head, _, rest = answer.partition("\n")
         if head == "failed":
             raise Refused(rest)

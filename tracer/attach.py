@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from analysis.destinations import say
+from analysis.live.beside import Summaries, Wanted, add_summaries, wanted
 from tracer import armed, directory, remote
+from tracer.beside import Metrics
 from tracer.errors import UsageError
 from tracer.keeper import Keeper, Policy, Trigger, add_trigger, policy, trigger_of
 from tracer.sched import Scheduler
@@ -42,11 +44,14 @@ def main(arguments: list[str]) -> int:
     duration = seconds(options.duration, "--for") if options.duration else None
     kept = policy(options.keep, options.limit, trace)
     trigger = trigger_of(options.snapshot_on, options.snapshot_every)
+    summaries = wanted(options, kept.keep)
+    if options.tag and summaries.directory is None:
+        raise UsageError("--tag is for --summaries: a process that runs already has the tags of its start")
     directory.make(trace, force=options.force)
     _give_to_owner(trace, options.pid)
     scheduler = Scheduler(trace, [f"process {options.pid}"], wanted=not options.no_sched, of=options.pid)
     try:
-        _record(way, trace, scheduler, options, duration, kept, trigger)
+        _record(way, trace, scheduler, options, duration, kept, trigger, summaries)
     except BaseException:
         _remove_if_empty(trace)
         raise
@@ -87,8 +92,10 @@ def _record(
     duration: float | None,
     kept: Policy,
     trigger: Trigger,
+    summaries: Wanted,
 ) -> None:
-    with Keeper(trace, kept, trigger), scheduler:
+    metrics, written = Metrics(options.metrics, trace), Summaries(trace, summaries)
+    with metrics, written, Keeper(trace, kept, trigger), scheduler:
         if scheduler.missing and not options.quiet:
             say(f"no scheduler events: {scheduler.missing}")
         if isinstance(way, armed.Armed):
@@ -101,7 +108,8 @@ def _record(
                 locks=not options.no_locks,
             )
         how = f"for {options.duration}" if options.duration else "until Ctrl-C"
-        say(f"process {way.pid} is recorded into {trace}, {how}")
+        cap = "" if options.quiet else kept.said_at_start()
+        say(f"process {way.pid} is recorded into {trace}, {how}" + (cap and f"; {cap}"))
         _until(duration, way.pid)
         if directory.runs(way.pid):
             way.stop()
@@ -146,6 +154,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--keep", metavar="TIME", help="keep the last so long, give up what is older: 30s, 5min")
     add("--limit", metavar="SIZE", help="keep the trace below so much, give up the oldest: 200MB, 1GB")
     add_trigger(parser)
+    add_summaries(parser)
+    add("--metrics", metavar="[HOST:]PORT", help="serve the figures for Prometheus while it is recorded")
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
     add("--no-samples", action="store_true", help="don't look which code runs inside a hold: only at its end")

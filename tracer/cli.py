@@ -6,14 +6,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from analysis.destinations import json_text, say
-from tracer import directory, launcher
+from analysis.fleet.tags import joined
+from analysis.live.beside import Summaries
+from tracer import directory, habits, launcher
 from tracer.ahead import Ahead
-from tracer.beside import Metrics, Summaries
+from tracer.beside import Metrics
 from tracer.broker import Broker
 from tracer.errors import GilscopeError, UsageError
 from tracer.keeper import Keeper
@@ -42,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments and arguments[0] in _COMMANDS:
+            habits.check_command(arguments[0], arguments[1:])
             module, _, function = _COMMANDS[arguments[0]].partition(":")
             return int(getattr(import_module(module), function or "main")(arguments[1:]))
         options = parse(arguments)
@@ -80,6 +84,7 @@ def _arm(options: Options, place: Path) -> NoReturn:
         stacks=options.stacks,
         samples=options.samples,
         locks=options.locks,
+        tags=joined(options.summaries.tags),
     )
     launcher.become(options.target, environment)
 
@@ -97,7 +102,7 @@ def _record(options: Options, scheduler: Scheduler) -> int:
     try:
         keeper = Keeper(options.trace, options.policy, options.trigger)
         metrics = Metrics(options.metrics, options.trace)
-        summaries = Summaries(options.summaries, options.trace, options.summaries_every)
+        summaries = Summaries(options.trace, options.summaries)
         with metrics, summaries, broker, Ahead(options.trace), keeper, scheduler:
             environment = launcher.target_environment(
                 options.trace,
@@ -107,14 +112,18 @@ def _record(options: Options, scheduler: Scheduler) -> int:
                 samples=options.samples,
                 locks=options.locks,
                 broker=broker.address,
+                tags=joined(options.summaries.tags),
             )
+            if not options.quiet and (cap := options.policy.said_at_start()):
+                say(f"{options.trace}: {cap}")
             if scheduler.missing and not options.quiet:
                 say(f"no scheduler events: {scheduler.missing}")
             if scheduler.native_missing and not options.quiet:
                 say(f"no samples of native code: {scheduler.native_missing}")
             return launcher.run(options.target, environment, scheduler.ended)
-    except UsageError:
-        options.trace.rmdir()
+    except GilscopeError:
+        with suppress(OSError):  # something is in it
+            options.trace.rmdir()
         raise
 
 

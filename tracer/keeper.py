@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import Final
 
 from analysis.destinations import say
-from tracer import snapshots
+from tracer import directory, snapshots
 from tracer.directory import KEEPER
 from tracer.errors import GilscopeError, RecordingError, UsageError
 from tracer.keep import Streams, now, refused
@@ -60,6 +60,17 @@ class Policy:
     def wanted(self) -> bool:
         """Whether anybody asked for it."""
         return self.keep is not None or self.said
+
+    @property
+    def most(self) -> int:
+        """Bytes from which on the oldest part is given up."""
+        return self.limit - self.limit // _PART_FREE
+
+    def said_at_start(self) -> str:
+        """What the user did not ask for and has to know: nothing if there is a --limit."""
+        if self.said:
+            return ""
+        return f"from {_megabytes(self.most)} on its oldest part is given up (--limit says otherwise)"
 
 
 def policy(keep: str | None, limit: str | None, trace: Path) -> Policy:
@@ -168,7 +179,7 @@ class Keeper:
         self._watch: _Watch | None = None
         self._snapshots = 0
         self._streams = Streams(trace)
-        self._told_size = self._told_reached = False
+        self._told_reached = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._selector = selectors.DefaultSelector()
@@ -236,14 +247,10 @@ class Keeper:
     def _keep(self) -> None:
         self._streams.look()
         if self._policy.keep is not None:
-            self._streams.give_up_before(now() - int(self._policy.keep * _SECOND))
-        used, most = self._streams.size, self._policy.limit - self._policy.limit // _PART_FREE
-        if used > most // 2 and not self._policy.wanted and not self._told_size:
-            self._told_size = True
-            say(
-                f"{self._trace} has {_megabytes(used)}; from {_megabytes(most)} on its oldest part is given"
-                " up (a tenth of the disk that was free; --limit says otherwise)"
-            )
+            begin = now() - int(self._policy.keep * _SECOND)
+            if self._goes_on():  # else the last so long is what was last recorded
+                self._streams.give_up_before(begin)
+        used, most = self._streams.size, self._policy.most
         if used <= most:
             return
         time = self._streams.time_to_free(used - most)
@@ -251,8 +258,14 @@ class Keeper:
             return
         if not self._told_reached:
             self._told_reached = True
-            say(f"{self._trace} has reached {_megabytes(used)}: its oldest part is given up from here on")
+            why = "" if self._policy.said else " (a tenth of the disk that was free: --limit)"
+            say(
+                f"{self._trace} has reached {_megabytes(used)}: its oldest part is given up from here on{why}"
+            )
         self._streams.give_up_before(time)
+
+    def _goes_on(self) -> bool:
+        return bool(directory.running(self._trace) or not directory.process_directories(self._trace))
 
     def _serve(self, until: float) -> None:
         """Do what is asked for, until it is time for the next look."""

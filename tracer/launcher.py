@@ -55,11 +55,23 @@ def check_place() -> None:
 
 
 def armed_environment(
-    place: Path, *, switch_interval: float | None, children: bool, stacks: bool, samples: bool, locks: bool
+    place: Path,
+    *,
+    switch_interval: float | None,
+    children: bool,
+    stacks: bool,
+    samples: bool,
+    locks: bool,
+    tags: str = "",
 ) -> dict[str, str]:
     """The environment that arms a Python, and each Python that it starts, with sockets in `place`."""
     environment = _environment(
-        switch_interval=switch_interval, children=children, stacks=stacks, samples=samples, locks=locks
+        switch_interval=switch_interval,
+        children=children,
+        stacks=stacks,
+        samples=samples,
+        locks=locks,
+        tags=tags,
     )
     environment["GILSCOPE_ARMED"] = str(place.absolute())
     return environment
@@ -74,10 +86,16 @@ def target_environment(
     samples: bool,
     locks: bool,
     broker: str = "",
+    tags: str = "",
 ) -> dict[str, str]:
     """The environment that makes a Python, and each Python that it starts, record itself into `trace`."""
     environment = _environment(
-        switch_interval=switch_interval, children=children, stacks=stacks, samples=samples, locks=locks
+        switch_interval=switch_interval,
+        children=children,
+        stacks=stacks,
+        samples=samples,
+        locks=locks,
+        tags=tags,
     )
     environment["GILSCOPE_TRACE"] = str(trace.absolute())
     if broker:
@@ -86,7 +104,7 @@ def target_environment(
 
 
 def _environment(
-    *, switch_interval: float | None, children: bool, stacks: bool, samples: bool, locks: bool
+    *, switch_interval: float | None, children: bool, stacks: bool, samples: bool, locks: bool, tags: str
 ) -> dict[str, str]:
     environment = {
         name: value
@@ -101,6 +119,8 @@ def _environment(
     environment["GILSCOPE_STACKS"] = "1" if stacks else "0"
     environment["GILSCOPE_SAMPLES"] = "1" if samples else "0"
     environment["GILSCOPE_LOCKS"] = "1" if locks else "0"
+    if tags:
+        environment["GILSCOPE_TAGS"] = tags
     if switch_interval is not None:
         environment["GILSCOPE_SWITCH_INTERVAL"] = repr(switch_interval)
     return environment

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from tracer import directory
+from analysis.live.beside import Wanted, add_summaries, wanted
+from tracer import directory, habits
 from tracer.armed import default_directory
 from tracer.bootstrap.gilscope_recording import VERSION, split_command_line
 from tracer.errors import UsageError
@@ -31,6 +32,7 @@ _WITH_VALUE = (
     "--metrics",
     "--summaries",
     "--summaries-every",
+    "--tag",
     "--keep",
     "--limit",
     "--snapshot-on",
@@ -63,8 +65,7 @@ class Options:
     json: str | None
     fail_if: tuple[str, ...]
     metrics: str | None
-    summaries: str | None
-    summaries_every: float
+    summaries: Wanted
     force: bool
     quiet: bool
     switch_interval: float | None
@@ -77,20 +78,6 @@ class Options:
     armed: Path | None
     policy: Policy
     trigger: Trigger
-
-
-_HABITS = {
-    "-p": "attach PID",
-    "--pid": "attach PID",
-    "record": "a program without the word: gilscope script.py",
-    "--duration": "attach PID --for 10s",
-    "-d": "attach PID --for 10s",
-    "--rate": "nothing: every event is recorded",
-    "-r": "nothing: every event is recorded",
-    "-F": "nothing: every event is recorded",
-    "-g": "nothing: Python stacks are recorded unless --no-stacks",
-}
-"""What users of py-spy and perf write, and the word for it here."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -143,10 +130,7 @@ def _parser() -> _Parser:
     add("--limit", metavar="SIZE", help="keep the trace below so much, give up the oldest: 200MB, 1GB")
     add_trigger(parser)
     add("--metrics", metavar="[HOST:]PORT", help="serve the figures for Prometheus while it runs")
-    add(
-        "--summaries", metavar="DIR", help="write a small summary a minute, for analysis fleet, while it runs"
-    )
-    add("--summaries-every", metavar="SECONDS", help="how often (default: 60)")
+    add_summaries(parser)
     add("--no-sched", action="store_true", help="leave out when each thread had a CPU")
     add("--no-native", action="store_true", help="leave out which native code threads ran")
     add("--no-stacks", action="store_true", help="leave out where in the program each wait was")
@@ -178,9 +162,7 @@ def parse(arguments: list[str]) -> Options:
         If it can't be done as asked; nothing has been changed.
     """
     ours, program = split(arguments)
-    for word in [argument.partition("=")[0] for argument in ours] + program[:1]:
-        if word in _HABITS and not Path(word).exists():
-            raise UsageError(f"{word} is not a word of gilscope's: here it is {_HABITS[word]}")
+    habits.check(ours, program)
     values = _parser().parse_args(ours)
     if values.no_png and values.png:
         raise UsageError("--png and --no-png exclude each other")
@@ -210,6 +192,7 @@ def parse(arguments: list[str]) -> Options:
             raise UsageError(f"{page}: a page is an .html file")
     if json not in (None, "-"):
         _check_file(Path(json), "--json", values.force)
+    kept = policy(values.keep, values.limit, trace)
     return Options(
         target=_command(program) if values.exec else _target(values.python, program),
         trace=trace,
@@ -218,8 +201,7 @@ def parse(arguments: list[str]) -> Options:
         json=json,
         fail_if=tuple(values.fail_if),
         metrics=values.metrics,
-        summaries=values.summaries,
-        summaries_every=_every(values.summaries, values.summaries_every),
+        summaries=wanted(values, kept.keep),
         force=values.force,
         quiet=values.quiet,
         switch_interval=_switch_interval(values.switch_interval),
@@ -230,7 +212,7 @@ def parse(arguments: list[str]) -> Options:
         samples=not values.no_samples,
         locks=not values.no_locks,
         armed=_armed(values),
-        policy=policy(values.keep, values.limit, trace),
+        policy=kept,
         trigger=trigger_of(values.snapshot_on, values.snapshot_every),
     )
 
@@ -239,7 +221,8 @@ def _armed(values: argparse.Namespace) -> Path | None:
     """Where the program's socket is to be; raises UsageError for what only a recording has."""
     if values.armed is None:
         return None
-    of_recordings = ("output", "png", "html", "json", "force", "no_sched", "keep", "limit", "snapshot_on")
+    of_recordings = ("output", "png", "html", "json", "force", "no_sched", "keep", "limit", "snapshot_on",
+                     "metrics", "summaries")  # fmt: skip
     said = [f"--{name.replace('_', '-')}" for name in of_recordings if getattr(values, name)]
     if said or values.fail_if:
         raise UsageError(f"--armed records nothing yet: give {(said or ['--fail-if'])[0]} to gilscope attach")
@@ -283,20 +266,6 @@ def _check_file(path: Path, option: str, force: bool) -> None:
         raise UsageError(f"{path} can't be made: there is no directory {path.parent}")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise UsageError(f"{path} can't be written: choose another place ({option} FILE)")
-
-
-def _every(directory: str | None, text: str | None) -> float:
-    if text is None:
-        return 60.0
-    if directory is None:
-        raise UsageError("--summaries-every is for --summaries: name their directory (--summaries DIR)")
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 1 <= seconds <= 86400:
-        raise UsageError(f"--summaries-every {text}: from 1 to 86400 seconds")
-    return seconds
 
 
 def _switch_interval(text: str | None) -> float | None:

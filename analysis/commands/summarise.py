@@ -12,7 +12,7 @@ from ..destinations import say
 from ..errors import GilscopeError
 from ..fleet import schema
 from ..fleet.sources import How, find, rows
-from ..fleet.summarise import parse_tags, tags_of_environment
+from ..fleet.tags import tags_of_options
 from ..report.quantities import nanoseconds
 
 EPILOG: Final = """\
@@ -40,9 +40,7 @@ def check(options: argparse.Namespace) -> None:
 def how(options: argparse.Namespace) -> How:
     """Return how traces are summarised, from the options that say so."""
     try:
-        tags = tags_of_environment()
-        for text in options.tag:
-            tags |= parse_tags(text)
+        tags = tags_of_options(options.tag)
     except ValueError as error:
         raise GilscopeError(str(error)) from None
     every = nanoseconds(options.every) if options.every else 0
@@ -56,16 +54,12 @@ def run(options: argparse.Namespace) -> int:
     traces = [source for path in options.traces for source in find(path) if source.is_trace]
     if not traces:
         raise GilscopeError("there is no trace: these are summaries already (python -m analysis fleet)")
-    if "://" not in options.output:
-        try:
-            Path(options.output).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise GilscopeError(f"{options.output}: {error.strerror}") from None
+    schema.make_directory(options.output)
     failed = written = 0
     for source in traces:
         target = f"{options.output.rstrip('/')}/{_name(source.path)}.parquet"
         try:
-            if "://" not in target and Path(target).exists() and not options.force:
+            if not options.force and schema.exists(target):
                 raise GilscopeError(f"{target} exists already: replace it with --force")
             table = rows(source, options.how)
             if not len(table):

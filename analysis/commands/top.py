@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from ..destinations import say
+from ..errors import GilscopeError
+from ..live.beside import Summaries, add_summaries, wanted
 from ..live.follow import seconds
 from ..live.recording import recording_of
 from ..live.screen import SORTS, plain, screen
@@ -43,8 +45,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--metrics", metavar="[HOST:]PORT", help="serve the figures for Prometheus too (loopback by default)"
     )
+    add_summaries(parser)
     options = parser.parse_args(arguments)
     path = recording_of(options.target)
+    summaries = wanted(options)
+    if options.tag and summaries.directory is None:
+        raise GilscopeError("--tag is for --summaries: name their directory (--summaries DIR)")
     metrics = None
     if options.metrics:
         from ..live.metrics import Metrics, serve
@@ -52,10 +58,11 @@ def main(arguments: list[str]) -> int:
         metrics = Metrics()
         say(f"metrics at {serve(metrics, options.metrics)}")
     show = _on_screen if sys.stdout.isatty() and sys.stdin.isatty() else _as_lines
-    try:
-        show(_counted(path, metrics))
-    except KeyboardInterrupt:
-        pass
+    with Summaries(path, summaries):
+        try:
+            show(_counted(path, metrics))
+        except KeyboardInterrupt:
+            pass
     return 0
 
 

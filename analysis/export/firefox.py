@@ -232,7 +232,8 @@ def _columns(**columns: Sequence[Any]) -> dict[str, Any]:
 
 def _empty(trace: Trace, process: int, name: str, tid: int, main: bool) -> dict[str, Any]:
     """Return a thread with nothing in it."""
-    pid = trace.processes[process].pid if trace.processes else 0
+    of = trace.processes[process] if trace.processes else None
+    pid = of.pid if of else 0
     return {
         "name": name,
         "isMainThread": main,
@@ -244,7 +245,7 @@ def _empty(trace: Trace, process: int, name: str, tid: int, main: bool) -> dict[
         "pid": str(pid),
         "tid": tid,
         "processType": "default",
-        "processName": f"process {pid}",
+        "processName": visible(of.program if of else "") or f"process {pid}",
         "stackTable": _columns(frame=[], prefix=[], category=[], subcategory=[]),
         "frameTable": _columns(
             **{name: [] for name in ("address", "category", "subcategory", "func", "innerWindowID")},

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import GilscopeError
 from . import work
 from .merge import Sums
-from .sources import How, Source, once
+from .sources import How, Source, once, several_hosts
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -27,6 +27,7 @@ _QUIET: Final = logging.CRITICAL
 PATIENCE: Final = 10
 """Seconds that a scheduler has to answer."""
 
+_DONE: Final = "finished"
 _RETRIES: Final = 3
 _AT_A_TIME: Final = 8
 _MOST_PARTS: Final = 512
@@ -69,11 +70,18 @@ def collect(
         made = work.scan(sources, how)
         kept, problems = _kept([work.found(made)], [list(sources)], between)
         progress(0.5)
-        total = work.add(made, kept[0], keys)
+        total = work.add([made], kept, keys)
         progress(1.0)
         return _with_problems(total, problems)
-    with _client(scheduler) as client:
-        return _on(client, sources, keys, how, between, progress)
+    parts = _parts(sources)
+    with _client(scheduler, len(parts)) as client:
+        try:
+            return _on(client, parts, keys, how, between, progress)
+        except GilscopeError:
+            raise
+        except Exception as error:  # of whatever kind the workers' machines and their ends have
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise GilscopeError(f"--scheduler {scheduler}: the work was given up there: {reason}") from error
 
 
 def _is_little(sources: Sequence[Source]) -> bool:
@@ -82,26 +90,46 @@ def _is_little(sources: Sequence[Source]) -> bool:
 
 def _on(
     client: Client,
-    sources: Sequence[Source],
+    parts: Sequence[list[Source]],
     keys: tuple[str, ...],
     how: How,
     between: work.Between | None,
     progress: Progress,
 ) -> Sums:
-    parts = _parts(sources)
-    total = 2 * len(parts)
+    total = len(parts) + -(-len(parts) // _AT_A_TIME)
     scans = client.map(work.scan, parts, how=how, retries=_RETRIES, pure=False)
     finds = client.map(work.found, scans, retries=_RETRIES, pure=False)
     _wait(finds, lambda done: progress(done / total))
+    # What no worker could do (it killed every one that tried) is left out.
+    lost = [f"{parts[at][0].path}: {_reason(find)}" for at, find in enumerate(finds) if find.status != _DONE]
+    parts, scans, finds = (
+        [each for each, find in zip(of, finds, strict=True) if find.status == _DONE]
+        for of in (parts, scans, finds)
+    )
+    if not parts:
+        raise GilscopeError(lost[0])
     kept, problems = _kept(client.gather(finds), parts, between)
     del finds
-    adds = client.map(work.add, scans, kept, keys=keys, retries=_RETRIES, pure=False)
-    del scans  # each is let go of when it is added
-    _wait(adds, lambda done: progress((len(parts) + done) / total))
-    while len(adds) > 1:
-        groups = [adds[at : at + _AT_A_TIME] for at in range(0, len(adds), _AT_A_TIME)]
-        adds = [client.submit(work.added, group, retries=_RETRIES, pure=False) for group in groups]
-    return _with_problems(adds[0].result(), problems)
+    # All at once: what is added up is let go of, so that no more than some are anywhere at a time.
+    adds = [
+        client.submit(work.add, scans[at:until], kept[at:until], keys, retries=_RETRIES, pure=False)
+        for at in range(0, len(parts), _AT_A_TIME)
+        for until in (at + _AT_A_TIME,)
+    ]
+    del scans
+    level = adds
+    while len(level) > 1:
+        groups = [level[at : at + _AT_A_TIME] for at in range(0, len(level), _AT_A_TIME)]
+        level = [client.submit(work.added, group, retries=_RETRIES, pure=False) for group in groups]
+    (last,) = level
+    del level
+    _let_go_of(adds, lambda done: progress((len(parts) + done) / total))
+    return _with_problems(last.result(), [*lost, *problems])
+
+
+def _reason(future: Any) -> str:
+    error = future.exception()
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _parts(sources: Sequence[Source]) -> list[list[Source]]:
@@ -116,6 +144,16 @@ def _wait(futures: Sequence[Any], done: Callable[[int], object]) -> None:
     from distributed import as_completed
 
     for number, _ in enumerate(as_completed(futures), 1):
+        done(number)
+
+
+def _let_go_of(futures: list[Any], done: Callable[[int], object]) -> None:
+    """Wait for futures that others are made of, and keep none."""
+    from distributed import as_completed
+
+    waiting = as_completed(futures)
+    futures.clear()
+    for number, _ in enumerate(waiting, 1):
         done(number)
 
 
@@ -139,6 +177,7 @@ def _kept(
                 f"{len(which):,} summaries are of processes and times that are there already, {what}; the"
                 f" first in {parts[part][source].path}"
             )
+    problems += several_hosts([identity for *_, identity in rows])
     out = {*same, *crossing}
     kept: list[list[list[int]]] = [[[] for _ in found.identities] for found in finds]
     for at, (part, source, row, _) in enumerate(rows):
@@ -158,15 +197,18 @@ def _with_problems(total: Sums, problems: Sequence[str]) -> Sums:
 
 
 @contextmanager
-def _client(scheduler: str) -> Iterator[Client]:
+def _client(scheduler: str, parts: int) -> Iterator[Client]:
     try:
+        from dask.system import CPU_COUNT
         from distributed import Client, LocalCluster
     except ImportError:
         raise GilscopeError("fleets are added up on Dask: pip install 'gilscope[fleet]'") from None
     logging.getLogger("distributed").setLevel(_QUIET)
     if scheduler == LOCAL:
+        how = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
+        workers = min(parts, CPU_COUNT)
         with (
-            LocalCluster(threads_per_worker=1, dashboard_address=None, silence_logs=_QUIET) as cluster,
+            LocalCluster(workers, threads_per_worker=1, silence_logs=_QUIET, **how) as cluster,
             Client(cluster) as client,
         ):
             yield client
@@ -179,4 +221,10 @@ def _client(scheduler: str) -> Iterator[Client]:
     with client:
         if not client.scheduler_info()["workers"]:
             raise GilscopeError(f"--scheduler {scheduler}: it has no workers: dask worker {scheduler}")
+        for worker, wrong in client.run(work.check, on_error="return").items():
+            if wrong is not None:
+                raise GilscopeError(
+                    f"--scheduler {scheduler}: worker {worker} can't do this: {wrong}:"
+                    " pip install 'gilscope[fleet]' there too"
+                )
         yield client

@@ -38,7 +38,8 @@ what a version lacks is null.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,6 +120,22 @@ def table(rows: Sequence[dict[str, Any]]) -> pyarrow.Table:
     return found
 
 
+def packed(rows: pyarrow.Table) -> bytes:
+    """Return a table as bytes, half as many as it takes in memory or fewer."""
+    pa = arrow()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
+        stream.write_table(rows)
+    return bytes(sink.getvalue())
+
+
+def unpacked(content: bytes) -> pyarrow.Table:
+    """Return the table that `packed` made bytes of."""
+    with arrow().ipc.open_stream(content) as stream:
+        found: pyarrow.Table = stream.read_all()
+        return found
+
+
 def write(rows: pyarrow.Table, path: str) -> None:
     """Write a file of summaries; nobody ever sees half of one. `path` may be one of fsspec's: s3://…
 
@@ -136,7 +153,8 @@ def save(rows: pyarrow.Table, path: str) -> None:
     options = {"compression": "zstd", "compression_level": 9}
     try:
         if "://" in path:
-            with filesystem(path).open(path, "wb") as file:  # an object is there when it is closed
+            files = filesystem(path)
+            with of_stores(), files.open(path, "wb") as file:  # an object is there when it is closed
                 pa.parquet.write_table(rows, file, **options)
             return
         part = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
@@ -147,6 +165,27 @@ def save(rows: pyarrow.Table, path: str) -> None:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise GilscopeError(f"{path} can't be written: {error.strerror or error}") from None
+
+
+def make_directory(path: str) -> None:
+    """Make a directory for files of summaries, unless it is there; in a store of objects there are none.
+
+    Raises
+    ------
+    GilscopeError
+        It can't be made.
+    """
+    if "://" in path:
+        files = filesystem(path)
+        from fsspec.implementations.local import LocalFileSystem
+
+        if not isinstance(files, LocalFileSystem):
+            return
+        path = files._strip_protocol(path)
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GilscopeError(f"{path}: {error.strerror}") from None
 
 
 def read(path: str, columns: Sequence[str] | None = None) -> pyarrow.Table:
@@ -160,7 +199,8 @@ def read(path: str, columns: Sequence[str] | None = None) -> pyarrow.Table:
     pa = arrow()
     try:
         if "://" in path:
-            with filesystem(path).open(path, "rb") as file:
+            files = filesystem(path)
+            with of_stores(), files.open(path, "rb") as file:
                 found = pa.parquet.ParquetFile(file).read(columns)
         else:
             found = pa.parquet.ParquetFile(path).read(columns)
@@ -199,6 +239,30 @@ def _completed(path: str, found: pyarrow.Table, columns: Sequence[str] | None) -
     except (pa.ArrowException, ValueError) as error:
         raise SchemaError(f"{path}: columns that are not those of summaries: {error}") from None
     return complete
+
+
+def exists(path: str) -> bool:
+    """Whether there is such a file already."""
+    if "://" not in path:
+        return Path(path).exists()
+    files = filesystem(path)
+    try:
+        with of_stores():
+            return bool(files.exists(path))
+    except OSError as error:
+        raise GilscopeError(f"{path}: {error}") from None
+
+
+@contextmanager
+def of_stores() -> Iterator[None]:
+    """While it lasts errors of stores (of networks, of rights, in classes of their own) are OSErrors too."""
+    try:
+        yield
+    except (OSError, arrow().ArrowException, GilscopeError):
+        raise
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise OSError(f"{type(error).__name__}: {reason}" if reason else type(error).__name__) from error
 
 
 def filesystem(path: str) -> Any:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import GilscopeError
+from ..fold.feed import can_be_folded
 from ..reader.files import is_packed
 from ..tables.load import load
 from . import schema
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
     import pyarrow
 
 PARQUET: Final = ".parquet"
+PACKED: Final = ".gilpack"
+
+
+_AT_A_TIME: Final = threading.Lock()
+"""One trace at a time is made tables of, also by a worker that has several threads."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ def _find(path: Path) -> Iterator[Source]:
         for name in sorted(files):
             if name.endswith(PARQUET) and not name.startswith("."):
                 yield Source(str(here / name), False)
-            elif name.endswith(".gilpack"):
+            elif name.endswith(PACKED):
                 yield Source(str(here / name), True)
 
 
@@ -94,7 +102,8 @@ def _find_remote(path: str) -> list[Source]:
         files = schema.filesystem(path)
         if path.endswith(PARQUET):
             return [Source(path, False)]
-        below = [files.unstrip_protocol(name) for name in files.find(path)]
+        with schema.of_stores():
+            below = [files.unstrip_protocol(name) for name in files.find(path)]
     except (OSError, ValueError) as error:
         raise GilscopeError(f"{path}: {error}") from None
     traces = {name.rpartition("/")[0] for name in below if name.endswith("/metadata")}
@@ -102,6 +111,7 @@ def _find_remote(path: str) -> list[Source]:
     return [
         *(Source(name, False) for name in below if name.endswith(PARQUET)),
         *(Source(root, True) for root in sorted(roots)),
+        *(Source(name, True) for name in below if name.endswith(PACKED)),
     ]
 
 
@@ -123,10 +133,23 @@ def rows(source: Source, how: How) -> pyarrow.Table:
 
 def _summarised(path: str, how: How) -> pyarrow.Table:
     if "://" not in path:
-        return schema.table(list(summaries(load(path), how.tags, every=how.every)))
-    with tempfile.TemporaryDirectory(prefix="gilscope-") as here:
-        schema.filesystem(path).get(path, here + "/trace", recursive=True)
-        return schema.table(list(summaries(load(here + "/trace"), how.tags, every=how.every)))
+        return _table(path, how)
+    with tempfile.TemporaryDirectory(prefix="gilscope-") as directory:
+        here = f"{directory}/trace"
+        files = schema.filesystem(path)
+        with schema.of_stores():
+            files.get(path, here, recursive=not path.endswith(PACKED))
+        try:
+            return _table(here, how)
+        except GilscopeError as error:
+            raise GilscopeError(str(error).replace(here, path)) from None
+
+
+def _table(path: str, how: How) -> pyarrow.Table:
+    trace = load(path)
+    # In one pass it takes hardly any memory; as tables, or parts of them, more than the events do.
+    with nullcontext() if not how.every and can_be_folded(trace) else _AT_A_TIME:
+        return schema.table(list(summaries(trace, how.tags, every=how.every)))
 
 
 def once(identities: Sequence[tuple[str, int, int, int, int]]) -> tuple[list[int], list[int]]:
@@ -155,3 +178,22 @@ def once(identities: Sequence[tuple[str, int, int, int, int]]) -> tuple[list[int
         else:
             (same if end <= until else crossing).append(at)
     return sorted(same), sorted(crossing)
+
+
+def several_hosts(identities: Sequence[tuple[str, int, int, int, int]]) -> list[str]:
+    """Say which process is there under several hosts' names: it counts once for each.
+
+    (Two hosts' processes of one id don't begin in the same nanosecond. Somebody tagged one with another host.)
+    """
+    hosts: dict[tuple[int, int], set[str]] = {}
+    for host, pid, started, *_ in identities:
+        hosts.setdefault((pid, started), set()).add(host)
+    several = [(pid, names) for (pid, _), names in hosts.items() if len(names) > 1]
+    if not several:
+        return []
+    pid, names = several[0]
+    more = f" (and {len(several) - 1:,} more processes)" if len(several) > 1 else ""
+    return [
+        f"process {pid}{more} is there under several hosts' names, {', '.join(sorted(names))}, and counts for"
+        " each: the host that a summary was tagged with is not the trace's"
+    ]

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from ..amounts import merged
 from ..arrays import Int64s, Table
-from ..measures.histogram import Histogram, histogram
+from ..measures.histogram import Histogram, histogram, histogram_of
 from ..measures.locks import LockFigures, lock_figures
 from ..measures.statistics import ProcessStatistics, statistics
-from ..model import WITHOUT, Process, total
-from ..report.rows import program
+from ..model import WITHOUT, Gil, Process, total
 from ..tables.trace import Trace
 from ..why.charges import CodeBlame, code_blame
 from ..why.detectors.pattern import patterns
+from .tags import parse_tags
 
 MOST_LINES: Final = 500
 OTHER_LINES: Final = "(other lines)"
 _MOST: Final = 50
 _SUMS: Final = ("waited", "contended", "at_ends", "samples", "holds", "requested")
 _GREATEST: Final = ("longest", "slowest")
-
-
-def parse_tags(text: str) -> dict[str, str]:
-    """Return the tags of a text like GILSCOPE_TAGS has: "release=1.4,zone=b".
-
-    Raises
-    ------
-    ValueError
-        A part is not NAME=VALUE.
-    """
-    tags = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, value = part.partition("=")
-        if not equals or not name.strip():
-            raise ValueError(f"{part!r} is no tag: NAME=VALUE, as in release=1.4")
-        tags[name.strip()] = value.strip()
-    return tags
 
 
 def summaries(trace: Trace, tags: Mapping[str, str], *, every: int = 0) -> Iterator[dict[str, Any]]:
@@ -75,7 +58,7 @@ def _of_window(whole: Trace, trace: Trace, tags: Mapping[str, str], made: int) -
         code = code_blame(trace, process)
         yield {
             "host": tagged.pop("host", process.hostname),
-            "service": tagged.pop("service", "") or program(process),
+            "service": tagged.pop("service", "") or process.program,
             "pid": process.pid,
             "started_ns": _started(process) + utc,
             "begin_ns": process.begin + utc,
@@ -122,13 +105,7 @@ def _tags_of(environment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _amounts(trace: Trace, of: ProcessStatistics) -> dict[str, Any]:
-    gils = [gil.gil for gil in of.gils]
-    durations = trace.intervals_by_column.duration
-
-    def of_gils(positions: list[Int64s]) -> dict[str, Any]:
-        every = np.concatenate([durations[at] for at in positions]) if positions else np.zeros(0, np.int64)
-        return _histogram(histogram(every.astype(np.int64)))
-
+    waits, holds = _waits_and_holds(trace, [gil.gil for gil in of.gils])
     return {
         "acquires": of.counts.acquires,
         "contended_acquires": of.counts.contended_acquires,
@@ -137,10 +114,25 @@ def _amounts(trace: Trace, of: ProcessStatistics) -> dict[str, Any]:
         "held_ns": sum(gil.held for gil in of.gils),
         "contended_ns": sum(gil.contended for gil in of.gils),
         "released_ns": total(of.time, WITHOUT),
-        "wait": of_gils([trace.waiting(gil) for gil in gils]),
-        "hold": of_gils([trace.holding(gil) for gil in gils]),
+        "wait": _histogram(waits),
+        "hold": _histogram(holds),
         "lock_wait": _histogram(histogram(_lock_waits(trace, of.process.index))),
     }
+
+
+def _waits_and_holds(trace: Trace, gils: Sequence[Gil]) -> tuple[Histogram, Histogram]:
+    folded = trace.folded
+    if folded is not None:  # as every figure of such a trace: no table is made of it
+        items = [item for gil in gils for item in folded.of_gil(gil.index)]
+        waits, holds = ([getattr(item, name) for item in items] for name in ("waits", "holds"))
+        return histogram_of(merged(waits)), histogram_of(merged(holds))
+    durations = trace.intervals_by_column.duration
+
+    def of_gils(positions: list[Int64s]) -> Histogram:
+        every = np.concatenate([durations[at] for at in positions]) if positions else np.zeros(0, np.int64)
+        return histogram(every.astype(np.int64))
+
+    return of_gils([trace.waiting(gil) for gil in gils]), of_gils([trace.holding(gil) for gil in gils])
 
 
 def _lock_waits(trace: Trace, process: int) -> Int64s:
@@ -227,14 +219,3 @@ def _locks(figures: LockFigures, process: int) -> list[dict[str, Any]]:
         for of in figures.locks
         if of.lock.process == process
     ][:_MOST]
-
-
-def tags_of_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the tags that GILSCOPE_TAGS has.
-
-    Raises
-    ------
-    ValueError
-        It has something else.
-    """
-    return parse_tags(environ.get("GILSCOPE_TAGS", ""))

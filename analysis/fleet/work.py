@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..errors import GilscopeError
 from . import schema
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 Identity = tuple[str, int, int, int, int]
 """host, pid, started_ns, begin_ns, end_ns."""
 
-_NOBODYS: Identity = ("", 0, 0, 0, 0)
+_ROWS: Final = 128
+"""That are added up at a time."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,16 @@ class Between:
 
 @dataclass(eq=False)
 class Scan:
-    """What a part of the sources has: who each row is, and the rows of traces, which are not made twice."""
+    """What a part of the sources has: who each row is, and the rows of traces, which are not made twice.
+
+    A worker keeps the scans of all its parts until it is known what counts, so the rows are packed.
+    """
 
     sources: list[Source]
     identities: list[list[Identity]] = field(default_factory=list)
     """For each source, in the order of its rows."""
-    made: dict[int, pyarrow.Table] = field(default_factory=dict)
-    """The rows of those sources that are traces."""
+    made: dict[int, bytes] = field(default_factory=dict)
+    """The rows of those sources that are traces: `schema.packed`."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -53,6 +57,11 @@ class Found:
     problems: list[str]
 
 
+def check() -> None:
+    """Raise GilscopeError, or ImportError already for this function, where summaries can't be made."""
+    schema.arrow()
+
+
 def scan(sources: Sequence[Source], how: How) -> Scan:
     """Read who is in these sources, and summarise those that are traces. What can't be read is a problem."""
     made = Scan(list(sources))
@@ -62,8 +71,10 @@ def scan(sources: Sequence[Source], how: How) -> Scan:
             table = rows(source, how) if source.is_trace else schema.read(source.path, schema.IDENTITY)
         except GilscopeError as error:
             made.problems.append(str(error))
+        except Exception as error:  # whatever it is: one of thousands must not be the end of all
+            made.problems.append(f"{source.path}: {type(error).__name__}: {error}")
         if table is not None and source.is_trace:
-            made.made[at] = table
+            made.made[at] = schema.packed(table)
         made.identities.append(_identities(table) if table is not None else [])
     return made
 
@@ -78,22 +89,43 @@ def found(of: Scan) -> Found:
     return Found(of.identities, of.problems)
 
 
-def add(of: Scan, kept: Sequence[Sequence[int] | None], keys: tuple[str, ...]) -> Sums:
-    """Add a scan's rows up: of each source those that are kept, None: all."""
-    pa = schema.arrow()
-    tables, problems = [], []
-    for at, (source, rows_kept) in enumerate(zip(of.sources, kept, strict=True)):
-        if not of.identities[at] or (rows_kept is not None and not rows_kept):
-            continue
-        try:
-            table = of.made[at] if at in of.made else schema.read(source.path)
-        except GilscopeError as error:
-            problems.append(str(error))
-            continue
-        tables.append(table if rows_kept is None else table.take(pa.array(rows_kept, pa.int64())))
-    every = pa.concat_tables(tables) if tables else schema.table([])
-    total = sums(every, keys)
-    return Sums(**{**vars(total), "problems": (*problems, *_ahead_of_time(every))})
+def add(scans: Sequence[Scan], kept: Sequence[Sequence[Sequence[int] | None]], keys: tuple[str, ...]) -> Sums:
+    """Add scans' rows up: of each source of each scan those that are kept, None: all."""
+    problems: list[str] = []
+    parts = [
+        Sums(**{**vars(sums(batch, keys)), "problems": tuple(_ahead_of_time(batch))})
+        for batch in _batches(_tables(scans, kept, problems))
+    ]
+    total = merge(parts or [sums(schema.table([]), keys)])
+    return Sums(**{**vars(total), "problems": (*problems, *total.problems)})
+
+
+def _tables(
+    scans: Sequence[Scan], kept: Sequence[Sequence[Sequence[int] | None]], problems: list[str]
+) -> Iterator[pyarrow.Table]:
+    """Yield the rows that count of each source."""
+    for of, rows_of in zip(scans, kept, strict=True):
+        for at, (source, rows_kept) in enumerate(zip(of.sources, rows_of, strict=True)):
+            if not of.identities[at] or (rows_kept is not None and not rows_kept):
+                continue
+            try:
+                table = schema.unpacked(of.made[at]) if at in of.made else schema.read(source.path)
+            except GilscopeError as error:
+                problems.append(str(error))
+                continue
+            yield table if rows_kept is None else table.take(schema.arrow().array(rows_kept, "int64"))
+
+
+def _batches(tables: Iterable[pyarrow.Table]) -> Iterator[pyarrow.Table]:
+    """Yield tables of some rows each: adding up costs by the batch, memory by the row."""
+    waiting: list[pyarrow.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= _ROWS:
+            yield schema.arrow().concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield schema.arrow().concat_tables(waiting)
 
 
 def _ahead_of_time(table: pyarrow.Table) -> list[str]:

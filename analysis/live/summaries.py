@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ..errors import GilscopeError
 from ..fleet import schema
 from ..fleet.summarise import summaries
-from ..tables.load import load
-from .second import lasting
+from ..tables.load import known_from, load
+from .second import lasting, now
 
-MINUTE: Final = 60_000_000_000
+SETTLED: Final = 1_000_000_000
+"""ns that a stretch is over for when it is told of: which code a hold or a wait that reaches over its end
+belongs to is known by then, if it is not a very long one."""
 
 
 class Summaries:
@@ -36,33 +37,37 @@ class Summaries:
         self._begin = begin
         self._every = every
         self._tags = tags
-        if "://" not in directory:
-            try:
-                Path(directory).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise GilscopeError(f"{directory}: {error.strerror}") from None
+        self.lost = 0
+        """ns of which nothing was left when they were to be told of."""
+
+        schema.make_directory(directory)
 
     def due(self, now: int) -> bool:
         """Whether a stretch is over."""
         return now - self._begin >= self._every
 
-    def write(self, now: int) -> str | None:
-        """Write what happened since the last time, up to now; return the file's path, None: nothing did.
+    def write(self, until: int) -> str | None:
+        """Write what happened since the last time; return the file's path, None: nothing did.
 
         Raises
         ------
         GilscopeError
             There is no trace, or the file can't be written: the next one will tell of this time too.
         """
-        around = lasting(load(self._trace, salvage=True, within=(self._begin, now)), now)
+        begin = self._begin
+        if until <= begin:
+            return None
+        around = lasting(load(self._trace, salvage=True, within=(begin, max(until, now()))), until)
         rows = []
-        if around.end > self._begin and around.begin < now:
-            rows = list(summaries(around.between(self._begin, now), self._tags))
+        if around.end > begin and around.begin < until:
+            rows = list(summaries(around.between(begin, until), self._tags))
         path = None
         if rows:
-            path = (
-                f"{self._directory}/{self._trace.name.removesuffix('.trace')}-{rows[0]['begin_ns']}.parquet"
-            )
+            name = self._trace.name.removesuffix(".trace")
+            path = f"{self._directory}/{name}-{rows[0]['begin_ns']}.parquet"
             schema.write(schema.table(rows), path)
-        self._begin = now
+        given_up = known_from(self._trace)
+        if given_up is not None and given_up > begin:
+            self.lost += min(given_up, until) - begin
+        self._begin = until
         return path

@@ -13,10 +13,11 @@ from typing import Final
 
 import numpy as np
 
+from ..amounts import STEPS, Amounts, bucket_of
 from ..arrays import Float64s, Int64s
 from .distribution import NONE, PERCENTILES, Distribution
 
-_HALF: Final = 512
+_HALF: Final = STEPS
 RELATIVE_ERROR: Final = 1 / (2 * _HALF)
 """At most, of a percentile."""
 
@@ -68,15 +69,6 @@ class Histogram:
 EMPTY: Final = Histogram(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-def bin_of(durations: Int64s) -> Int64s:
-    """Return the bins of durations, ns: at least 0, less than 2**53."""
-    values = np.asarray(durations, np.int64)
-    length = np.frexp(values.astype(np.float64))[1]  # in bits
-    shift = np.maximum(length - 10, 0)
-    bins: Int64s = _HALF * shift + (values >> shift)
-    return bins
-
-
 def middle(bins: Int64s) -> Float64s:
     """Return the middles of bins, ns."""
     shift = np.maximum(bins // _HALF - 1, 0)
@@ -89,8 +81,19 @@ def histogram(durations: Int64s) -> Histogram:
     """Return the histogram of durations, ns."""
     if not len(durations):
         return EMPTY
-    bins, counts = np.unique(bin_of(durations), return_counts=True)
+    bins, counts = np.unique(bucket_of(durations), return_counts=True)
     return Histogram(bins, counts, int(durations.sum()), int(durations.min()), int(durations.max()))
+
+
+def histogram_of(amounts: Amounts) -> Histogram:
+    """Return the histogram of amounts that were added up: their buckets are its bins."""
+    if amounts.values is not None:
+        return histogram(amounts.values)
+    octaves = sorted(amounts.buckets)
+    counts = np.concatenate([amounts.buckets[octave] for octave in octaves])
+    bins = np.concatenate([_HALF * octave + np.arange(_HALF) for octave in octaves])
+    some = np.flatnonzero(counts)
+    return Histogram(bins[some], counts[some], amounts.total, amounts.least, amounts.most)
 
 
 def merged(parts: Sequence[Histogram]) -> Histogram:

@@ -58,14 +58,16 @@ def lock_name(lock: Lock) -> str:
         known = _OF_INTERPRETER.get(lock.size, {}).get(lock.offset)
         return _INTERNAL[known] if known else f"a lock of the interpreter's own (+{lock.offset})"
     if lock.kind == LockKind.MUTEX:
-        return f"the {lock.type} itself" + _of(lock.owners, lock.type)
+        return _of_object(lock)
     what = _what(lock)
     owners = [owner for owner in lock.owners if owner.type not in (what, *_SYNCHRONISERS)]
     if lock.kind == LockKind.UNKNOWN and owners:
         return f"{owners[0].function}()"
+    variable = lock.variable
     if owners:
-        return f"{what} of {owners[0].type}"
-    return what
+        called = f" `{variable.name}`" if variable and variable.how == "owner" else ""
+        return f"{what} of {owners[0].type}{called}"
+    return f"{what} `{variable.name}`" if variable and variable.how == "is" else what
 
 
 def _what(lock: Lock) -> str:
@@ -77,6 +79,20 @@ def _what(lock: Lock) -> str:
             return owner.type
     short = lock.type.rpartition(".")[2]
     return {"lock": "Lock", "": "Lock"}.get(short, short)
+
+
+def _of_object(lock: Lock) -> str:
+    """Return what to call what is itself no lock: "the dict of `cache`, a Counter", "the list `shared`"."""
+    variable = lock.variable
+    if variable and variable.how == "attributes":
+        return (
+            f"the dict of a {variable.type}"
+            if variable.name == "self"
+            else f"the dict of `{variable.name}`, a {variable.type}"
+        )
+    if variable and variable.how == "is" and variable.name != "self":
+        return f"the {lock.type} `{variable.name}`"
+    return f"the {lock.type} itself" + _of(lock.owners, lock.type)
 
 
 def _of(owners: tuple[Owner, ...], itself: str) -> str:

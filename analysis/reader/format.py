@@ -94,6 +94,9 @@ class Event(IntEnum):
     SPAN_BEGIN = 22  # it begins what it calls so; arg: the text's number, or 0
     SPAN_END = 23  # that ends, in the same thread; arg: how many spans this thread has begun since
     GIL_ENABLED = 25  # this process ran without a GIL until now; arg: frame, or 0
+    LOCK_CALLERS = (
+        27  # after a LOCK_WAKE that lets the world go on, and what is said of it; arg: NATIVE_CALLERS
+    )
     LOCK_HELD = (
         29  # after a LOCK_WAIT: what the thread has meanwhile; arg: lock; a LOCK_FRAME says since where
     )
@@ -103,6 +106,7 @@ SIDE: Final = (
     *range(Event.LOCK_WAIT, Event.LOCK_WAITER + 1),
     *range(Event.MARK, Event.SPAN_END + 1),
     Event.GIL_ENABLED,
+    Event.LOCK_CALLERS,
     Event.LOCK_HELD,
 )
 """Events of a gil stream that are not about a GIL, nor bookkeeping: see `reader.side`."""
@@ -127,6 +131,7 @@ class Name(IntEnum):
     FRAME = 40  # ref: number of a frame; text: "<caller's frame or 0> <code> <instruction offset in bytes>"
     GIL_MODULE = 46  # ref: tid of who imported it; text: "<module>\n<file>", that switched the GIL on
     LOCK = 45  # ref: number of a lock; text: see `reader.locks`
+    NATIVE_CALLERS = 44  # ref: number of some calls in the interpreter; text: see `reader.callers`
     MARK_TEXT = 60  # ref: number of a text; what the program calls a mark or a span
     THREAD_LOST = 66  # ref: tid, or 0; recorded no further; text: "<errno> <what could not be had>"
     GILS_MISSED = 67  # ref: takes of GILs that there was no room for, so far; no text

@@ -1,25 +1,27 @@
 """The locks of a process, as its names tell them.
 
 A record's text is lines: kind, address, type, "<offset> <size>", and for the self of each of the innermost
-frames of who waited first "<type> <address> <function>". Addresses are hexadecimal.
+frames of who waited first "<type> <address> <function>". Addresses are hexadecimal. Perhaps a last line,
+which begins with a tab, says which variable has it: how, scope, name and type, between tabs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..arrays import Int32s, UInt32s
 from ..errors import TraceFormatError
-from ..model import Lock, LockKind, Owner
+from ..model import Lock, LockKind, Owner, Variable
 from .format import Name
 from .names import NameRecord, Names
 from .problems import Problems
 
 _LOCK = re.compile(r"([a-z]+)\n([0-9a-f]{1,16})\n([^\n]*)\n([0-9]{1,20}) ([0-9]{1,20})((?:\n[^\n]*)*)")
+_VARIABLE = re.compile(r"\t(is|attributes|owner)\t(global|local)\t([^\t]+)\t([^\t]*)")
 _OWNER = re.compile(r"(.+) ([0-9a-f]{1,16}) (.*)")
 
 
@@ -34,6 +36,7 @@ class LockRecord:
     offset: int
     size: int
     owners: tuple[Owner, ...]
+    variable: Variable | None
 
 
 def read_locks(names: Names, problems: Problems) -> tuple[LockRecord, ...]:
@@ -60,7 +63,9 @@ def _lock(record: NameRecord) -> LockRecord | None:
     said = _LOCK.fullmatch(record.text)
     if said is None or said[1] not in LockKind._value2member_map_:
         return None
-    owners = [_OWNER.fullmatch(line) for line in said[6].split("\n")[1:]]
+    lines = said[6].split("\n")[1:]
+    owners = [_OWNER.fullmatch(line) for line in lines if not line.startswith("\t")]
+    variable = next((found for line in lines if (found := _VARIABLE.fullmatch(line)) is not None), None)
     return LockRecord(
         record.ref,
         LockKind(said[1]),
@@ -69,15 +74,22 @@ def _lock(record: NameRecord) -> LockRecord | None:
         int(said[4]),
         int(said[5]),
         tuple(Owner(owner[1], int(owner[2], 16), owner[3]) for owner in owners if owner is not None),
+        Variable(*variable.groups()) if variable is not None else None,
     )
 
 
 @dataclass(frozen=True)
 class Locks:
-    """The locks of a whole trace; `index` has for each process: number in its events → index, -1: none."""
+    """The locks of a whole trace; `index` has for each process: number in its events → index, -1: none.
+
+    `reasons` are functions of the interpreter's that stopped the world, `reason_index` has for each process
+    the numbers of their calls → index.
+    """
 
     locks: tuple[Lock, ...]
     index: tuple[Int32s, ...]
+    reasons: tuple[str, ...] = ()
+    reason_index: tuple[Mapping[int, int], ...] = ()
 
     def of(self, process: int, number: UInt32s) -> Int32s:
         """Return the locks that events of a process name; -1 where they name none."""
@@ -85,9 +97,14 @@ class Locks:
         known = number < len(index)
         return np.where(known, index[np.where(known, number, 0)], np.int32(-1)).astype(np.int32)
 
+    def reasons_of(self, process: int, number: UInt32s) -> Int32s:
+        """Return the reasons that calls of a process tell; -1 where they tell none."""
+        index = self.reason_index[process] if process < len(self.reason_index) else {}
+        return np.array([index.get(each, -1) for each in number.tolist()], np.int32)
 
-def join_locks(processes: Sequence[Sequence[LockRecord]]) -> Locks:
-    """Number the locks of processes through."""
+
+def join_locks(processes: Sequence[Sequence[LockRecord]], reasons: Sequence[Mapping[int, str]] = ()) -> Locks:
+    """Number the locks of processes through, and why these stopped the world."""
     locks: list[Lock] = []
     indices: list[Int32s] = []
     for process, records in enumerate(processes):
@@ -96,4 +113,11 @@ def join_locks(processes: Sequence[Sequence[LockRecord]]) -> Locks:
             index[record.number] = len(locks)
             locks.append(Lock(len(locks), process, **vars(record)))
         indices.append(index)
-    return Locks(tuple(locks), tuple(indices))
+    all_reasons = sorted({reason for mine in reasons for reason in mine.values()})
+    rank = {reason: at for at, reason in enumerate(all_reasons)}
+    return Locks(
+        tuple(locks),
+        tuple(indices),
+        tuple(all_reasons),
+        tuple({number: rank[reason] for number, reason in mine.items()} for mine in reasons),
+    )

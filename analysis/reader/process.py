@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import Table
 from ..errors import TraceFormatError
 from ..model import GilEnabled, Process
+from .callers import read_reasons
 from .format import SAMPLE_RECORD, Name
 from .frames import ProcessFrames, read_frames
 from .locks import LockRecord, read_locks
@@ -67,6 +68,8 @@ class RecordedProcess:
     loss: str | None = None
     gils_missed: int = 0
     locks: tuple[LockRecord, ...] = field(default=(), repr=False)
+    stop_reasons: Mapping[int, str] = field(default_factory=dict, repr=False)
+    """Functions that stopped the world, by the numbers of their calls."""
     gil_enabled: GilEnabled | None = None
     mark_texts: Mapping[int, str] = field(default_factory=dict, repr=False)
     """What the program calls its marks and spans, by number."""
@@ -156,6 +159,7 @@ def read_process(
     recorded = replace(
         recorded,
         locks=read_locks(names, problems),
+        stop_reasons=read_reasons(names, recorded.metadata, problems),
         samples=samples,
         mark_texts={record.ref: record.text for record in names.of(Name.MARK_TEXT)},
         gil_enabled=None

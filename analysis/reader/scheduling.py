@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arrays import Bytes, Int16s, Int64s, UInt32s
 from ..errors import TraceFormatError
+from . import callers
 from .files import check_directory
 from .format import EVENT_SIZE, EVENTS_PER_PACKET, HEADER_SIZE, STREAM_SCHED, Name, Sched
 from .metadata import Metadata, read_metadata
@@ -155,13 +156,14 @@ def keep_symbols(directory: Path) -> None:
 
     Where that can't be, whoever reads the trace has to look.
     """
-    if not any(directory.glob("native_*")):
-        return
     try:
         metadata = read_metadata(directory / "metadata", "sched")
         symbols = Symbols((), metadata, look=True)
         read_scheduling(directory, Problems(salvage=True), symbols=symbols)
-        write_symbols(directory, symbols.used, metadata.recording_start)
+        for path in directory.parent.glob("[0-9]*/names"):
+            callers.use(read_names(path, pid=None, problems=Problems(salvage=True)), symbols)
+        if symbols.used or any(directory.glob("native_*")):
+            write_symbols(directory, symbols.used, metadata.recording_start)
     except (OSError, TraceFormatError):
         pass
 

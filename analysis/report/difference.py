@@ -109,7 +109,7 @@ def _figures(trace: Trace) -> _Figures:
     """Return the figures of a run, with their units."""
     found = statistics(trace)
     figures: _Figures = {("all", "", ""): _of(found, OF_ALL)}
-    labels = _numbered([_process_name(each.process.argv) for each in found.processes])
+    labels = _numbered([each.process.command or "process" for each in found.processes])
     for label, process in zip(labels, found.processes, strict=True):
         if len(found.processes) > 1:
             figures["process", label, ""] = _of(process, OF_ALL)
@@ -152,13 +152,6 @@ def _add(figures: _Figures, key: Key, amounts: Sequence[tuple[str, str, int]]) -
     of_key = figures.setdefault(key, {})
     for name, unit, value in amounts:
         of_key[name] = unit, (of_key.get(name, (unit, 0))[1] or 0) + value
-
-
-def _process_name(argv: tuple[str, ...]) -> str:
-    """Return what a process is called: its command line, whatever directory its program is in."""
-    if not argv:
-        return "process"
-    return " ".join([PurePath(argv[0]).name, *argv[1:]])
 
 
 def _thread_names(names: Sequence[str]) -> list[str]:

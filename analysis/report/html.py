@@ -42,6 +42,7 @@ def _(trace: Trace) -> str:
             duration(each.wait.max) if each.wait.count else "–",
         ]
         for each in sorted(figures.threads, key=lambda each: -_weight(each.time))[:_ROWS]
+        if _weight(each.time)
     ]
     rest = len(figures.threads) - len(threads)
     said = [verdict(figures), *why(trace)]

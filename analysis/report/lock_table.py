@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
+import numpy as np
 from rich import box
 from rich.table import Table
 
@@ -14,6 +15,7 @@ from ..destinations import terminal
 from ..measures.distribution import Distribution
 from ..measures.lock_names import place_of
 from ..measures.locks import LockFigures, LockStatistics
+from ..measures.stop_reasons import reason_of
 from ..tables.trace import Trace
 from ..units import count, duration
 
@@ -67,7 +69,7 @@ def _table(first: str, *columns: str) -> Table:
     )
     table.add_column(first, no_wrap=True, max_width=36, overflow="ellipsis")
     for column in columns:
-        words = column in ("waits in", "let go in")
+        words = column in ("waits in", "let go in", "for")
         table.add_column(
             column, justify="left" if words else "right", no_wrap=True, max_width=44, overflow="ellipsis"
         )
@@ -97,15 +99,20 @@ def _percentiles(wait: Distribution) -> tuple[str, str]:
 
 
 def _of_pauses(trace: Trace, most: int | None) -> Table:
-    """Return who stopped the world, by line."""
-    table = _table("stopped the world in", "pauses", "paused", "max", "to stand, max", "threads", "stood")
+    """Return who stopped the world, and what for, by line."""
+    table = _table(
+        "stopped the world in", "for", "pauses", "paused", "max", "to stand, max", "threads", "stood"
+    )
     pauses = trace.pauses
-    frames = distinct(pauses["frame"])
-    rows = [pauses[pauses["frame"] == frame] for frame in frames]
+    keys = distinct(pauses["frame"].astype(np.int64) << 32 | (pauses["reason"] + 1))
+    rows = [
+        pauses[(pauses["frame"] == key >> 32) & (pauses["reason"] + 1 == key & 0xFFFFFFFF)] for key in keys
+    ]
     for mine in sorted(rows, key=lambda of: -int(of["duration"].sum()))[:most]:
-        ready = mine["start"] + mine["duration"] - mine["asked"] - mine["duration"]
+        ready = mine["stopped"] - mine["asked"]
         table.add_row(
             terminal(place_of(trace, int(mine["frame"][0])) or "code not recorded"),
+            terminal(reason_of(trace, int(mine["reason"][0])) or "not known"),
             count(len(mine)),
             duration(int(mine["duration"].sum())),
             duration(int(mine["duration"].max())),

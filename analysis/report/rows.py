@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 from typing import Any, Final
 
 from ..measures.cpu_time import CpuStatistics
 from ..measures.distribution import NONE, Distribution
 from ..measures.statistics import Counts, ProcessStatistics, Statistics, ThreadStatistics
-from ..model import Process, State
+from ..model import State
 from .pools import find_pools
 from .rank import REST, Rank, how_known, rank
 
@@ -163,7 +162,7 @@ def _together(processes: Sequence[ProcessStatistics]) -> list[Row]:
     """Return a row for each process without a GIL, or one for all that have a name."""
     alike: dict[str, list[ProcessStatistics]] = {}
     for process in processes:
-        alike.setdefault(program(process.process), []).append(process)
+        alike.setdefault(process.process.program, []).append(process)
     found = []
     for name, members in alike.items():
         each = [_of_process(process) for process in members]
@@ -176,24 +175,12 @@ def _rank_of_process(process: ProcessStatistics, figures: Statistics, blamed: Ma
     return rank(process.time, mine, figures.wait.total, process.duration, 0)
 
 
-def program(process: Process) -> str:
-    """Return what to call the program of a process: "app.py", "gunicorn" (of -m gunicorn), "sh"."""
-    if "comm" in process.environment:  # only the scheduler saw it
-        return str(process.environment["comm"])
-    first, *others = process.argv or ("",)
-    if first == "-m" and others:
-        return others[0]
-    if first[:2] == "-m" and len(first) > 2:
-        return first[2:]
-    return PurePath(first).name or ("embedded Python" if process.argv else "")
-
-
 def _of_thread(of: ThreadStatistics) -> Row:
     return Row(of.thread.name, of.lifetime, of.time, of.counts, of.wait, of.hold, cpu=of.cpu)
 
 
 def _of_process(of: ProcessStatistics) -> Row:
-    name = f"process {of.process.pid} {program(of.process)}".rstrip()
+    name = f"process {of.process.pid} {of.process.program}".rstrip()
     count = len(of.threads)
     lifetime = of.threads[0].lifetime if count == 1 else of.duration
     return Row(

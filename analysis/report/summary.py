@@ -70,7 +70,8 @@ figures are null when count is 0.
     lock_wait_ns, stop_ns   distributions: of waits for locks other than GILs, and of the times that a thread
                       stood because the world was stopped; of the whole and of each thread
     locks             {"pause_ns": distribution of the world's stops, "pauses": the 50 longest, [{"begin_ns",
-                      "duration_ns", "asked_ns", "pid", "tid" (who stopped it), "where", "threads",
+                      "duration_ns", "asked_ns", "pid", "tid" (who stopped it), "where", "reason": what
+                      for, or null: not known, "stopped_ns": when the last one stood, "threads",
                       "stood_ns"}], "spins": {"count", "parked", "time_ns"}, "waited_for": the 50 most waited
                       for, [{"name", "kind", "type", "pid", "address", "wait_ns", "timeouts", "interrupted",
                       "threads", "where", "let_go_by" (a tid or null), "let_go_where"}],
@@ -97,6 +98,7 @@ from ..measures.distribution import Distribution
 from ..measures.lock_names import place_of
 from ..measures.locks import LockFigures
 from ..measures.statistics import GilStatistics, ProcessStatistics, Statistics, ThreadStatistics, statistics
+from ..measures.stop_reasons import reason_of
 from ..model import HELD, WITHOUT, State, total
 from ..states import STATES
 from ..tables.anatomy import ASLEEP, PARTS, STALLED
@@ -187,6 +189,8 @@ def _locks(trace: Trace, figures: LockFigures) -> dict[str, Any]:
                 "pid": trace.processes[pause["process"]].pid,
                 "tid": trace.threads[pause["thread"]].tid,
                 "where": place_of(trace, int(pause["frame"])),
+                "reason": reason_of(trace, int(pause["reason"])) or None,
+                "stopped_ns": int(pause["stopped"]),
                 "threads": int(pause["threads"]),
                 "stood_ns": int(pause["stood"]),
             }

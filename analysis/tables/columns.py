@@ -35,6 +35,9 @@ class Columns:
         It lived when the recording began; its exit was seen.
     paths : tuple of Path
         The file that each thread's events are from.
+    ahead : ndarray of uint32, shape (threads,), or None
+        Of a part of a trace: the frame's number, 0: none, that is told when what the thread is in at the end
+        of the part (a hold, a wait) ends.
     """
 
     time: Int64s
@@ -47,6 +50,7 @@ class Columns:
     seen_alive: Bools
     exited: Bools
     paths: tuple[Path | None, ...]
+    ahead: UInt32s | None = None
 
     def thread_of(self, position: Int64s) -> Int64s:
         """Return the threads of events at these positions."""

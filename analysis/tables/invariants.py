@@ -12,6 +12,8 @@
 9. A thread waits for one lock at a time; a wake that ended a wait comes within it, is for the same lock, and
    ended no other.
 10. Marks and spans lie in the lives of their threads; a span ends no earlier than it begins.
+11. A wait that ended with the lock has a waker, or a moment in which the lock may have been free.
+12. On one lock, what is known of who had it does not overlap.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from ..reader.format import Event
 from ..reader.grammar import LOST
 from . import requests
 from .intervals import unfinished
+from .lock_invariants import got_what_was_never_free, lock_holds_overlap
 from .trace import Trace
 from .waits import outcomes
 
@@ -68,6 +71,8 @@ def validate(trace: Trace) -> list[Violation]:
         _states_do_not_tile,
         _lock_waits_cross,
         _said_outside_of_life,
+        _got_what_was_never_free,
+        _lock_holds_overlap,
     ]
     found: list[Violation] = []
     for check in checks:
@@ -258,3 +263,13 @@ def _said_outside_of_life(trace: Trace) -> Iterator[Violation]:
             yield _violation(
                 trace, 10, table["thread"][at], start[at], "says something outside of its own life"
             )
+
+
+def _got_what_was_never_free(trace: Trace) -> Iterator[Violation]:
+    for thread, time, message in got_what_was_never_free(trace):
+        yield _violation(trace, 11, thread, time, message)
+
+
+def _lock_holds_overlap(trace: Trace) -> Iterator[Violation]:
+    for thread, time, message in lock_holds_overlap(trace):
+        yield _violation(trace, 12, thread, time, message)

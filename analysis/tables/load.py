@@ -153,7 +153,9 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int], kee
         stacks=join_frames([process.frames for process in processes]),
         sampled=tuple(process.samples for process in processes),
         side=side,
-        lock_names=join_locks([process.locks for process in processes]),
+        lock_names=join_locks(
+            [process.locks for process in processes], [process.stop_reasons for process in processes]
+        ),
         said=said(side, ends, [process for process, _ in threads], [each.mark_texts for each in processes]),
     )
 

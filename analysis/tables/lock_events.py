@@ -36,13 +36,17 @@ class LockWaits:
 
 @dataclass(frozen=True)
 class LockWakes:
-    """Wakes by column, sorted by (thread, time); `tid` is the waiter's, 0: any of several."""
+    """Wakes by column, sorted by (thread, time).
+
+    `tid` is the waiter's, 0: any of several; `callers` tell what let the world go on, 0: not known.
+    """
 
     thread: Int64s
     time: Int64s
     number: UInt32s
     frame: UInt32s
     tid: UInt32s
+    callers: UInt32s
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,13 @@ def wakes_of(side: SideColumns) -> LockWakes:
     frame = np.where(
         tid != 0, _told(side, at, 2, Event.LOCK_FRAME), _told(side, at, 1, Event.LOCK_FRAME)
     ).astype(np.uint32)
-    return LockWakes(side.thread_of(at), side.time[at], side.arg[at], frame, tid)
+    callers = np.zeros(len(at), np.uint32)
+    if (side.kind == Event.LOCK_CALLERS).any():
+        for step in (3, 2, 1):  # after the frame and the waiter, of which either may be missing
+            told = _told(side, at, step, Event.LOCK_CALLERS)
+            first = step == 1 + (tid != 0).astype(np.int64) + (frame != 0)
+            callers = np.where(first, told, callers).astype(np.uint32)
+    return LockWakes(side.thread_of(at), side.time[at], side.arg[at], frame, tid, callers)
 
 
 @dataclass(frozen=True)
@@ -178,7 +188,7 @@ def match(waits: LockWaits, wakes: LockWakes, wait_lock: Int32s, wake_lock: Int3
     at = _last_before(waits.thread, waits.start, waiter[named].astype(np.int64), wakes.time[named])
     good = at >= 0
     good[good] = acquired[at[good]] & (wait_lock[at[good]] == wake_lock[named[good]])
-    good[good] &= wakes.time[named[good]] <= waits.end[at[good]] + _SKEW
+    good[good] &= wakes.time[named[good]] <= waits.end[at[good]] + SKEW
     ended_by[at[good]] = named[good]  # in order of time: the last one stays
 
     free = np.ones(len(wakes.time), bool)
@@ -201,7 +211,7 @@ def match(waits: LockWaits, wakes: LockWakes, wait_lock: Int32s, wake_lock: Int3
     return ended_by
 
 
-_SKEW = 10_000
+SKEW = 10_000
 """ns by which a wake may seem later than what it ended: two CPUs have two clocks."""
 
 

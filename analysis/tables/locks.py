@@ -27,10 +27,11 @@ from .lock_events import holds_in_waits, match, spins_of, threads_by_tid, waits_
 
 @dataclass(frozen=True)
 class LockTables:
-    """`waits` is LOCK_WAIT, `wakes` LOCK_WAKE."""
+    """`waits` is LOCK_WAIT, `wakes` LOCK_WAKE; `reason` says of each wake why the world stood, or -1."""
 
     waits: Table
     wakes: Table
+    reason: Int32s
 
 
 def lock_tables(
@@ -52,12 +53,14 @@ def lock_tables(
     process_of = np.array([thread.process for thread in threads], np.int32)
     wait_lock, wake_lock = (np.full(len(each.thread), -1, np.int32) for each in (waits, wakes))
     wait_frame, wake_frame = (np.full(len(each.thread), -1, np.int32) for each in (waits, wakes))
-    waiter = np.full(len(wakes.thread), -1, np.int32)
+    waiter, reason = (np.full(len(wakes.thread), -1, np.int32) for _ in range(2))
     for process in processes if len(side.time) else ():
         for each, lock, frame in ((waits, wait_lock, wait_frame), (wakes, wake_lock, wake_frame)):
             mine = np.flatnonzero(process_of[each.thread] == process.index)
             lock[mine] = locks.of(process.index, each.number[mine])
             frame[mine] = frames.of(process.index, each.frame[mine])
+        mine = np.flatnonzero((process_of[wakes.thread] == process.index) & (wakes.callers != 0))
+        reason[mine] = locks.reasons_of(process.index, wakes.callers[mine])
         lives = [
             (each.index, each.tid, each.begin, each.end) for each in threads if each.process == process.index
         ]
@@ -92,7 +95,7 @@ def lock_tables(
     )
     wake_table["waiter"], wake_table["frame"], wake_table["wait"] = waiter[order], wake_frame[order], -1
     wake_table["wait"][row[wake]] = woken
-    return LockTables(wait_table, wake_table)
+    return LockTables(wait_table, wake_table, reason[order])
 
 
 def spin_table(side: SideColumns) -> Table:
@@ -142,9 +145,11 @@ def pause_table(tables: LockTables, locks: Locks, threads: Sequence[Thread]) -> 
     table["thread"] = waker[first]
     table["frame"] = waits["waker_frame"][rows][first]
     table["process"] = [threads[thread].process for thread in waker[first].tolist()]
-    table["threads"] = [len(distinct(waits["thread"][rows[a:b]])) for a, b in zip(first, last, strict=True)]
+    stood = [distinct(waits["thread"][rows[a:b]]) for a, b in zip(first, last, strict=True)]
+    table["threads"] = [len(threads) for threads in stood]
     table["stood"] = np.add.reduceat(waits["duration"][rows], first)
-    table["asked"] = _asked(waits, locks, table)
+    table["reason"] = tables.reason[waits["wake"][rows][first]]
+    table["asked"], table["stopped"] = _asked(waits, locks, table, stood)
     return table[np.argsort(table["start"], kind="stable")]
 
 
@@ -157,15 +162,35 @@ def _first_of_pauses(start: Int64s, woken: Int64s, waker: Int32s) -> Int64s:
     return np.array(first, np.int64)
 
 
-def _asked(waits: Table, locks: Locks, pauses: Table) -> Int64s:
-    """Return when the stopper began to wait until all others stood."""
+def _asked(waits: Table, locks: Locks, pauses: Table, stood: Sequence[Int32s]) -> tuple[Int64s, Int64s]:
+    """Return when the stopper began to wait until all others stood, and when they did.
+
+    Those are waits for a word of the interpreter's: of a millisecond each, after which it looks again for
+    threads that run no Python code and need not stand; the last one may be ended by who stands last, just
+    before that one stands. It may not have to wait.
+
+    Parameters
+    ----------
+    stood : sequence of ndarray of int32
+        The threads that stood in each pause.
+    """
     own = np.array([lock.kind in (LockKind.INTERPRETER, LockKind.RUNTIME) for lock in locks.locks] + [False])
-    mine = np.flatnonzero(own[waits["lock"]] & (waits["outcome"] == LockOutcome.ACQUIRED))
-    asked = pauses["start"].copy()
-    for row, pause in enumerate(pauses):
-        of = mine[waits["thread"][mine] == pause["thread"]]
+    mine = np.flatnonzero(
+        own[waits["lock"]] & np.isin(waits["outcome"], (LockOutcome.ACQUIRED, LockOutcome.TIMEOUT))
+    )
+    asked, stopped = pauses["start"].copy(), pauses["start"].copy()
+    before: dict[int, int] = {}
+    for row in np.argsort(pauses["start"], kind="stable").tolist():
+        pause, thread = pauses[row], int(pauses["thread"][row])
+        last = int(pause["start"] + pause["duration"])
+        of = mine[waits["thread"][mine] == thread]
         end = waits["start"][of] + waits["duration"][of]
-        inside = of[(end >= pause["start"]) & (waits["start"][of] <= pause["start"] + pause["duration"])]
-        if len(inside):
-            asked[row] = min(asked[row], int(waits["start"][inside].min()))
-    return asked
+        of = of[(end > before.get(thread, 0)) & (end <= last)]
+        end = waits["start"][of] + waits["duration"][of]
+        looked = waits["outcome"][of] == LockOutcome.TIMEOUT
+        of = of[(end >= pause["start"]) | looked | np.isin(waits["waker"][of], stood[row])]
+        if len(of):
+            asked[row] = min(asked[row], int(waits["start"][of[0]]))
+            stopped[row] = max(asked[row], int(waits["start"][of[-1]] + waits["duration"][of[-1]]))
+        before[thread] = last
+    return asked, stopped

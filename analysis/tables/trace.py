@@ -283,6 +283,11 @@ class Trace(Shown):
         return self.lock_names.locks
 
     @property
+    def stop_reasons(self) -> tuple[str, ...]:
+        """The functions of the interpreter's that stopped the world."""
+        return self.lock_names.reasons
+
+    @property
     def lock_waits(self) -> Table:
         """The LOCK_WAIT table: shape (waits,), sorted by (thread, start)."""
         return self._lock_tables.waits
@@ -343,12 +348,17 @@ class Trace(Shown):
         frames = np.full(len(intervals.waiting), -1, np.int32)
         ended = np.flatnonzero(intervals.kind_after(intervals.waiting) == Event.GIL_ACQUIRED)
         frames[ended] = self._frames_at(intervals.event[intervals.waiting[ended] + 1])
+        thread, frame = self._frames_ahead
+        last = intervals.first[thread + 1] - 1
+        goes_on = intervals.state[last] == State.WAITING
+        frames[np.searchsorted(intervals.waiting, last[goes_on])] = frame[goes_on]
         return frames
 
     def release_frames(self, gil: Gil) -> Int32s:
         """Return for each of the `holds` of a GIL the frame at its end: an index in `frames`, -1: unknown.
 
-        It is recorded where somebody waited then.
+        It is recorded where somebody waited then. A hold that goes on at the end of a part has that of its
+        end beyond it.
         """
         holds = self.holds(gil)
         events = self._events_of(self.processes[gil.process])
@@ -357,7 +367,27 @@ class Trace(Shown):
             told &= self.columns.gil[events] == gil.number
         position = np.flatnonzero(told) + events.start
         thread, time = self.columns.thread_of(position), self.columns.time[position]
-        return frames_of_holds(holds, thread, time, self._frames_at(position))
+        frames = frames_of_holds(holds, thread, time, self._frames_at(position))
+        ahead = np.full(len(self.threads), -1, np.int32)
+        thread, frame = self._frames_ahead
+        ahead[thread] = frame
+        goes_on = np.flatnonzero(~holds.release_seen & (holds.released == self.columns.end[holds.thread]))
+        frames[goes_on] = ahead[holds.thread[goes_on]]
+        return frames
+
+    @cached_property
+    def _frames_ahead(self) -> tuple[Int64s, Int32s]:
+        """Return threads of a part whose hold or wait at its end tells its frame later, and the frames."""
+        numbers = self.columns.ahead
+        if numbers is None or not numbers.any():
+            return np.zeros(0, np.int64), np.zeros(0, np.int32)
+        thread = np.flatnonzero(numbers)
+        frame = np.empty(len(thread), np.int32)
+        process = np.array([each.process for each in self.threads])[thread]
+        for each in np.unique(process).tolist():
+            mine = process == each
+            frame[mine] = self.stacks.of(each, numbers[thread[mine]])
+        return thread, frame
 
     @cached_property
     def samples(self) -> Table:
@@ -413,9 +443,9 @@ class Trace(Shown):
     def _samples_of(self, gil: Gil) -> Table:
         records = self.sampled[gil.process]
         records = records[records["gil"] == gil.number]
-        if not len(records):
-            return np.empty(0, SAMPLE)
         holds = self.holds(gil)
+        if not len(records) or not len(holds.acquired):  # of a part of a recording: they are of other parts
+            return np.empty(0, SAMPLE)
         time = records["timestamp"].astype(np.int64)
         tid = np.array([thread.tid for thread in self.threads], np.int64)
         hold, inside = holds_at(holds, time)

@@ -20,6 +20,9 @@ _STATE_EVENTS[
 _GOES_ON: Final = (Event.GIL_WAIT, Event.GIL_ACQUIRED)
 """What began a state that has a GIL: it is said again at the window's begin."""
 
+_ENDS: Final = {int(Event.GIL_WAIT): Event.GIL_ACQUIRED, int(Event.GIL_ACQUIRED): Event.GIL_RELEASED}
+"""The event that tells of the code in which such a state was."""
+
 _ABOUT_WAITS: Final = np.zeros(256, bool)
 _ABOUT_WAITS[[Event.LOCK_WAIT, Event.LOCK_ACQUIRED, Event.LOCK_TIMEOUT, Event.LOCK_INTERRUPTED]] = True
 
@@ -71,7 +74,22 @@ def cut(columns: Columns, begin: int, end: int) -> Columns:
         seen_alive=np.array([unknown for *_, unknown in pieces], bool),
         exited=columns.exited[threads] & (columns.end[threads] < end),
         paths=tuple(columns.paths[thread] for thread in threads),
+        ahead=np.array([_frame_ahead(columns, int(thread), end) for thread in threads], np.uint32),
     )
+
+
+def _frame_ahead(columns: Columns, thread: int, end: int) -> int:
+    """Return the frame that is told when the hold or the wait which a thread is in at `end` ends; 0: none."""
+    first, last = int(columns.first[thread]), int(columns.first[thread + 1])
+    at = first + int(np.searchsorted(columns.time[first:last], end, "left"))
+    began = _last_state_event(columns.kind, first, at)
+    ends_with = _ENDS.get(int(columns.kind[began])) if began is not None else None
+    if ends_with is None:
+        return 0
+    ended = _next_state_event(columns.kind, at, last)
+    if ended is None:
+        return int(columns.ahead[thread]) if columns.ahead is not None else 0
+    return int(columns.arg[ended]) if columns.kind[ended] == ends_with else 0
 
 
 def cut_side(side: SideColumns, columns: Columns, begin: int, end: int) -> SideColumns:
@@ -136,4 +154,14 @@ def _last_state_event(kind: npt.NDArray[np.uint8], first: int, before: int) -> i
         if len(found):
             return since + int(found[-1])
         at = since
+    return None
+
+
+def _next_state_event(kind: npt.NDArray[np.uint8], at: int, last: int) -> int | None:
+    """Return the position of the first event from `at` on that begins a state; None: there is none."""
+    while at < last:
+        found: Int64s = np.flatnonzero(_STATE_EVENTS[kind[at : min(at + 256, last)]])
+        if len(found):
+            return at + int(found[0])
+        at += 256
     return None

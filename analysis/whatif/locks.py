@@ -16,6 +16,7 @@ who started them gets there.
 from __future__ import annotations
 
 import heapq
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from ..tables.trace import Trace
 TAKE, LET_GO, AWAIT, POST, START, END = range(6)
 
 _NEVER: Final = 1 << 62
+_VARIABLE: Final = re.compile(r" `([^`]*)`")
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,26 @@ class LockReplay:
 
 
 def locks_named(trace: Trace, wanted: str) -> frozenset[int]:
-    """Return the locks that are called so, with * and ?; GilscopeError: there is none."""
+    """Return the locks that are called so, with * and ?; GilscopeError: there is none.
+
+    "Lock `jobs`" is also called "Lock jobs", "jobs" and, as all that are of its type, "Lock".
+    """
     names = {lock.index: lock_name(lock) for lock in trace.locks if lock.mutual}
-    found = frozenset(index for index, name in names.items() if name == wanted or fnmatchcase(name, wanted))
+    found = frozenset(
+        index
+        for index, name in names.items()
+        if any(called == wanted or fnmatchcase(called, wanted) for called in _called(name))
+    )
     if not found:
         there = ", ".join(dict.fromkeys(names.values())) or "none that threads waited for"
         raise GilscopeError(f"no lock {wanted!r} in the trace; there are {there}")
     return found
+
+
+def _called(name: str) -> set[str]:
+    variable = _VARIABLE.search(name)
+    bare = {_VARIABLE.sub("", name), variable[1]} if variable else set()
+    return {name, name.replace("`", ""), *bare}
 
 
 def lock_program(trace: Trace, starters: Sequence[int]) -> list[list[Step]]:

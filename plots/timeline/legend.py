@@ -108,10 +108,10 @@ def draw_legend(
     styles: Sequence[StateStyle] = STATES,
     smallest: float = 8.0,
 ) -> Legend:
-    """Draw one legend, its upper left at `(x, y)` in figure coordinates: one line, or two if it must be.
+    """Draw one legend, its upper left at `(x, y)` in figure coordinates: one line, or up to three.
 
     Letters become smaller before there are two lines, and again if these don't fit; where they may not become
-    smaller, there are more lines.
+    smaller, there are more lines, at most four.
 
     Parameters
     ----------
@@ -179,11 +179,12 @@ def draw_legend(
             handleheight=0.7,
             handletextpad=0.45,
             columnspacing=1.25,
+            labelspacing=0.5 if lines < 3 else 0.2,
             fontsize=size,
             labelcolor=MUTED,
         )
         box = legend.get_window_extent()
-        if box.width * 72 / figure.dpi <= limit or (lines == 2 and size <= 8) or lines == 4:
+        if box.width * 72 / figure.dpi <= limit or (lines == 3 and size <= 8) or lines == 4:
             return legend
         legend.remove()
         if size - 0.5 * lines < smallest:

@@ -1,7 +1,8 @@
 """Which rows a timeline has, from top to bottom: lanes, the owner strips of their GILs, and the rest.
 
 A page has room for a dozen lanes. When there are more threads, those that hold and wait the longest get one,
-and all others share one row that shows how many of them do what.
+and all others share one row that shows how many of them do what; so do threads that had nothing to do with it
+where there are more than a few.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ _SIZES: Final[dict[str, tuple[float, float, float]]] = {
 _GAP: Final = 0.10
 _SMALL_GAP: Final = 0.05
 _STRIPS_A_PROCESS: Final = 6
+_FEW_IDLE: Final = 3
+"""So many threads that had nothing to do with it get lanes all the same, where there is room."""
 
 
 def plan(
@@ -122,7 +125,11 @@ def plan(
         How long each thread computed without the GIL.
     """
     alive = [t for t in range(len(trace.threads)) if seen.last[t] > seen.first[t]]
-    ranked = sorted(alive, key=lambda t: (-_relevance(trace, times, native, t), t))
+    relevance = {t: _relevance(trace, times, native, t) for t in alive}
+    ranked = sorted(alive, key=lambda t: (-relevance[t], t))
+    idle = [t for t in ranked if relevance[t] < NOTABLE]
+    if max_lanes is None and _FEW_IDLE < len(idle) < len(ranked):
+        ranked = ranked[: -len(idle)]
     chosen: list[Row] = []
     shown: set[int] = set()
     limit = len(ranked) if max_lanes is None else max(1, max_lanes)

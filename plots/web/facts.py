@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from analysis.destinations import visible
-from analysis.measures.statistics import statistics
+from analysis.measures.statistics import Statistics, statistics
 from analysis.model import HELD, WITHOUT, State
+from analysis.report.rank import REST, rank
 from analysis.report.sentences import why
 from analysis.report.summary import to_json
 from analysis.report.verdict import verdict
@@ -61,7 +62,7 @@ def facts(
             "locked": [int(state) for state in LOCK_STATES],
         },
         "colours": _colours(),
-        "lanes": _lanes(trace, lanes, shares),
+        "lanes": _lanes(trace, lanes, shares, figures),
         "processes": [_process(trace, process.index) for process in trace.processes],
         "gils": [
             {"process": gil.process, "name": f"GIL {gil.number}" if several else "the GIL"}
@@ -121,10 +122,10 @@ def _colours() -> dict[str, list[str]]:
     return {name: [colour, style.DARK.get(colour, colour)] for name, colour in named.items()}
 
 
-def _lanes(trace: Trace, lanes: Lanes, shares: Sequence[Shares]) -> list[dict[str, Any]]:
+def _lanes(trace: Trace, lanes: Lanes, shares: Sequence[Shares], figures: Statistics) -> list[dict[str, Any]]:
     states = trace.states_by_column
     found = []
-    for thread in trace.threads:
+    for thread, of in zip(trace.threads, figures.threads, strict=True):
         first, last = int(states.first[thread.index]), int(states.first[thread.index + 1])
         grid = shares[thread.index]
         colour = style.OWNERS[thread.index % len(style.OWNERS)]
@@ -132,6 +133,7 @@ def _lanes(trace: Trace, lanes: Lanes, shares: Sequence[Shares]) -> list[dict[st
             {
                 "name": visible(thread.name),
                 "tid": thread.tid,
+                "idle": rank(of.time, 0, 0, figures.duration, 0)[0] == REST,
                 "process": thread.process,
                 "begin": thread.begin - trace.begin,
                 "end": thread.end - trace.begin,
@@ -153,7 +155,7 @@ def _process(trace: Trace, index: int) -> dict[str, Any]:
     gils = [gil.index for gil in trace.gils if gil.process == index]
     return {
         "pid": process.pid,
-        "argv": [visible(argument) for argument in process.argv],
+        "name": visible(process.program),
         "gils": gils,
         "version": process.python_version,
     }

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from importlib import resources
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.destinations import html_text
@@ -167,5 +167,4 @@ def _filled(parts: dict[str, str]) -> str:
 
 
 def _title(trace: Trace) -> str:
-    argv = trace.processes[0].argv if trace.processes else ()
-    return " ".join([PurePath(argv[0]).name, *argv[1:]]) if argv else trace.path.name
+    return (trace.processes[0].command if trace.processes else "") or trace.path.name

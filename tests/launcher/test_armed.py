@@ -274,5 +274,6 @@ def test_who_connects_and_says_nothing_is_not_waited_for(launcher: Launcher) -> 
 
 def test_what_only_a_recording_has_is_refused(launcher: Launcher) -> None:
     launcher.write("pass")
+    assert "give --summaries" in launcher.run("--armed", "--summaries", "x", "program.py", status=2).stderr
     assert "--armed records nothing yet" in launcher.run("--armed", "-o", "x", "program.py", status=2).stderr
     assert "is not armed" in launcher.run("--armed=/proc/none", "program.py", status=0).stderr

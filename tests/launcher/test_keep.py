@@ -18,6 +18,8 @@ import analysis
 from analysis.tables.load import known_from
 from tests.launcher.kills import BUSY, check, kill_once
 from tests.launcher.support import Launcher, environment
+from tests.synthetic import TraceWriter
+from tracer.keeper import Keeper, Policy, Trigger
 
 QUIET = ("-q", "--no-png", "--no-sched")
 
@@ -204,3 +206,14 @@ def test_what_is_no_time_size_or_limit(launcher: Launcher) -> None:
     ):
         done = launcher.run(*options, "program.py", status=2)
         assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_what_has_ended_is_kept(tmp_path: Path) -> None:
+    """The last so long is what was last recorded, however long its launcher takes to end."""
+    trace = tmp_path / "ended.trace"
+    with TraceWriter(trace) as writer:
+        writer.process(100).events([(100, 1000, "gil_acquired"), (100, 2000, "gil_released")])
+    with Keeper(trace, Policy(0.001, 1 << 30, True), Trigger((), 60)):
+        time.sleep(0.3)
+    (process,) = analysis.load(trace).processes
+    assert process.pid == 100

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.launcher.support import Launcher
+from tracer.cli import main
 
 PROGRAM = """
 import threading
@@ -32,7 +35,26 @@ def test_the_programs_own_failure_comes_first(launcher: Launcher) -> None:
     assert done.returncode == 7
 
 
-@pytest.mark.parametrize("words", [["--pid", "12"], ["-p", "12"], ["record", "x.py"], ["--rate=9", "x.py"]])
-def test_words_of_other_tools(launcher: Launcher, words: list[str]) -> None:
-    done = launcher.run(*words, status=2)
-    assert "here it is" in done.stderr and done.stderr.count("\n") == 1
+@pytest.mark.parametrize(
+    ("words", "ours"),
+    [
+        ("record -p 12 -o x.svg", "gilscope attach PID"),
+        ("record x.py", "gilscope script.py"),
+        ("--pid 12", "gilscope attach PID"),
+        ("--rate=9 x.py", "every event is recorded"),
+        ("-g x.py", "unless --no-stacks"),
+        ("--subprocesses x.py", "unless --no-children"),
+        ("stat x.py", "gilscope --json script.py"),
+        ("top --pid 12", "gilscope top PID"),
+        ("dump --pid 12", "gilscope snapshot PID"),
+        ("attach -p 12", "gilscope attach PID"),
+        ("attach 12 --duration 5", "--for 10s"),
+    ],
+)
+def test_words_of_other_tools(
+    words: str, ours: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split()) == 2
+    said = capsys.readouterr().err
+    assert "here it is" in said and ours in said and said.count("\n") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -17,6 +18,8 @@ from typing import Any
 import pytest
 
 from .support import Launcher, environment
+from .test_armed import running
+from .test_attach import SERVICE
 
 PROGRAM = """
 import sys, threading
@@ -124,6 +127,36 @@ def test_scraped_by_a_real_prometheus(launcher: Launcher, tmp_path: Path) -> Non
             finally:
                 server.kill()
     assert series["metric"]["job"] == "gilscope" and float(series["value"][1]) > 0
+
+
+def test_served_while_a_process_is_attached_to(launcher: Launcher) -> None:
+    pytest.importorskip("prometheus_client")
+    with running(launcher, SERVICE) as process:
+        pid = str(process.pid)
+        options = ("-q", "--no-png", "--no-sched", "--metrics", "0", "-o", "a.trace")
+        with subprocess.Popen(
+            launcher.command("attach", pid, *options),
+            cwd=launcher.directory,
+            env=environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as attach:
+            try:
+                assert attach.stderr is not None
+                said = attach.stderr.readline()
+                assert said.startswith("gilscope: metrics at http://127.0.0.1:"), said
+                address = said.split()[-1]
+                patiently(lambda: 'held_seconds_total{thread="worker-*"}' in read(address))
+                attach.send_signal(signal.SIGINT)
+                assert attach.wait(_LIMIT) == 0
+            finally:
+                attach.kill()
+        assert process.poll() is None
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            run = launcher.run("attach", pid, "--metrics", port, "-o", "b.trace", status=2)
+        assert "choose another port" in run.stderr and run.stderr.count("\n") == 1
+        assert not (launcher.directory / "b.trace").exists()
 
 
 def test_what_is_wrong_is_said_before_anything_runs(launcher: Launcher) -> None:

@@ -1,7 +1,8 @@
-"""`--summaries` of the command: files that add up to the recording, written while the program runs."""
+"""`--summaries` of the commands: files that add up to the recording, written while the program runs."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 
 import pytest
@@ -10,6 +11,8 @@ import analysis
 from analysis.fleet import fleet, schema
 
 from .support import Launcher, environment
+from .test_armed import running
+from .test_attach import SERVICE
 from .test_metrics import PROGRAM, patiently
 
 pytest.importorskip("pyarrow")
@@ -17,23 +20,33 @@ pytest.importorskip("pyarrow")
 
 def test_summaries_of_a_program_that_runs_add_up(launcher: Launcher) -> None:
     script = launcher.write(PROGRAM).name
-    out = launcher.directory / "out"
-    options = ("-q", "--no-png", "--no-sched", "--summaries", str(out), "--summaries-every", "1")
+    out, of_top = launcher.directory / "out", launcher.directory / "top"
+    often = ("--summaries-every", "1")
+    options = ("-q", "--no-png", "--no-sched", "--keep", "10min", "--tag", "release=7")
     with subprocess.Popen(
-        launcher.command(*options, script),
+        launcher.command(*options, "--summaries", f"file://{out}", *often, script),
         cwd=launcher.directory,
-        env={**environment(), "GILSCOPE_TAGS": "release=7"},
+        env={**environment(), "GILSCOPE_TAGS": "release=6,zone=a"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
         assert process.stdin is not None
-        patiently(lambda: len(list(out.glob("*.parquet"))) >= 2)
+        patiently(lambda: list(out.glob("*.parquet")))
+        place = str(next(launcher.directory.glob("*.trace")))
+        top = launcher.command("top", place, "--summaries", str(of_top), *often, "--tag", "zone=b")
+        with subprocess.Popen(top, cwd=launcher.directory, stdout=subprocess.DEVNULL) as watching:
+            patiently(lambda: list(of_top.glob("*.parquet")) and len(list(out.glob("*.parquet"))) >= 2)
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(120) == 0
         process.stdin.close()
         assert process.wait(120) == 7
-    found = fleet([str(out)], by=["release"])
-    assert not found.problems
+    of_watching = fleet([str(of_top)], by=["release", "zone"])
+    assert [group.values for group in of_watching.groups] == [("7", "b")]
+    found = fleet([str(out)], by=["release", "zone"])
+    assert not found.problems and not of_watching.problems
     (group,) = found.groups
-    assert (group.values, found.processes) == (("7",), 1)
+    assert (group.values, found.processes) == (("7", "a"), 1)
+    assert of_watching.waited <= found.waited
     trace = analysis.load(next(launcher.directory.glob("*.trace")))
     waited = int(trace.waits["duration"].sum())
     assert 0 < found.waited <= waited
@@ -44,9 +57,30 @@ def test_summaries_of_a_program_that_runs_add_up(launcher: Launcher) -> None:
     assert waited - found.waited <= len(trace.threads) * (process_.end - process_.begin - told + 1)
 
 
+def test_summaries_of_a_process_that_is_attached_to(launcher: Launcher) -> None:
+    out = launcher.directory / "out"
+    options = ("--for", "3s", "-q", "--no-png", "--no-sched", "--keep", "10min", "-o", "a.trace")
+    with running(launcher, SERVICE) as process:
+        pid = str(process.pid)
+        launcher.run(
+            "attach", pid, *options, "--summaries", out, "--summaries-every", "1", "--tag", "x=1", status=0
+        )
+        assert "--tag is for --summaries" in launcher.run("attach", pid, "--tag", "x=1", status=2).stderr
+    found = fleet([str(out)], by=["x"])
+    assert [group.values for group in found.groups] == [("1",)] and not found.problems
+    assert 0 < found.waited <= int(analysis.load(launcher.directory / "a.trace").waits["duration"].sum())
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [
+        (["--summaries", "out", "--keep", "2s"], "--keep 2s: too short for --summaries: 3s or more"),
+        (
+            ["--summaries", "out", "--keep", "30s", "--summaries-every", "29"],
+            "28 at most, or a longer --keep",
+        ),
+        (["--tag", "release"], "--tag: 'release' is no tag: NAME=VALUE"),
+        (["--tag", "a=1", "--tag", "a=2"], "--tag: a=1 and a=2: a tag has one value"),
         (["--summaries-every", "5"], "name their directory"),
         (["--summaries", "out", "--summaries-every", "0"], "from 1 to 86400 seconds"),
         (["--summaries", "/dev/null/out"], "/dev/null/out: Not a directory"),

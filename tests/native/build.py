@@ -40,7 +40,7 @@ def build(directory: Path, *sanitize: str) -> Path:
     _compile(
         directory,
         "libfakepython.so",
-        [HERE / "fake_python.c", HERE / "fake_frames.c"],
+        [HERE / name for name in ("fake_python.c", "fake_frames.c", "fake_locks.c")],
         ["-O1", "-shared", *extra, *system],
     )
     _compile(
@@ -50,7 +50,10 @@ def build(directory: Path, *sanitize: str) -> Path:
         ["-O1", "-shared", "-fvisibility=hidden", *extra, *system],
     )
     for program in (
-        *(HERE / name for name in ("scenarios.c", "stacks.c", "sampled.c", "pairs.c", "drift.c")),
+        *(
+            HERE / f"{name}.c"
+            for name in ("scenarios", "lock_scenarios", "living", "stacks", "sampled", "pairs", "drift")
+        ),
         *(BENCHMARKS / name for name in ("hook_cost.c", "stack_cost.c")),
     ):
         _compile(directory, program.stem, [program], ["-O1", *extra, *libraries, *system])

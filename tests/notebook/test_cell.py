@@ -29,10 +29,12 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 def test_the_example_notebook(cells: list[Any]) -> None:
     shown = [output for output in cells[2].outputs if output.output_type != "stream"]
     picture, page, said = shown
+    assert not [output.text for output in cells[2].outputs if output.get("name") == "stderr"]
     assert "image/png" in picture.data
     frame = page.data["text/html"]
     assert frame.startswith('<iframe sandbox="allow-scripts" srcdoc="&lt;!DOCTYPE html&gt;')
     assert said.output_type == "execute_result" and "worker-1" in said.data["text/html"]
+    assert "more threads" in said.data["text/html"]  # the kernel's own, which did nothing
     assert "countdown()" in said.data["text/html"] and "<table>" in cells[3].outputs[0].data["text/html"]
     threads = cells[4].outputs[0].data["text/plain"]
     assert "'worker-1'" in threads and "'worker-2'" in threads

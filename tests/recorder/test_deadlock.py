@@ -50,8 +50,13 @@ def deadlock(trace: Trace) -> str:
 
 
 def check_both_lines(said: str) -> None:
-    assert "put waits for RLock in put(), program.py:11, which write has in write(), program.py:18" in said
-    assert "write waits for Lock in write(), program.py:18, which put has in put(), program.py:11" in said
+    assert (
+        "put waits for RLock `log` in put(), program.py:11, which write has in write(), program.py:18" in said
+    )
+    assert (
+        "write waits for Lock `cache` in write(), program.py:18, which put has in put(), program.py:11"
+        in said
+    )
 
 
 def test_a_deadlock_is_said_with_both_lines(launcher: Launcher, interpreter: str) -> None:
@@ -111,5 +116,5 @@ def test_what_was_let_go_is_not_held(launcher: Launcher, interpreter: str) -> No
     assert len(by_main) >= 5
     shortest = by_main[np.argmin(waits["duration"][by_main])]
     assert holds["wait"].tolist() == [shortest]
-    assert lock_name(trace.locks[holds["lock"][0]]) == "Lock"
+    assert lock_name(trace.locks[holds["lock"][0]]) == "Lock `first`"
     assert place_of(trace, int(holds["frame"][0])) == "main(), program.py:11"

@@ -11,6 +11,7 @@ import pytest
 import analysis
 from analysis import Trace
 from analysis.measures.locks import lock_figures
+from analysis.measures.stop_reasons import reason_of
 from analysis.model import LockKind, LockOutcome
 from tests.launcher.support import Launcher, free_threaded
 
@@ -56,7 +57,7 @@ print(json.dumps({"waited": waited, "timed_out": timed_out}))
 """
 
 STOPS = """
-import gc, json, threading, time
+import gc, json, os, threading, time, warnings
 
 done, pauses, began = [], [], []
 
@@ -83,6 +84,13 @@ for thread in threads:
 for _ in range(20):
     gc.collect()
     time.sleep(0.005)
+gc.callbacks.clear()
+warnings.simplefilter("ignore")  # of forks beside threads
+for _ in range(5):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
 done.append(1)
 for thread in threads:
     thread.join()
@@ -119,7 +127,7 @@ def test_waits_are_those_that_the_program_timed(launcher: Launcher, interpreter:
     assert {_function(trace, frame) for frame in contended["waker_frame"][workers]} <= {"worker", ""}
     names = {each.name for each in lock_figures(trace).locks}
     assert "Event" in names
-    assert {"Lock", "RLock"} & names
+    assert {"Lock `lock`", "RLock `rlock`"} & names
 
 
 def test_without_locks_there_are_none(launcher: Launcher) -> None:
@@ -145,6 +153,15 @@ def test_stops_of_the_world_are_the_collections(launcher: Launcher, interpreters
     by_main = pauses[pauses["thread"] == trace.threads[0].index]
     assert len(by_main) > 0.3 * len(said)
     assert (by_main["asked"] <= by_main["start"]).all()
+    assert (by_main["asked"] <= by_main["stopped"]).all()
+    # What the interpreter itself calls a collection is told to be one, and nothing else is; forks are forks.
+    middle = by_main["start"] + by_main["duration"] // 2
+    collects = [any(since < at < until for since, until in said) for at in middle]
+    reasons = [reason_of(trace, reason) for reason in by_main["reason"]]
+    of_collections = {reason for reason, inside in zip(reasons, collects, strict=True) if inside}
+    assert "a collection" in of_collections
+    assert of_collections <= {"a collection", ""}
+    assert "a fork" in {reason for reason, inside in zip(reasons, collects, strict=True) if not inside}
 
 
 def _function(trace: Trace, frame: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from tests.launcher.support import TIMEOUT, environment, free_threaded
 from tracer.errors import UsageError
 from tracer.notebook import gil_line
+from tracer.releases import command
 from tracer.releases.judgement import Judgement, judge
 from tracer.releases.recording import Call, Job, interpreter_of, record
 
@@ -136,7 +138,9 @@ def test_expectations_are_the_exit_status(tmp_path: Path) -> None:
 
 
 def test_the_size_from_which_a_hash_lets_go() -> None:
-    done = releases("--sizes", "1..1e5", "-s", f"{SETUP}; few = bytes(n)", "hashlib.sha256(few)", "--json")
+    done = releases(
+        "--sizes", "2000..2100", "-s", f"{SETUP}; few = bytes(n)", "hashlib.sha256(few)", "--json"
+    )
     answer = json.loads(done.stdout)
     assert (answer["lets_go_from"], answer["exact"], answer["changes"]) == (2048, True, 1)
 
@@ -147,17 +151,35 @@ def test_the_size_from_which_a_hash_lets_go() -> None:
         (["1/0"], "no verdict on 1/0: it fails: ZeroDivisionError: division by zero"),
         (["-s", "import nonesuch", "pass"], "No module named 'nonesuch'"),
         (["a b"], "SyntaxError"),
-        (["import os; os._exit(3)"], "the process ended with status 3 in it"),
+        (["import os; os._exit(0)"], "the process ended with status 0 in it"),
+        (["import os; os.fork()"], "the process that it forks comes back out of it; os._exit ends one"),
+        (["--limit", "1", "while True: pass"], "it does not end in 1 s (--limit S allows more)"),
         (["import os; os.abort()"], "the process died of SIGABRT in it"),
-        (["-n", "0", "pass"], "-n 0: from 1 call on"),
-        (["--size", "1", "pass"], "--size 1: a name"),
-        (["--python", "/bin/true", "pass"], "/bin/true is no Python: it takes a CPython from 3.8 on"),
         (["--nonsense", "pass"], "gilscope releases --help"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], said: str) -> None:
     (line,) = releases(*arguments, status=2).stderr.splitlines()
     assert line.startswith("gilscope: ") and said in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--limit", "0"], "--limit 0: from 1 to"),
+        (["-n", "0"], "-n 0: from 1 call on"),
+        (["-r", "0"], "-r 0: from 1 run on"),
+        (["--size", "1"], "--size 1: a name"),
+        (["--sizes", "5..1"], "--sizes 5..1: two sizes"),
+        (["--python", "/bin/true"], "/bin/true is no Python: it takes a CPython from 3.8 on"),
+        (["--python", "/nonesuch"], "there is no interpreter /nonesuch"),
+        (["--expect", "luck"], "invalid choice"),
+        (["a\0b"], "the statement has a null character"),
+    ],
+)
+def test_what_cannot_be_asked(arguments: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        command.parse(arguments)
 
 
 def test_the_magic_uses_the_notebooks_names(capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,6 +69,20 @@ def test_what_the_machine_may_have_done_makes_it_unsure(runs: list[Run], verdict
     assert found.busy == pytest.approx(runs[0].ready / runs[0].wall)
 
 
+def test_runs_that_are_known_well_are_judged() -> None:
+    """47 % on a machine of its own; where a worker of its had no CPU it spun for it: 4 %."""
+    first, spun = run("first", MS), noisy(4, 96, delayed=90)
+    found = judge(Measured("f()", (first, *[spun] * 6, *[noisy(47, 53)] * 3), True))
+    assert (found.verdict, found.share) == ("partly", 0.47)
+    found = judge(Measured("f()", (first, *[spun] * 6, *[noisy(47, 53)] * 2), True))
+    assert (found.verdict, found.bounds) == ("unsure", (0.04, 0.47))
+    assert "runs differ too much" in sentence(found)
+    found = judge(Measured("f()", (first, *[spun] * 3), True))
+    assert found.verdict == "unsure"
+    assert "off the CPUs: on a machine of its own it may be 4 % to 40 %" in sentence(found)
+    assert "too near to another verdict for how much runs differ" in sentence(judged(19, 19, 19))
+
+
 def test_the_verdict_is_on_memory_that_is_used_again() -> None:
     fresh = [replace(run("alone", 75 * MS, 25 * MS), pages=900)] * 3
     kept = [run("kept", 10 * MS, 25 * MS)] * 3

@@ -125,6 +125,8 @@ struct gs_name_record {
     X(22, span_begin)        /* it begins what it calls so; arg: mark_text, or 0 */                \
     X(23, span_end)          /* that ends, in the same thread; arg: how many spans this thread has begun since */ \
     X(25, gil_enabled)       /* this process ran without a GIL until now; arg: frame, or 0 */      \
+    X(27, lock_callers)    /* after a lock_wake that lets the world go on, of the same stamp, and what is said of it; arg: \
+                                native_callers */ \
     X(29, lock_held)         /* after a lock_wait, of the same stamp: the thread has this meanwhile, by `with`; arg: lock; a \
                                 lock_frame says where */
 
@@ -145,6 +147,9 @@ struct gs_name_record {
     X(45, lock)             /* ref: number from 1; text: "<kind>\n<address>\n<type>\n<offset> <size>" and, for the self of each of \
                                the innermost frames of who waited first, "\n<type> <address> <function>"; addresses are \
                                hexadecimal; see locks/identity.c */ \
+    X(44, native_callers)  /* ref: number from 1; text: the calls in the interpreter that a hook was called through, the \
+                               innermost first, and among them what only looked like one: "<offset in the file> ...\n<file>", \
+                               hexadecimal; see locks/callers.c */ \
     X(69, task_map)         /* ref: pid; of sched/: code comes into its memory; text: "<start> <end> <offset in the file> \
                                <path>", hexadecimal; an exec ends them, a fork copies them */ \
     X(31, native_symbol)    /* ref: 1; of symbols: text: "<begin> <end> <function>\n<path>", a function of a file that was \

@@ -58,6 +58,7 @@ def _recorded(ipython: Any, cell: str, options: argparse.Namespace) -> Trace:
     import analysis
     import tracer
 
+    title = f"Cell {ipython.execution_count}"
     path = Path(options.output or tempfile.mkdtemp(prefix="gilscope-")).absolute()
     with tracer.trace(
         path,
@@ -70,12 +71,12 @@ def _recorded(ipython: Any, cell: str, options: argparse.Namespace) -> Trace:
         result = ipython.run_cell(cell)
     trace = analysis.load(path)
     if result.success and trace.threads:
-        _show(trace, png=not options.no_png, page=not options.no_html)
+        _show(trace, title, png=not options.no_png, page=not options.no_html)
     return trace
 
 
-def _show(trace: Trace, *, png: bool, page: bool) -> None:
-    from IPython.display import HTML, Image, display
+def _show(trace: Trace, title: str, *, png: bool, page: bool) -> None:
+    from IPython.display import Image, display
 
     import plots
     from plots.web.page import page as page_of
@@ -86,6 +87,8 @@ def _show(trace: Trace, *, png: bool, page: bool) -> None:
             display(Image(data=picture.read_bytes(), width=1000))  # type: ignore[no-untyped-call]
     if page:
         # A document of its own: its styles and code are not the notebook's, nor the other way round.
-        source = html.escape(page_of(trace, size=_PAGE_SIZE), quote=True)
+        source = html.escape(page_of(trace, size=_PAGE_SIZE, title=title), quote=True)
         frame = f'<iframe sandbox="allow-scripts" srcdoc="{source}" title="gilscope"'
-        display(HTML(frame + ' style="width: 100%; height: 720px; border: 0"></iframe>'))  # type: ignore[no-untyped-call]
+        frame += ' style="width: 100%; height: 720px; border: 0"></iframe>'
+        # Not HTML(): that warns of an iframe, and IFrame takes an address only.
+        display({"text/html": frame, "text/plain": "gilscope's page"}, raw=True)  # type: ignore[no-untyped-call]

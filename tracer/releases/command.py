@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from analysis.destinations import json_text, say
 from tracer.errors import UsageError
 from tracer.launcher import Target
-from tracer.releases.recording import Call, Job, Recorded, interpreter_of, record
+from tracer.releases.recording import Call, Job, Recorded, interpreter_of, record, too_late
 
 if TYPE_CHECKING:
     from tracer.releases.judgement import Judgement
     from tracer.releases.sizes import Threshold
 
 _EXPECTED: Final = ("lets-go", "holds", "partly", "no-gil")
+
+_LONGEST: Final = 10**6
+"""Seconds: eleven days."""
 
 _DESCRIPTION = """\
 Say whether a statement lets go of the GIL: run it in a thread of its own, recorded, after a warm-up. Several
@@ -46,6 +49,7 @@ class Question:
     sizes: tuple[int, int] | None
     size: str
     expected: str | None
+    limit: int
     json: bool
 
 
@@ -76,6 +80,8 @@ def parse(arguments: Sequence[str]) -> Question:
         raise UsageError(f"-n {values.number}: from 1 call on")
     if values.repeat < 1:
         raise UsageError(f"-r {values.repeat}: from 1 run on")
+    if not 1 <= values.limit <= _LONGEST:
+        raise UsageError(f"--limit {values.limit}: from 1 to {_LONGEST} seconds")
     if not values.size.isidentifier():
         raise UsageError(f"--size {values.size}: a name that the statement uses, such as n")
     statement, setup = "\n".join(values.statement), "\n".join(values.setup or ["pass"])
@@ -88,6 +94,7 @@ def parse(arguments: Sequence[str]) -> Question:
         sizes=read_range(values.sizes) if values.sizes else None,
         size=values.size,
         expected=values.expect,
+        limit=values.limit,
         json=values.json,
     )
 
@@ -108,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--sizes", metavar="A..B", help="look for the size, from A to B, from which on it lets go")
     add("--size", default="n", metavar="NAME", help="what statement and setup call the size (default: n)")
     add("--python", metavar="PATH", help="the interpreter (default: this one); it needs nothing of ours")
+    add("--limit", type=int, default=300, metavar="S", help="seconds for all runs of it (default: 300)")
     add("--expect", choices=_EXPECTED, help="exit status 1 if that is not the verdict")
     add("--json", action="store_true", help="the figures for machines")
     return parser
@@ -132,9 +140,9 @@ def judged(question: Question) -> tuple[Recorded, Judgement]:
 
     call = question.call
     for _ in range(2):
-        recorded = record(Job([call]), question.target)
+        recorded = record(Job([call], limit=question.limit), question.target)
         if recorded.failures:
-            raise UsageError(f"no verdict on {_one_line(call.statement)}: {recorded.failures[call.name]}")
+            raise _no_verdict(question, recorded.failures[call.name])
         judgement = judge(recorded.calls[0])
         if judgement.verdict != "unsure":
             break
@@ -174,10 +182,9 @@ def threshold_of(question: Question) -> tuple[Recorded, Threshold]:
 
     def measure(sizes: Iterable[int]) -> dict[int, Judgement]:
         calls = [replace(call, name=str(size), values={question.size: size}) for size in sizes]
-        recorded = record(Job(calls), question.target)
+        recorded = record(Job(calls, limit=question.limit), question.target)
         if not recorded.calls:
-            why = next(iter(recorded.failures.values()))
-            raise UsageError(f"no verdict on {_one_line(question.call.statement)}: {why}")
+            raise _no_verdict(question, next(iter(recorded.failures.values())))
         kept.append(recorded)
         return {int(of.name): judge(of) for of in recorded.calls}
 
@@ -204,6 +211,11 @@ def _status(question: Question, verdict: str) -> int:
         return 0
     say(f"expected {question.expected}, but the verdict is {verdict.replace(' ', '-').lower()}")
     return 1
+
+
+def _no_verdict(question: Question, why: str) -> UsageError:
+    more = " (--limit S allows more)" if why == too_late(question.limit) else ""
+    return UsageError(f"no verdict on {_one_line(question.call.statement)}: {why}{more}")
 
 
 def _one_line(statement: str) -> str:

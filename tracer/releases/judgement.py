@@ -33,6 +33,12 @@ _BUSY: Final = 0.1
 _FEW: Final = 3
 """So many runs it takes on a busy machine."""
 
+_BESIDE: Final = 0.25
+"""Two threads ran at once where the other one had this share of the CPU time of the first, at least."""
+
+_DISTURBED: Final = 0.1
+"""A run whose share may be that much more or less, by the machine's doing, has no say if there are others."""
+
 _SPREAD: Final = 0.05
 """Shares that are this far apart tell that memory matters."""
 
@@ -49,7 +55,8 @@ class Judgement:
     wall, own : float
         `own`: without what it waited for a CPU. `walls` are the least and the greatest.
     share : float
-        Median share of its own time that it held the GIL; `shares` are the least and the greatest.
+        Median share of its own time that it held the GIL; `shares` are the least and the greatest, and
+        `bounds` what it may have been on a machine of its own.
     piece : int
         How long it kept the GIL at most after another thread had asked for it, in the middle one of the
         runs where one did: a hold in one piece, that nobody can interrupt.
@@ -76,6 +83,7 @@ class Judgement:
     number: int
     share: float
     shares: tuple[float, float]
+    bounds: tuple[float, float]
     own: float
     wall: float
     walls: tuple[float, float]
@@ -100,7 +108,7 @@ class Judgement:
 def judge(measured: Measured) -> Judgement:
     """Return what the runs of a call mean."""
     fresh = measured.of("alone")
-    alone = measured.of("kept") or fresh
+    alone = _undisturbed(measured.of("kept") or fresh)
     shares = [run.share for run in alone]
     walls = [run.wall / run.number for run in alone]
     first = measured.of("first")[0]
@@ -112,6 +120,7 @@ def judge(measured: Measured) -> Judgement:
         number=alone[0].number,
         share=median(shares),
         shares=(min(shares), max(shares)),
+        bounds=_bounds(alone),
         own=median(run.own / run.number for run in alone),
         wall=median(walls),
         walls=(min(walls), max(walls)),
@@ -150,10 +159,20 @@ def _verdict(runs: Sequence[Run]) -> Verdict:
     verdict = class_of(middle)
     if len(kept) < _FEW and _busy(kept) > _BUSY:
         return "unsure"
-    low, high = min(run.bounds[0] for run in kept), max(run.bounds[1] for run in kept)
+    low, high = _bounds(kept)
     margin = max(_MARGIN, (max(run.share for run in kept) - min(run.share for run in kept)) / 2)
     sure = class_of(low - margin) == verdict == class_of(high + margin)
     return verdict if sure else "unsure"
+
+
+def _undisturbed(runs: Sequence[Run]) -> Sequence[Run]:
+    """Return those whose shares are known well, if there are enough of them; else all."""
+    known = [run for run in runs if run.bounds[1] - run.bounds[0] < _DISTURBED]
+    return known if len(known) >= _FEW else runs
+
+
+def _bounds(runs: Sequence[Run]) -> tuple[float, float]:
+    return min(run.bounds[0] for run in runs), max(run.bounds[1] for run in runs)
 
 
 def _busy(runs: Sequence[Run]) -> float:
@@ -176,20 +195,29 @@ def _of_own(runs: Sequence[Run], what: str) -> float:
 
 
 def _together(measured: Measured) -> float:
-    single, together = measured.of("single"), measured.of("together")
+    single, together = measured.of("single"), _side_by_side(measured)
     if not single or not together:
         return 0.0
     return median(run.own for run in together) / median(run.own for run in single)
 
 
+def _side_by_side(measured: Measured) -> Sequence[Run]:
+    """Return the runs of two threads at once in which the other one had a CPU, too."""
+    return [
+        run
+        for run in measured.of("together")
+        if run.elsewhere >= _BESIDE * run.native or run.native < HARDLY * run.own
+    ]
+
+
 def _locks(measured: Measured) -> tuple[Locked, ...]:
     """Return what two threads waited for in the middle one of the runs by that."""
-    together = sorted(measured.of("together"), key=lambda run: sum(of.waited for of in run.locks))
+    together = sorted(_side_by_side(measured), key=lambda run: sum(of.waited for of in run.locks))
     return together[len(together) // 2].locks if together else ()
 
 
 def _locked(measured: Measured) -> float:
     """Return the share of two threads' time that they waited for locks."""
-    together = measured.of("together")
+    together = _side_by_side(measured)
     waited = (sum(of.waited for of in run.locks) / max(2 * run.wall, 1) for run in together)
     return median(waited) if together else 0.0

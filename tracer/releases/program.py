@@ -13,13 +13,14 @@ from __future__ import annotations
 import ast
 import gc
 import json
+import mmap
 import os
 import resource
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,63 +98,102 @@ def run_call(call: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:
     thread.join()
     answer["tid"] = thread.native_id
     answer["gil"] = gil_is_on()
+    answer["cpus"] = len(os.sched_getaffinity(0))
     return answer
 
 
 def _measure(
     call: dict[str, Any], inner: Callable[[Any], None], namespace: dict[str, Any], answer: dict[str, Any]
 ) -> None:
-    runs = answer["runs"]
+    runs, forks = answer["runs"], _Forks()
     deadline = time.monotonic_ns() + int(call["budget"] * 1e9)
     collecting = gc.isenabled()
     gc.disable()
     try:
-        runs.append(_run("first", inner, 1))
-        number = call["number"] or _enough(inner, runs)
+        runs.append(_run("first", inner, 1, forks))
+        number = call["number"] or _enough(inner, forks)
         answer["number"] = number
         for _ in range(call["repeat"]):
-            runs.append(_run("alone", inner, number))
+            runs.append(_run("alone", inner, number, forks))
             if time.monotonic_ns() > deadline:
                 break
         if call["keeps"] and _touches(runs[-1]):
-            runs.extend(_kept(inner, number, call["repeat"], deadline))
+            runs.extend(_kept(inner, number, call["repeat"], deadline, forks))
         if not call["asks"]:
             pass
         elif gil_is_on():
             for _ in range(_ASKED if runs[-1][2] - runs[-1][1] < 4 * _LONG_ENOUGH_NS else 1):
-                runs.append(_asked(inner, number))
+                runs.append(_asked(inner, number, forks))
         else:
-            runs.extend(_together(call, inner, namespace, number, answer))
+            runs.extend(_together(call, inner, namespace, number, answer, forks))
     finally:
         if collecting:
             gc.enable()
 
 
-def _enough(inner: Callable[[Any], None], runs: list[list[Any]]) -> int:
+class _Forks:
+    """Ends processes that a statement makes and that come back out of it: what they do is no answer."""
+
+    def __init__(self) -> None:
+        self._pid, self._watches = os.getpid(), False
+        self._came_back = mmap.mmap(-1, 1)
+
+    def calls(self, number: int) -> Iterator[int]:
+        """Return an iterator of so many calls."""
+        return self._each(number) if self._watches else iter(range(number))
+
+    def _each(self, number: int) -> Iterator[int]:
+        for call in range(number):
+            self.end_if_forked()
+            yield call
+
+    def end_if_forked(self) -> None:
+        if os.getpid() != self._pid:
+            self._came_back[0] = 1
+            os._exit(0)
+
+    def look(self) -> None:
+        """Fail if one came back; and look closer where there are children."""
+        if self._came_back[0]:
+            raise ChildProcessError("the process that it forks comes back out of it; os._exit ends one")
+        self._watches = self._watches or _has_children()
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _enough(inner: Callable[[Any], None], forks: _Forks) -> int:
     """Return how often to call it in one run. The second call counts: the first one imports and touches."""
     number = 1
-    run = _run("warm", inner, 1)
+    run = _run("warm", inner, 1, forks)
     while True:
         took = max(run[2] - run[1], 1)
         if took >= _LONG_ENOUGH_NS // 2 or number >= _MOST_CALLS:
             return number
         number = min(max(number * _LONG_ENOUGH_NS // took, 2 * number), 20 * number, _MOST_CALLS)
-        run = _run("warm", inner, number)
+        run = _run("warm", inner, number, forks)
 
 
-def _run(kind: str, inner: Callable[[Any], None], number: int) -> list[Any]:
+def _run(kind: str, inner: Callable[[Any], None], number: int, forks: _Forks) -> list[Any]:
     """Return what kind of run it was, its begin and end, CPU time of the thread and of the process, and how
     many pages the thread touched for the first time, and how often its CPU was taken away.
     """
-    calls = iter(range(number))
+    calls = forks.calls(number)
     before = resource.getrusage(resource.RUSAGE_THREAD)
     process, thread = time.process_time_ns(), time.thread_time_ns()
     begin = time.monotonic_ns()
     inner(calls)
     end = time.monotonic_ns()
+    forks.end_if_forked()
     thread, process = time.thread_time_ns() - thread, time.process_time_ns() - process
     after = resource.getrusage(resource.RUSAGE_THREAD)
     pages, taken = after.ru_minflt - before.ru_minflt, after.ru_nivcsw - before.ru_nivcsw
+    forks.look()
     return [kind, begin, end, thread, process, pages, taken]
 
 
@@ -162,7 +202,9 @@ def _touches(run: list[Any]) -> bool:
     return bool(run[5] * 1_000_000 > _PAGES_A_MS * (run[2] - run[1]))
 
 
-def _kept(inner: Callable[[Any], None], number: int, repeat: int, deadline: int) -> list[list[Any]]:
+def _kept(
+    inner: Callable[[Any], None], number: int, repeat: int, deadline: int, forks: _Forks
+) -> list[list[Any]]:
     """Run it with the memory that it had before: what is freed doesn't go back to the kernel.
 
     Whether it does, and has to be fetched page by page the next time, is decided by what the process freed at
@@ -178,9 +220,9 @@ def _kept(inner: Callable[[Any], None], number: int, repeat: int, deadline: int)
     runs = []
     try:
         if all(chosen):
-            _run("warm", inner, number)
+            _run("warm", inner, number, forks)
             for _ in range(repeat):
-                runs.append(_run("kept", inner, number))
+                runs.append(_run("kept", inner, number, forks))
                 if time.monotonic_ns() > deadline:
                     break
     finally:
@@ -190,7 +232,7 @@ def _kept(inner: Callable[[Any], None], number: int, repeat: int, deadline: int)
     return runs
 
 
-def _asked(inner: Callable[[Any], None], number: int) -> list[Any]:
+def _asked(inner: Callable[[Any], None], number: int, forks: _Forks) -> list[Any]:
     """Run it while another thread wants the GIL all the time: Python lets go when it is asked, C does not."""
     over, begun = threading.Event(), threading.Event()
 
@@ -205,7 +247,7 @@ def _asked(inner: Callable[[Any], None], number: int) -> list[Any]:
     try:
         asker.start()
         begun.wait()
-        return _run("asked", inner, number)
+        return _run("asked", inner, number, forks)
     finally:
         over.set()
         asker.join()
@@ -218,11 +260,13 @@ def _together(
     namespace: dict[str, Any],
     number: int,
     answer: dict[str, Any],
+    forks: _Forks,
 ) -> list[list[Any]]:
     """Without a GIL: run it in two threads at once, the other with data of its own. Three times each."""
     other_namespace = dict(namespace)
     ready = threading.Event()
     go = threading.Semaphore(0)
+    begun = threading.Semaphore(0)
     done = threading.Semaphore(0)
     failed: list[str] = []
 
@@ -233,12 +277,14 @@ def _together(
             ready.set()
             for _ in range(3):
                 go.acquire()
+                begun.release()
                 also(iter(range(number)))
                 done.release()
         except BaseException as error:
             failed.append(_in_a_line(error))
             ready.set()
             for _ in range(3):
+                begun.release()
                 done.release()
 
     thread = threading.Thread(target=other, name="statement, too", daemon=True)
@@ -248,9 +294,10 @@ def _together(
     for _ in range(3):
         if failed:
             break
-        runs.append(_run("single", inner, number))
+        runs.append(_run("single", inner, number, forks))
         go.release()
-        runs.append(_run("together", inner, number))
+        begun.acquire()
+        runs.append(_run("together", inner, number, forks))
         done.acquire()
     answer["other_tid"] = thread.native_id
     return [] if failed else runs

@@ -25,10 +25,9 @@ class Spans:
         found: Int64s = self.total[at] + inside
         return found
 
-    def count(self, begin: int, end: int) -> int:
-        """Return how many of them end between two times."""
-        first, last = np.searchsorted(self.end, [begin, end]).tolist()
-        return int(last - first)
+    def total_of(self, most: int) -> int:
+        """Return how long they are together where each counts as `most` at most, ns."""
+        return int(np.minimum(self.end - self.begin, most).sum())
 
     def within(self, begin: int, end: int) -> int:
         """Return how much of them lies between two times, ns."""
@@ -41,48 +40,116 @@ class Spans:
         return int((self.end[first:last] - self.begin[first:last]).max(initial=0))
 
 
-def ready_spans(trace: Trace, thread: int) -> Spans:
-    """Return when a thread was ready without a CPU; nothing where the scheduler was not recorded.
+def of_thread(trace: Trace, thread: int) -> tuple[Spans, Spans, Spans]:
+    """Return when a thread had a CPU, was ready without one, and slept; nothing where that was not recorded.
 
-    That is after it was preempted. One that has been woken up and has no CPU yet still counts as asleep.
+    It is ready after it was preempted. One that has been woken up and has no CPU yet still counts as asleep.
     """
-    begin, end, preempted = _off_cpu(trace.on_cpu[trace.on_cpu["thread"] == thread])
-    return _spans(begin[preempted], end[preempted])
-
-
-def sleep_spans(trace: Trace, thread: int) -> Spans:
-    """Return when a thread slept, until it had a CPU again; nothing where the scheduler was not recorded."""
-    begin, end, preempted = _off_cpu(trace.on_cpu[trace.on_cpu["thread"] == thread])
-    return _spans(begin[~preempted], end[~preempted])
+    rows = trace.on_cpu[trace.on_cpu["thread"] == thread]
+    begin, end, preempted = _off_cpu(rows)
+    on = spans(rows["start"], rows["start"] + rows["duration"])
+    return on, spans(begin[preempted], end[preempted]), spans(begin[~preempted], end[~preempted])
 
 
 @dataclass(frozen=True)
 class Others:
-    """Stretches in which other threads of a process were ready without a CPU; of several at once, too."""
+    """What the scheduler did with the other threads of a process, Python's or not.
 
+    Attributes
+    ----------
+    thread, begin, end : ndarray of int64, shape (stretches,)
+        When each had a CPU, and which of them it was, from 0 on.
+    kept_off : Spans
+        When one of them, or the one that they are beside, was ready without a CPU though the process did not
+        have all CPUs: somebody else had it. Where its own threads have them all they wait for each other, as
+        they would on a machine of their own.
+    cpus : int
+        How many CPUs the process may use.
+    """
+
+    thread: Int64s
     begin: Int64s
     end: Int64s
+    kept_off: Spans
+    cpus: int
 
-    def within(self, begin: int, end: int) -> int:
-        """Return how much of them lies between two times, all together, ns."""
-        inside = np.minimum(self.end, end) - np.maximum(self.begin, begin)
-        return int(np.maximum(inside, 0).sum())
+    def least(self, within: Spans) -> int:
+        """Return how long their work in some stretches takes at least, on all CPUs, ns.
 
-    def longest(self, begin: int, end: int) -> int:
-        """Return the longest of them that ends between two times, ns."""
-        there = (self.end >= begin) & (self.end < end)
-        return int((self.end - self.begin)[there].max(initial=0))
+        No thread's work is done by two CPUs at once.
+        """
+        if not len(within.begin):
+            return 0
+        there = (self.end > within.begin[0]) & (self.begin < within.end[-1])
+        work = within.before(self.end[there]) - within.before(self.begin[there])
+        of_each = np.bincount(self.thread[there], work)
+        return int(max(of_each.max(initial=0), of_each.sum() / self.cpus))
 
 
-def ready_others(trace: Trace, pid: int, tid: int) -> Others:
-    """Return when threads of a process other than this one, Python's or not, were ready without a CPU."""
+def others(trace: Trace, pid: int, tid: int, cpus: int) -> Others:
+    """Return what the threads of a process other than this one did; nothing where that was not recorded."""
     tasks = trace.scheduling.tasks if trace.scheduling else ()
-    tids = sorted({task.tid for task in tasks if task.pid == pid} - {tid})
-    begin, end, preempted = _off_cpu(trace.on_cpu[np.isin(trace.on_cpu["tid"], tids)])
-    return Others(begin[preempted], end[preempted])
+    rows = trace.on_cpu[np.isin(trace.on_cpu["tid"], [task.tid for task in tasks if task.pid == pid])]
+    begin, end, preempted = _off_cpu(rows)
+    running = rows["start"], rows["start"] + rows["duration"]
+    beside = rows["tid"] != tid
+    return Others(
+        thread=np.unique(rows["tid"][beside], return_inverse=True)[1].astype(np.int64),
+        begin=running[0][beside],
+        end=running[1][beside],
+        kept_off=_kept_off((begin[preempted], end[preempted]), running, cpus),
+        cpus=cpus,
+    )
 
 
-def _spans(begin: Int64s, end: Int64s) -> Spans:
+def _kept_off(ready: tuple[Int64s, Int64s], running: tuple[Int64s, Int64s], cpus: int) -> Spans:
+    """Return when a thread was ready and fewer of the process ran than there are CPUs."""
+    few, many = len(ready[0]), len(running[0])
+    time = np.concatenate([*ready, *running])
+    steps = np.zeros((2, len(time)), np.int64)
+    steps[0, : 2 * few] = np.repeat([1, -1], few)
+    steps[1, 2 * few :] = np.repeat([1, -1], many)
+    order = np.argsort(time, kind="stable")
+    waits, runs = np.cumsum(steps[:, order], axis=1)
+    return _joined(time[order], (waits > 0) & (runs < cpus))
+
+
+def _joined(time: Int64s, there: Bools) -> Spans:
+    """Return the stretches, from time to next time, where it is so; one where it goes on being so."""
+    last = np.append(time[1:] > time[:-1], True)[: len(time)]
+    time, there = time[last], there[last]
+    edges = np.diff(there.astype(np.int8), prepend=0)
+    return spans(time[edges > 0], time[edges < 0])
+
+
+def both(a: Spans, b: Spans) -> Spans:
+    """Return the stretches that two have in common."""
+    a, b = _near(a, b), _near(b, a)
+    edges = np.unique(np.concatenate([a.begin, a.end, b.begin, b.end]))
+    middle = edges[:-1]
+    common = _covers(a, middle) & _covers(b, middle)
+    return spans(edges[:-1][common], edges[1:][common])
+
+
+def _near(of: Spans, other: Spans) -> Spans:
+    """Return the stretches that are not all before, or all behind, the other's."""
+    if not len(other.begin):
+        return spans(of.begin[:0], of.end[:0])
+    near = slice(
+        *np.searchsorted(of.end, other.begin[:1], "right"), *np.searchsorted(of.begin, other.end[-1:])
+    )
+    return spans(of.begin[near], of.end[near])
+
+
+def _covers(spans: Spans, time: Int64s) -> Bools:
+    """Whether the stretches have each time, or begin there."""
+    at = np.searchsorted(spans.end, time, "right")
+    found: Bools = np.append(spans.begin, np.iinfo(np.int64).max)[at] <= time
+    return found
+
+
+def spans(begin: Int64s, end: Int64s) -> Spans:
+    """Return the stretches between times that are in order."""
     return Spans(begin, end, np.concatenate([[0], np.cumsum(end - begin)]).astype(np.int64))
 
 

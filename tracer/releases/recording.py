@@ -148,8 +148,11 @@ def record(job: Job, target: launcher.Target, *, quiet: bool = True) -> Recorded
         answers = [line for line in lines[1:] if "begins" not in line]
         begun = [line["begins"] for line in lines[1:] if "begins" in line]
         failures = {call["name"]: call["error"] for call in answers if call["error"]}
-        if status and len(begun) > len(answers):
-            failures[begun[-1]] = f"the process {_how_it_ended(status)} in it"
+        if len(begun) > len(answers):
+            late = job.limit and status == -signal.SIGALRM
+            failures[begun[-1]] = (
+                too_late(job.limit) if late else f"the process {_how_it_ended(status)} in it"
+            )
         recorded = not directory.is_empty(trace) and bool(directory.process_directories(trace))
         if not recorded and (about["gil"] or about["gil_after_setup"]):
             raise RecordingError(
@@ -197,6 +200,11 @@ def _is_free_threaded(interpreter: str) -> bool:
     return said.strip() == "1"
 
 
+def too_late(limit: int) -> str:
+    """Why there is no answer from a call that did not end within some seconds."""
+    return f"it does not end in {limit} s"
+
+
 def _no_answer(interpreter: str, status: int) -> str:
     return f"{interpreter} {_how_it_ended(status)} before it could run anything"
 
@@ -228,6 +236,7 @@ def interpreter_of(python: str | None) -> launcher.Target:
     except (OSError, subprocess.TimeoutExpired):
         said = []
     if said[:1] != ["cpython"] or tuple(map(int, said[1:])) < _OLDEST:
-        what = f"{python} is {' '.join(said)}" if said else f"{python} is no Python"
+        name, version = "CPython" if said[:1] == ["cpython"] else "".join(said[:1]), ".".join(said[1:])
+        what = f"{python} is {name} {version}" if said else f"{python} is no Python"
         raise UsageError(f"{what}: it takes a CPython from {_OLDEST[0]}.{_OLDEST[1]} on (--python PATH)")
     return launcher.Target(found, (), ())

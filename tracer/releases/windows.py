@@ -14,7 +14,7 @@ from analysis.arrays import Bools, Int64s, Table
 from analysis.model import HELD, WITHOUT, State
 from analysis.tables.trace import Trace
 from tracer.releases.locked import Locked, locked
-from tracer.releases.ready import Others, Spans, ready_others, ready_spans, sleep_spans
+from tracer.releases.ready import Others, Spans, both, of_thread, others, spans
 
 _SLICE: Final = 10_000_000
 """ns: for so long a CPU is taken away at a time, where it is not recorded for how long."""
@@ -49,9 +49,9 @@ class Run:
         File and name of the Python function that kept it `overdue`; empty: nobody asked.
     pages : int
         Pages of memory that it touched for the first time.
-    delayed : int
-        So much of `without` at most is the machine's doing: threads of the process, and this one after its
-        sleeps, that wanted a CPU and had none.
+    delayed, held_delayed : int
+        So much of `without`, and of `held`, at most is the machine's doing: others had the CPU that threads
+        of its own process wanted, or that it wanted itself when it was woken.
     unplaced : int
         Time without a CPU, of `held` and `without`, of which nobody knows which: it was not recorded.
     locks : tuple of Locked
@@ -74,6 +74,7 @@ class Run:
     function: tuple[str, ...] = ()
     pages: int = 0
     delayed: int = 0
+    held_delayed: int = 0
     unplaced: int = 0
     locks: tuple[Locked, ...] = ()
 
@@ -90,7 +91,8 @@ class Run:
     @property
     def bounds(self) -> tuple[float, float]:
         """What its share may have been at least and at most, had it had the machine for itself."""
-        least = max(self.held - self.unplaced, 0) / max(self.own - min(self.unplaced, self.held), 1)
+        fewer = min(self.held_delayed + self.unplaced, self.held)
+        least = (self.held - fewer) / max(self.own - fewer, 1)
         most = self.held / max(self.own - min(self.delayed + self.unplaced, self.without), 1)
         return min(least, self.share), max(min(most, 1.0), self.share)
 
@@ -112,7 +114,7 @@ def measured(path: Path | None, calls: Iterable[Mapping[str, Any]]) -> Iterator[
     """Yield what calls did, by the trace of their process; None: it has no GIL."""
     trace = None if path is None else analysis.load(path)
     for call in calls:
-        seen = None if trace is None else _seen(trace, call["tid"], call["runs"][0][1])
+        seen = None if trace is None else _seen(trace, call)
         runs = tuple(_run(seen, call, run) for run in call["runs"])
         yield Measured(call["name"], runs, bool(call["gil"]))
 
@@ -123,6 +125,7 @@ class _Seen:
 
     trace: Trace
     thread: int
+    on: Spans
     ready: Spans
     asleep: Spans
     others: Others
@@ -130,16 +133,17 @@ class _Seen:
     @property
     def scheduled(self) -> bool:
         """Whether it is known when the thread had a CPU."""
-        return bool((self.trace.on_cpu["thread"] == self.thread).any())
+        return bool(len(self.on.begin))
 
 
-def _seen(trace: Trace, tid: int, time: int) -> _Seen | None:
+def _seen(trace: Trace, call: Mapping[str, Any]) -> _Seen | None:
+    tid, time = call["tid"], call["runs"][0][1]
     for thread in trace.threads:
         if thread.tid == tid and thread.begin <= time <= thread.end:
             index = thread.index
-            pid = trace.processes[thread.process].pid
-            others = ready_others(trace, pid, tid)
-            return _Seen(trace, index, ready_spans(trace, index), sleep_spans(trace, index), others)
+            beside = others(trace, trace.processes[thread.process].pid, tid, call["cpus"])
+            on, ready, asleep = of_thread(trace, index)
+            return _Seen(trace, index, on, ready, asleep, beside)
     return None
 
 
@@ -157,9 +161,11 @@ def _run(seen: _Seen | None, call: Mapping[str, Any], run: list[Any]) -> Run:
     native = min(max(thread_cpu - held, 0), without)
     ready = seen.ready.within(begin, end)
     if seen.scheduled:
-        unplaced, delayed = 0, min(_delayed(seen, begin, end), without - native)
+        unplaced = 0
+        delayed = min(_delayed(seen, intervals.spans(WITHOUT), begin, end), without)
+        held_delayed = min(_delayed(seen, intervals.spans(HELD), begin, end), held)
     else:
-        unplaced, delayed = min(max(held + without - thread_cpu, 0), taken * _SLICE), 0
+        unplaced, delayed, held_delayed = min(max(held + without - thread_cpu, 0), taken * _SLICE), 0, 0
     return Run(
         kind=kind,
         number=number,
@@ -177,6 +183,7 @@ def _run(seen: _Seen | None, call: Mapping[str, Any], run: list[Any]) -> Run:
         function=function,
         pages=pages,
         delayed=delayed,
+        held_delayed=held_delayed,
         unplaced=unplaced,
     )
 
@@ -193,18 +200,25 @@ def _without_gil(seen: _Seen | None, call: Mapping[str, Any], run: Run, begin: i
     return replace(run, locks=locked(seen.trace, (seen.thread, other), begin, begin + run.wall))
 
 
-def _delayed(seen: _Seen, begin: int, end: int) -> int:
-    """Return how long the machine kept a thread from going on in its sleeps, at most.
+def _delayed(seen: _Seen, where: Spans, begin: int, end: int) -> int:
+    """Return how long others on the machine kept it from going on there, at most.
 
-    Others of its process, that it may have waited for, had no CPU; and each of its sleeps may have ended
-    before it got one, by what it, or one of the others, is seen to have waited for a CPU at most.
+    While threads of its own process were kept off the CPUs it may have waited for them, asleep or spinning.
+    Each of its sleeps may have ended late besides: the one that ended it, and it after that, may have been
+    woken before they got a CPU, by what any of them is seen to have waited at most. Yet what they computed
+    while it slept takes its time also on a machine of their own.
     """
-    longest = max(seen.ready.longest(begin, end), seen.others.longest(begin, end))
-    return seen.others.within(begin, end) + longest * seen.asleep.count(begin, end)
+    kept_off = seen.others.kept_off
+    slept = both(seen.asleep, where)
+    longest = kept_off.longest(begin, end)
+    late = both(slept, kept_off).total_of(end - begin) + slept.total_of(2 * longest)
+    late = min(late, slept.total_of(end - begin) - seen.others.least(slept))
+    return late + both(both(seen.on, where), kept_off).total_of(end - begin)
 
 
 @dataclass(frozen=True)
 class _Window:
+    begin: Int64s
     end: Int64s
     own: Int64s
     state: Int64s
@@ -212,6 +226,10 @@ class _Window:
     def among(self, states: Iterable[State]) -> Bools:
         found: Bools = np.isin(self.state, [int(state) for state in states])
         return found
+
+    def spans(self, states: Iterable[State]) -> Spans:
+        there = self.among(states)
+        return spans(self.begin[there], self.end[there])
 
     def total(self, states: Iterable[State]) -> int:
         return int(self.own[self.among(states)].sum())
@@ -226,7 +244,7 @@ def _in_window(intervals: Table, thread: int, begin: int, end: int, ready: Spans
     start = np.maximum(mine["start"], begin)
     ends = np.minimum(mine["start"] + mine["duration"], end)
     own = ends - start - (ready.before(ends) - ready.before(start))
-    return _Window(ends, own, mine["state"].astype(np.int64))
+    return _Window(start, ends, own, mine["state"].astype(np.int64))
 
 
 def _overdue(seen: _Seen, begin: int, end: int) -> tuple[int, tuple[str, ...]]:

@@ -49,16 +49,19 @@ def sentence(of: Judgement) -> str:
 
 
 def _why_unsure(of: Judgement) -> str:
-    low, high = of.shares
-    if class_of(low) == class_of(high):
-        return "too near to another verdict for what else the machine did"
-    return "and runs differ too much for a verdict"
+    low, high = of.bounds
+    if class_of(of.shares[0]) != class_of(of.shares[1]):
+        return "and runs differ too much for a verdict"
+    if class_of(low) != class_of(high):
+        others = "others kept threads that it waits for off the CPUs"
+        return f"but {others}: on a machine of its own it may be {share(low)} to {share(high)}"
+    return "too near to another verdict for how much runs differ"
 
 
 def _without_gil(of: Judgement) -> str:
     begin = f"runs without a GIL: {duration(of.wall)} a call"
     if not of.together:
-        return f"{begin}."
+        return f"{begin}; two threads at once could not be seen{', on a busy machine' if of.busy else ''}."
     two = f"two threads at once, each with data of its own, take {of.together:.2f} × that"
     if of.locked >= _LOCKED:
         first = of.locks[0]
@@ -173,7 +176,7 @@ def print_threshold(
     for value, judgement in of.points.items():
         line = Text(f"{size} = {count(value):>{wide}}  ")
         line.append_text(bar(judgement))
-        line.append(f"  {share(judgement.share):>8} of {duration(judgement.wall)}")
+        line.append(f"  {share(judgement.share):>8} of {duration(judgement.own)}")
         console.print(line, highlight=False, soft_wrap=True)
     console.print(Text(threshold_sentence(size, of)), highlight=False)
     console.print(Text(f"CPython {about['version']}", style="dim"), highlight=False)
@@ -201,7 +204,13 @@ def threshold_sentence(size: str, of: Threshold) -> str:
 def to_json(of: Judgement) -> dict[str, Any]:
     """Return a judgement for machines: times in ns, of one call; shares from 0 to 1."""
     found = asdict(of)
-    renamed = {"wall": "wall_ns", "walls": "walls_ns", "held": "held_ns", "piece": "longest_piece_ns"}
+    renamed = {
+        "own": "own_ns",
+        "wall": "wall_ns",
+        "walls": "walls_ns",
+        "held": "held_ns",
+        "piece": "longest_piece_ns",
+    }
     renamed |= {"first_wall": "first_wall_ns", "pages": "pages_touched"}
     return {renamed.get(name, name): value for name, value in found.items()}
 

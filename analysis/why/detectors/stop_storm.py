@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from ...arrays import distinct
+from ...arrays import Table, distinct
 from ...measures.lock_names import place_of
+from ...measures.stop_reasons import reason_of
 from ...units import count, duration, share
 from .finding import Pattern
 from .lock_scene import LockScene
@@ -31,6 +32,7 @@ def find(scene: LockScene) -> Iterator[Pattern]:
     frames, of = np.unique(pauses["frame"], return_inverse=True)
     worst = int(np.argmax(np.bincount(of, pauses["duration"])))
     where = place_of(scene.trace, int(frames[worst]))
+    reason = _mostly(scene, pauses[of == worst])
     by = pauses["thread"][np.argmax(np.where(of == worst, pauses["duration"], -1))]
     yield Pattern(
         name="stop-the-world storm",
@@ -43,6 +45,13 @@ def find(scene: LockScene) -> Iterator[Pattern]:
         sentence=(
             f"Stop-the-world storm: the world was stopped {count(len(pauses))} times,"
             f" {share(total / scene.span)} of the time, most of all by {scene.trace.threads[by].name}"
-            f"{' in ' + where if where else ''}; threads stood {duration(int(pauses['stood'].sum()))} in all."
+            f"{' in ' + where if where else ''}{', for ' + reason if reason else ''}; threads stood"
+            f" {duration(int(pauses['stood'].sum()))} in all."
         ),
     )
+
+
+def _mostly(scene: LockScene, pauses: Table) -> str:
+    """Return what most of the time of these pauses was for; "": not known."""
+    reasons, of = np.unique(pauses["reason"], return_inverse=True)
+    return reason_of(scene.trace, int(reasons[np.argmax(np.bincount(of, pauses["duration"]))]))

@@ -40,8 +40,9 @@ export function plan(facts) {
     top += HEIGHT[kind] + GAP[kind];
   };
   facts.processes.forEach((process, index) => {
-    if (facts.processes.length > 1) add('head', index, -1, `process ${process.pid} ${process.argv[0] ?? ''}`);
+    if (facts.processes.length > 1) add('head', index, -1, `process ${process.pid} ${process.name}`.trimEnd());
     const mine = facts.lanes.map((lane, at) => ({ lane, at })).filter(({ lane }) => lane.process === index);
+    mine.sort((one, other) => Number(one.lane.idle) - Number(other.lane.idle)); // stable
     for (const { lane, at } of mine) {
       top += ROW * spans[at];
       add('lane', index, at, lane.name);
@@ -86,7 +87,7 @@ export class Picture {
     const theme = this.theme();
     into.replaceChildren(
       ...this.rows.map((row) => {
-        const name = make('div', { class: `name ${row.kind}` }, make('span', {}, row.label));
+        const name = make('div', { class: `name ${row.kind}` }, shortened(row.label));
         name.style.top = `${row.top}px`;
         name.style.height = `${row.height}px`;
         name.title = row.label;
@@ -318,6 +319,12 @@ export class Picture {
       arrow(paper, x, from, middle(holder.lane));
     }
   }
+}
+
+/** Where a name is too long, its middle is left out: threads of a pool differ in their ends. @param {string} name */
+function shortened(name) {
+  const end = Math.max(0, name.length - 5);
+  return make('span', {}, make('bdi', {}, name.slice(0, end)), make('bdi', {}, name.slice(end)));
 }
 
 /**

@@ -16,6 +16,8 @@ export interface StateFacts {
 export interface LaneFacts {
   name: string;
   tid: number;
+  /** It had next to nothing to do with the GIL, and hardly computed. */
+  idle: boolean;
   process: number;
   begin: number;
   end: number;
@@ -83,7 +85,7 @@ export interface Facts {
   groups: { held: number[]; waiting: number; without: number[]; unknown: number; locked: number[] };
   colours: Record<string, Colour>;
   lanes: LaneFacts[];
-  processes: { pid: number; argv: string[]; gils: number[]; version: string }[];
+  processes: { pid: number; name: string; gils: number[]; version: string }[];
   gils: { process: number; name: string }[];
   places: [string, string, string][];
   words: Record<string, string> & { keys: [string, string][] };

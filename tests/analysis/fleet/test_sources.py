@@ -8,8 +8,8 @@ import pytest
 
 import analysis
 from analysis.errors import GilscopeError
-from analysis.fleet import fleet, schema
-from analysis.fleet.sources import How, find, once, rows
+from analysis.fleet import cluster, fleet, schema, work
+from analysis.fleet.sources import How, find, once, rows, several_hosts
 from analysis.fleet.summarise import summaries
 from analysis.reader.packing import pack
 
@@ -77,6 +77,24 @@ def test_the_same_trace_twice_counts_once(tmp_path: Path) -> None:
     assert "2 summaries are of processes and times that are there already" in " ".join(found.problems)
 
 
+def test_a_trace_and_its_packed_form_count_once(tmp_path: Path) -> None:
+    first = trace(tmp_path / "a.trace")
+    with (tmp_path / "a.gilpack").open("wb") as file:
+        pack(first, file)
+    sources = [*find(str(tmp_path)), *find(f"file://{tmp_path}")]
+    made = work.scan(sources, How({}))
+    assert [source.is_trace for source in made.sources] == [True] * 4 and not made.problems
+    (once_,), problems = cluster._kept([work.found(made)], [sources], None)
+    assert [rows_kept == [] for rows_kept in once_] == [False, True, True, True]
+    assert "3 summaries are of processes and times that are there already, counted once" in problems[0]
+
+
+def test_a_process_under_two_hosts_names_is_a_line() -> None:
+    assert not several_hosts([("a", 1, 5, 0, 1), ("b", 1, 6, 0, 1), ("a", 1, 5, 1, 2)])
+    (line,) = several_hosts([("a", 1, 5, 0, 1), ("web-1", 1, 5, 0, 1)])
+    assert "process 1 is there under several hosts' names, a, web-1" in line
+
+
 def test_a_bad_source_is_a_line_and_not_the_end(tmp_path: Path) -> None:
     good = summarised(trace(tmp_path / "a.trace"), tmp_path / "a.parquet")
     (tmp_path / "cut.parquet").write_bytes(good.read_bytes()[:100])
@@ -110,7 +128,7 @@ def test_a_file_that_vanishes_is_a_line(tmp_path: Path) -> None:
 def test_clocks_that_are_wrong_are_a_line(tmp_path: Path) -> None:
     hour = 3_600_000_000_000
     for at, host in enumerate("abc"):
-        (row,) = summaries(analysis.load(trace(tmp_path / f"{host}.trace", host=host)), {})
+        (row,) = summaries(analysis.load(trace(tmp_path / f"{host}.trace", host=host, pids=(100 + at,))), {})
         if host == "c":
             row |= {"begin_ns": UTC + 5 * hour, "end_ns": UTC + 6 * hour, "started_ns": UTC + 5 * hour}
         row["summarised_ns"] = UTC + hour

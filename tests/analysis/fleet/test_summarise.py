@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import analysis
 from analysis.fleet import schema
-from analysis.fleet.summarise import MOST_LINES, OTHER_LINES, parse_tags, summaries
+from analysis.fleet.summarise import MOST_LINES, OTHER_LINES, summaries
+from analysis.fleet.tags import parse_tags
 from tests.synthetic import TraceWriter
 
 from .programs import UTC, random_trace, trace
@@ -44,6 +46,24 @@ def test_service_and_host_can_be_tagged(tmp_path: Path) -> None:
     assert (row["service"], row["host"], row["tags"]) == ("shop", "web-1", [])
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_one_pass_and_tables_make_the_same_row(tmp_path: Path, seed: int) -> None:
+    path = random_trace(tmp_path / "t.trace", seed)
+    in_one_pass, in_tables = analysis.load(path), analysis.load(path, salvage=True)
+    assert in_one_pass.folded is not None and in_tables.folded is None
+    rows = [schema.table(list(summaries(each, {}))).to_pylist() for each in (in_one_pass, in_tables)]
+    for (row,) in rows:
+        del row["summarised_ns"]
+    assert rows[0] == rows[1]
+
+
+def _by_function(rows: list[dict[str, Any]], column: str) -> dict[str | None, int]:
+    found: dict[str | None, int] = {}
+    for each in (each for row in rows for each in row[column]):
+        found[each["function"]] = found.get(each["function"], 0) + each["waited_ns"]
+    return found
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_windows_add_up_to_the_whole(tmp_path: Path, seed: int) -> None:
     loaded = analysis.load(random_trace(tmp_path / "t.trace", seed))
@@ -52,6 +72,8 @@ def test_windows_add_up_to_the_whole(tmp_path: Path, seed: int) -> None:
     for name in ("held_ns", "contended_ns", "released_ns", "nobody_ns"):
         assert sum(row[name] for row in windows) == whole[name]
     assert sum(row["wait"]["total_ns"] for row in windows) == whole["wait"]["total_ns"]
+    assert _by_function(windows, "lines") == _by_function([whole], "lines")
+    assert _by_function(windows, "waiting") == _by_function([whole], "waiting")
     assert windows[0]["begin_ns"] == whole["begin_ns"] and windows[-1]["end_ns"] == whole["end_ns"]
     assert {row["started_ns"] for row in windows} == {whole["started_ns"]}
     assert [row["ended"] for row in windows] == ["running"] * (len(windows) - 1) + [whole["ended"]]

@@ -27,7 +27,10 @@ def test_stretches_add_up_to_the_recording(tmp_path: Path) -> None:
     assert None not in written and len(set(written)) == len(written) > 1
     found = fleet([str(tmp_path / "out")], by=["function"])
     assert not found.problems
-    # (Code is told by a hold's end where there are no samples, and that may lie in the next stretch.)
+    # (Code is told by a hold's end where there are no samples, also where that lies in the next stretch.)
+    assert [(group.values, group.waited) for group in found.groups] == [
+        (group.values, group.waited) for group in whole.groups
+    ]
     assert (found.waited, found.held, found.processes) == (whole.waited, whole.held, 1)
     tags = {row["tags"][0] for path in written if path for row in schema.read(path).to_pylist()}
     assert tags == {("release", "1")}

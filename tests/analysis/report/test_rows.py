@@ -9,7 +9,7 @@ from rich.console import Console
 
 import analysis
 from analysis.commands.cli import main
-from analysis.report.rows import program, rows
+from analysis.report.rows import rows
 from analysis.report.terminal import print_summary
 from analysis.report.verdict import verdict
 from tests.synthetic import TraceWriter
@@ -124,4 +124,4 @@ def test_short_threads_are_a_pool(tmp_path: Path) -> None:
 def test_programs_are_called_by_their_names(tmp_path: Path, argv: tuple[str, ...], name: str) -> None:
     with TraceWriter(tmp_path / "t") as writer:
         writer.process(100, argv=argv).events([(100, 0, "gil_acquired")])
-    assert program(analysis.load(tmp_path / "t").processes[0]) == name
+    assert analysis.load(tmp_path / "t").processes[0].program == name

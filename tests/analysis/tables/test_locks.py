@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import analysis
+from analysis.measures.lock_names import lock_name
+from analysis.measures.stop_reasons import reason_of
 from analysis.model import LockKind, LockOutcome
 from tests.synthetic import TraceWriter
 
@@ -129,6 +132,63 @@ def test_pauses(tmp_path: Path) -> None:
     assert pauses["threads"].tolist() == [2, 1]
     assert pauses["stood"].tolist() == [370 + 280, 320]
     assert pauses["thread"].tolist() == [0, 0]
+
+
+def test_why_the_world_was_stopped(tmp_path: Path) -> None:
+    """What called the function that started the world; the stopper looked twice until all stood."""
+    library = "/opt/python/lib/libpython3.13t.so"
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
+        process.lock(1, 900, "state", 0x100, "").lock(2, 900, "interpreter", 0x300, "")
+        process.name(7, 900, f"110 210 310 3f0\n{library}", "native_callers")
+        process.name(8, 900, f"110 310\n{library}", "native_callers")
+        events: list[tuple[int | str, ...]] = [(100, 1_000, "recording_start"), (101, 1_000, "thread_start")]
+        for begin, number, between in ((1_000, 7, True), (2_000, 8, False), (3_000, 9, True)):
+            if number == 7:
+                events += [(100, begin + 50, "lock_wait", 0, 2), (100, begin + 90, "lock_timeout", 0, 2)]
+                events += [(100, begin + 95, "lock_wait", 0, 2), (100, begin + 160, "lock_acquired", 0, 2)]
+            events += [(101, begin + 100, "lock_wait", 0, 1), (101, begin + 300, "lock_acquired", 0, 1)]
+            events += [(100, begin + 290, "lock_wake", 0, 1), (100, begin + 290, "lock_waiter", 0, 101)]
+            events += [(100, begin + 290, "lock_frame", 0, 5)] if between else []
+            events += [(100, begin + 290, "lock_callers", 0, number)]
+        process.events(events).stop(100, 5_000)
+        scheduler = writer.scheduler().stop(5_000)
+        for at, name in (
+            (0x100, "unpark"),
+            (0x200, "_PyEval_StartTheWorld"),
+            (0x300, "gc_collect_main.part.0"),
+        ):
+            scheduler.symbol(library, at, at + 0x80, name)
+    trace = analysis.load(tmp_path / "t")
+    pauses = trace.pauses
+    assert [reason_of(trace, reason) for reason in pauses["reason"]] == ["a collection", "", ""]
+    assert (pauses["asked"][0], pauses["stopped"][0]) == (1_050, 1_160)
+    assert (pauses["asked"][1], pauses["stopped"][1]) == (2_100, 2_100)
+    assert analysis.validate(trace) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_", "variable", "name"),
+    [
+        ("mutex", "dict", "is\tglobal\tcache\tdict", "the dict `cache`"),
+        ("mutex", "dict", "attributes\tglobal\tstate\tCounter", "the dict of `state`, a Counter"),
+        ("mutex", "dict", "attributes\tlocal\tself\tCounter", "the dict of a Counter"),
+        ("mutex", "list", "is\tlocal\tshared\tlist", "the list `shared`"),
+        ("mutex", "list", "", "the list itself (in Cache)"),
+        ("object", "_thread.lock", "is\tglobal\tguard\t_thread.lock", "Lock of Cache"),
+        ("object", "_thread.lock", "owner\tglobal\tstore\tCache", "Lock of Cache `store`"),
+    ],
+)
+def test_a_lock_is_called_what_the_program_calls_it(
+    tmp_path: Path, kind: str, type_: str, variable: str, name: str
+) -> None:
+    with TraceWriter(tmp_path / "t") as writer:
+        lines = ["Cache 7e00 Cache.put", *([f"\t{variable}"] if variable else [])]
+        process = writer.process(pid=100).lock(1, 900, kind, 0x7F00, type_, *lines)
+        process.events([(100, 1_000, "recording_start")]).stop(100, 2_000)
+    (lock,) = analysis.load(tmp_path / "t").locks
+    assert [owner.type for owner in lock.owners] == ["Cache"]
+    assert lock_name(lock) == name
 
 
 def test_a_gil_is_read_as_if_no_lock_were_there(tmp_path: Path) -> None:

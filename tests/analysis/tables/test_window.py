@@ -87,3 +87,29 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "14.0 ms" in capsys.readouterr().out
     assert main([str(tmp_path / "t"), "--between", "3", "4"]) == 2
     assert "--between" in capsys.readouterr().err
+
+
+def test_code_of_what_reaches_over_the_edge_is_told_by_its_end(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
+        process.code(1, 0, "hold", "a.py", 1).code(2, 0, "ask", "a.py", 2).frame(1, 0, 1).frame(2, 0, 2)
+        process.events(
+            [
+                (100, 0, "recording_start"),
+                (100, 0, "gil_acquired"),
+                (101, 100, "gil_wait"),
+                (100, 1000, "gil_released", 0, 1),
+                (101, 1000, "gil_acquired", 0, 2),
+                (101, 1500, "gil_released"),
+            ]
+        )
+        process.stop(100, 2000)
+    whole = analysis.load(tmp_path / "t")
+    for begin, end in ((0, 500), (200, 400), (500, 1000), (500, 2000)):
+        for part in (whole.between(begin, end), whole.between(0, 1200).between(begin, end)):
+            blame = analysis.code_blame(part)
+            waited = min(end, 1000) - max(begin, 100)
+            assert [(part.codes[row["code"]].name, row["waited"]) for row in blame.lines] == [
+                ("hold", waited)
+            ]
+            assert [part.codes[row["code"]].name for row in blame.waiting] == ["ask"]

@@ -88,3 +88,14 @@ def test_where_a_thread_was_preempted_says_nothing(tmp_path: Path) -> None:
     trace = analysis.load(tmp_path / "t.trace")
     assert int(trace.samples["ran"].sum()) == 8 and len(trace.samples) == 28
     assert charged(trace) == {"parse": (10 * MS, 8, 0)}
+
+
+def test_samples_of_holds_that_are_elsewhere(tmp_path: Path) -> None:
+    """A part of a recording may have samples of a GIL, and no hold of it."""
+    with TraceWriter(tmp_path / "t.trace") as writer:
+        process = writer.process().code(1, 0, "parse").frame(1, 0, 1)
+        process.events([(101, 0, "gil_wait"), (101, 5 * MS, "gil_timeout")])
+        process.samples([(100, MS, 1)])
+    trace = analysis.load(tmp_path / "t.trace")
+    assert len(trace.samples) == 0
+    assert charged(trace) == {}

@@ -11,6 +11,7 @@ from analysis import Trace
 from plots.timeline.coverage import Visible, totals
 from plots.timeline.rows import COUNTED, Plan, plan
 from tests.analysis.report.test_rows import program_of_many
+from tests.synthetic import TraceWriter
 
 from ..conftest import SCENES, Scene
 
@@ -52,6 +53,18 @@ def test_five_hundred_threads_share_what_is_left(scene: Scene) -> None:
     times = totals(seen, COUNTED)
     busy = times[:, 0] + times[:, 1]
     assert min(busy[list(found.shown[1:])]) >= max(busy[list(found.hidden)])
+
+
+@pytest.mark.parametrize(("idle", "lanes"), [(3, 5), (4, 2)])
+def test_more_than_a_few_idle_threads_share_a_row(tmp_path: Path, idle: int, lanes: int) -> None:
+    with TraceWriter(tmp_path / "t.trace") as writer:
+        process = writer.process()
+        process.events([(100, 0, "gil_acquired"), (101, 0, "gil_wait"), (100, 500, "gil_released")])
+        process.events([(101, 500, "gil_acquired"), (101, 1000, "gil_released")])
+        for tid in range(200, 200 + idle):
+            process.events([(tid, 0, "thread_start"), (tid, 1000, "thread_exit")])
+    found = planned(analysis.load(tmp_path / "t.trace"))
+    assert (len(found.shown), len(found.hidden)) == (lanes, 2 + idle - lanes)
 
 
 def test_lanes_on_demand_make_it_higher(scene: Scene) -> None:

@@ -14,7 +14,7 @@ const context = await chromium.launchPersistentContext(profile, {
   executablePath: told.chromium,
   headless: true,
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'],
-  viewport: { width: 1400, height: 1000 },
+  viewport: { width: 1400, height: told.height ?? 1000 },
   colorScheme: told.scheme ?? 'light',
   acceptDownloads: false,
 });
@@ -48,7 +48,10 @@ try {
     if (step.wait) await page.waitForSelector(step.wait, { timeout: 60_000 });
     if (!step.wait && !step.eval) await drawn();
     if (step.eval) seen.results.push((await page.evaluate(step.eval)) ?? null);
-    if (step.shot) await page.screenshot({ path: step.shot, fullPage: true });
+    if (step.shot) {
+      const clip = step.height && { x: 0, y: 0, width: 1400, height: step.height };
+      await page.screenshot({ path: step.shot, fullPage: true, ...(clip && { clip }) });
+    }
   }
 } finally {
   await context.close();

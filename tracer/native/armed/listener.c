@@ -32,6 +32,9 @@
 
 #define SECOND UINT64_C(1000000000)
 #define LOOKS_EVERY (SECOND / 25)       /* for somebody who asks */
+#define LOOKS_OFTEN (SECOND / 1000)     /* at first: where a process forks again and again it is never long there */
+#define OFTEN_FOR (SECOND / 20)
+#define MOST_AT_ONCE 8                  /* served in one look: the helper has other work */
 #define LOOKS_FOR_FILE (SECOND * 10)    /* whether it is still there: some clean up behind services */
 #define PATIENCE_MS 200                 /* with who has connected and says nothing */
 #define MOST_FILES 65536u
@@ -45,7 +48,7 @@ static struct {
     atomic_bool wanted;
     uint32_t tid; /* of the helper whose socket it is */
     int fd;
-    uint64_t looked, looked_for_file;
+    uint64_t begun, looked, looked_for_file;
 } listener = {.fd = -1};
 
 /* Kernels before 5.9 copy the table, and have it emptied. */
@@ -157,7 +160,7 @@ static void begin_here(uint32_t tid)
 {
     listener.tid = tid;
     listener.fd = -1;
-    listener.looked_for_file = gs_now();
+    listener.begun = listener.looked_for_file = gs_now();
     if (own_table()) {
         sweep();
         listener.fd = open_socket();
@@ -212,15 +215,18 @@ static uint64_t listen_now(bool *wakes)
     uint64_t now = gs_now();
     if (listener.tid != tid)
         begin_here(tid);
-    if (listener.fd < 0 || now - listener.looked < LOOKS_EVERY)
-        return LOOKS_EVERY;
+    uint64_t every = now - listener.begun < OFTEN_FOR ? LOOKS_OFTEN : LOOKS_EVERY;
+    if (listener.fd < 0 || now - listener.looked < every)
+        return every;
     listener.looked = now;
-    for (int fd; (fd = accept4(listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
+    for (int i = 0, fd; i < MOST_AT_ONCE; i++) {
+        if ((fd = accept4(listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) < 0)
+            break;
         serve(fd);
         gs_aside_close(fd);
     }
     listen_again_if_gone(now);
-    return LOOKS_EVERY;
+    return every;
 }
 
 void gs_listener_begin(const char *directory, gs_answerer *answerer)

@@ -12,6 +12,7 @@
 #include <sched.h>
 
 #include "gil/note.h"
+#include "locks/callers.h"
 #include "locks/held.h"
 #include "locks/identity.h"
 #include "locks/learn.h"
@@ -22,6 +23,8 @@ GS_HOOKED_LOCKS(GS_DECLARE)
 
 #define LOOKS static __attribute__((noinline))
 #define NEXT_SPIN UINT64_C(20000) /* ns between two sched_yields of one spin, at most */
+
+#define STANDS (UINT32_C(1) << 31) /* beside the number of a lock: it is a thread's state, and the world is stopped */
 
 _Atomic bool gs_locks_spin;
 
@@ -87,14 +90,14 @@ static void begin(struct gs_thread *self, struct wait *wait, const char *frame)
         gs_make_ready(self);
     int cancel = gs_slow_begin();
     if (gs_ready(self) != NULL) {
-        struct gs_wait_place place = {wait->semaphore, frame, places, gs_stack_places(self->last, places)};
+        struct gs_wait_place place = {wait->semaphore, frame, places, gs_stack_places(self->last, places), false};
         wait->lock = gs_identity_number(&place);
         uint32_t number = gs_places_number(places, place.count);
         struct holds holds = holds_of(places, place.count);
         struct gs_stream *stream = gs_ready(self);
         if (stream != NULL) {
             wait->epoch = self->epoch;
-            wait->entered = gs_waiters_enter(wait->semaphore, wait->lock, stream->tid);
+            wait->entered = gs_waiters_enter(wait->semaphore, place.stands ? wait->lock | STANDS : wait->lock, stream->tid);
             if (spin.began != 0)
                 note_spin(stream);
             note(stream, asked, gs_lock_wait, wait->lock);
@@ -205,17 +208,21 @@ LOOKS int look_at_post(sem_t *semaphore)
     if (unlikely(gs_ready(self) == NULL))
         gs_make_ready(self);
     struct gs_place places[GS_STACK_DEPTH];
-    uint32_t number = 0;
+    uint32_t number = 0, callers = 0;
     int cancel = gs_slow_begin();
-    if (gs_ready(self) != NULL)
+    if (gs_ready(self) != NULL) {
         number = gs_places_number(places, gs_stack_places(self->last, places));
+        callers = lock & STANDS ? gs_callers_number(__builtin_frame_address(0)) : 0;
+    }
     struct gs_stream *stream = gs_ready(self);
     if (stream != NULL) {
         uint64_t now = gs_now();
-        note(stream, now, gs_lock_wake, lock);
+        note(stream, now, gs_lock_wake, lock & ~STANDS);
         if (waiter != 0)
             note(stream, now, gs_lock_waiter, waiter);
         note_frame(stream, now, number);
+        if (callers != 0)
+            note(stream, now, gs_lock_callers, callers);
     }
     gs_slow_end(cancel);
     errno = saved;

@@ -3,12 +3,15 @@
  * is a call (sem_destroy). */
 #include "locks/identity.h"
 
+#include <string.h>
+
 #include "base/hash.h"
 #include "base/known.h"
 #include "base/text.h"
 #include "gil/note.h"
 #include "locks/learn.h"
 #include "locks/owners.h"
+#include "locks/variables.h"
 #include "stream/names.h"
 
 #define STACK 8192u         /* a semaphore no farther above the hook's frame is on the thread's own stack */
@@ -127,6 +130,25 @@ static struct identity identify(const struct gs_wait_place *wait)
     return lock;
 }
 
+/* What a variable may have of it. */
+static struct gs_wanted wanted(const struct identity *lock)
+{
+    static const char dict[] = "dict";
+    char name[sizeof dict + 1] = "", *at = name;
+    switch (lock->kind) {
+    case SEMAPHORE:
+        return (struct gs_wanted){.semaphore = lock->address};
+    case OBJECT:
+    case CONDITION:
+        return (struct gs_wanted){.object = lock->address - lock->offset};
+    case MUTEX:
+        gs_type_append(lock->type, &at, name + sizeof name - 1);
+        return (struct gs_wanted){.object = lock->address - lock->offset, .attributes = strcmp(name, dict) == 0};
+    default:
+        return (struct gs_wanted){0};
+    }
+}
+
 static bool write(uint32_t number, const struct identity *lock, const struct gs_wait_place *wait)
 {
     char text[GS_NAME_TEXT_MAX] = "", *at = text;
@@ -146,8 +168,10 @@ static bool write(uint32_t number, const struct identity *lock, const struct gs_
     gs_append_number(&at, end, lock->offset);
     gs_append(&at, end, " ");
     gs_append_number(&at, end, lock->size);
-    if (frames)
+    if (frames) {
         gs_owners_append(wait->places, wait->count, &at, end);
+        gs_variables_append(wait->places, wait->count, wanted(lock), &at, end);
+    }
     *at = '\0';
     return gs_names_append(gs_lock, number, text);
 }
@@ -180,9 +204,10 @@ static uint32_t number_of(const struct identity *lock, const struct gs_wait_plac
     return likely(number != 0) ? number : write_unknown(key, lock, wait);
 }
 
-uint32_t gs_identity_number(const struct gs_wait_place *wait)
+uint32_t gs_identity_number(struct gs_wait_place *wait)
 {
     struct identity lock = identify(wait);
+    wait->stands = lock.kind == STATE;
     return number_of(&lock, wait);
 }
 

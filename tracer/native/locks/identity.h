@@ -14,6 +14,7 @@ struct gs_wait_place {
     const char *frame; /* the hook's */
     const struct gs_place *places; /* the thread's Python frames */
     unsigned count;
+    bool stands; /* filled in: it waits at its own state, as the world is stopped */
 };
 
 /* Whether objects are looked at: the layout is known. Set before the first hook. */
@@ -22,7 +23,7 @@ extern uintptr_t gs_identity_runtime; /* _PyRuntime's address; 0: not known */
 
 /* The number, 0: it can't be had now. Only between gs_slow_begin and gs_slow_end, while recording: the first wait for
  * a lock writes what it is. */
-uint32_t gs_identity_number(const struct gs_wait_place *wait);
+uint32_t gs_identity_number(struct gs_wait_place *wait);
 
 /* The same of a lock object that a frame has: places are that frame and its callers. */
 uint32_t gs_identity_of_object(const char *object, uintptr_t type, const struct gs_place *places, unsigned count);

@@ -8,6 +8,7 @@
 #include "elf/got.h"
 #include "elf/symbols.h"
 #include "gilscope.h"
+#include "locks/callers.h"
 #include "locks/hooks.h"
 #include "locks/identity.h"
 #include "locks/learn.h"
@@ -40,6 +41,8 @@ bool gs_locks_learn(char *message, size_t size)
     bool names = gs_stacks.thread_state != NULL || gs_stacks_find(unused, sizeof unused) == GS_OK;
     bool free_threaded = names && gs_stacks.layout.free_threaded != 0;
     gs_identity_runtime = (uintptr_t)gs_symbol("_PyRuntime");
+    if (free_threaded)
+        gs_callers_find(gs_symbol("PyEval_SaveThread"));
     atomic_store(&gs_identity_names, names);
     atomic_store(&gs_locks_spin, free_threaded);
     return gs_learn_locks(free_threaded ? gs_stacks.layout.head : 0, message, size);

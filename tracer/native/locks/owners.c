@@ -80,7 +80,7 @@ static bool is_text(const char *object, const char *wanted)
 }
 
 /* The first argument, if that is called self; also where an inner function uses it, which puts it into a cell. */
-static const char *self_of(const struct gs_place *place)
+const char *gs_self_of(const struct gs_place *place)
 {
     const struct gs_layout *layout = &gs_stacks.layout;
     if (gs_load(int32_t, place->code, layout->arguments) < 1 || locals_of(place) == 0)
@@ -111,7 +111,7 @@ const char *gs_waiting_condition(const struct gs_place *innermost, uintptr_t add
                                   gs_load(uintptr_t, object, layout->head) == address
                             : object + layout->head == address;
         if (it)
-            return self_of(innermost);
+            return gs_self_of(innermost);
     }
     return NULL;
 }
@@ -149,7 +149,7 @@ void gs_owners_append(const struct gs_place *places, unsigned count, char **at, 
 {
     const struct gs_layout *layout = &gs_stacks.layout;
     for (unsigned i = 0; i < count && i < GS_OWNERS; i++) {
-        const char *object = self_of(&places[i]);
+        const char *object = gs_self_of(&places[i]);
         if (object == NULL)
             return;
         gs_append(at, end, "\n");

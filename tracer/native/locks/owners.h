@@ -21,6 +21,9 @@ const char *gs_waiting_condition(const struct gs_place *innermost, uintptr_t add
 /* The lock object with this semaphore, if the innermost frame has it at hand; 0: it does not. Its type is returned. */
 uintptr_t gs_type_of_semaphore(const struct gs_place *innermost, uintptr_t semaphore);
 
+/* A frame's first argument, if that is called self; NULL: it has none. */
+const char *gs_self_of(const struct gs_place *place);
+
 /* A line for the self of each of the innermost frames: "\n<type> <address> <function>". */
 void gs_owners_append(const struct gs_place *places, unsigned count, char **at, const char *end);
 

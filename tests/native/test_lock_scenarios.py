@@ -1,0 +1,72 @@
+"""Locks under a fake interpreter that counts for itself, plain and under each sanitizer: what the trace has
+of waits is what became of them, whatever happens to locks, threads and processes meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analysis
+from analysis.model import LockKind, LockOutcome, Process
+
+SCENARIOS = (
+    *("queue", "by_old_names", "parked", "timeouts", "signals", "cancel", "many", "forks"),
+    *("destroyed", "destroyed_while_waited_for"),
+)
+
+
+def outcomes(trace: analysis.Trace, process: Process) -> list[int]:
+    """How many waits of a process ended with the lock, by time and by a signal, and how many were woken."""
+    threads = [thread.index for thread in trace.threads if thread.process == process.index]
+    waits = trace.lock_waits[np.isin(trace.lock_waits["thread"], threads)]
+    wakes = trace.lock_wakes[np.isin(trace.lock_wakes["thread"], threads)]
+    ends = (LockOutcome.ACQUIRED, LockOutcome.TIMEOUT, LockOutcome.INTERRUPTED)
+    return [*(int(np.count_nonzero(waits["outcome"] == end)) for end in ends), len(wakes)]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_waits_are_what_became_of_them(programs: tuple[str, Path], name: str, tmp_path: Path) -> None:
+    if programs[0] == "thread" and name == "forks":
+        pytest.skip("the thread sanitizer can't go on in a forked child of a threaded process")
+    (tmp_path / "t").mkdir()
+    done = subprocess.run(
+        [programs[1] / "lock_scenarios", name, tmp_path / "t"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "TSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    said = {int(line.split()[0]): [int(n) for n in line.split()[1:]] for line in done.stdout.splitlines()}
+    trace = analysis.load(tmp_path / "t")
+    assert analysis.validate(trace) == []
+    assert {process.pid for process in trace.processes} == said.keys()
+    for process in trace.processes:
+        got, timed_out, interrupted, woken = outcomes(trace, process)
+        by_program = said[process.pid]
+        assert [timed_out, interrupted] == by_program[1:3]
+        if name == "parked":
+            assert got > 0
+            assert woken > 0
+        else:  # what came free on the way is no wait, and who lets go when nobody waits wakes nobody
+            assert got <= by_program[0]
+            assert woken <= by_program[3]
+    locks = trace.locks
+    if name in ("queue", "by_old_names"):
+        assert len(trace.lock_wakes) > 0
+        assert len(locks) == 1
+    elif name == "parked":
+        waited_for = {(lock.kind, lock.address) for lock in locks if lock.kind != LockKind.RAW}
+        assert len(waited_for) == 1
+    elif name in ("many", "destroyed"):
+        number = {"many": 10_000, "destroyed": 50}[name]
+        assert len(trace.lock_waits) == number
+        assert 0.9 * number <= len(locks) <= number  # each another one; not all found the names free
+    elif name == "forks":
+        assert len(trace.processes) == 4
+        assert len(trace.lock_wakes) == 0

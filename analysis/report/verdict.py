@@ -32,6 +32,9 @@ _LOST = 0.1
 _SEVERAL = 3
 """Of fewer threads the shares of those that hold say how long the others wait."""
 
+_LEADS = 0.1
+"""Share of what threads did together from which on one of them is named for it."""
+
 _SENTENCES = 4
 
 _QUEUED = 0.05
@@ -334,6 +337,8 @@ def _worst(
 
     worst = max(statistics.threads, key=lambda thread: of(thread).total)
     mine = of(worst)
+    if mine.total < _LEADS * whole.total:
+        return "Threads", f"{duration(whole.total)} in all, once for {duration(whole.max)}"
     name = worst.thread.name
     if sum(process.counts.acquires > 0 for process in statistics.processes) > 1:
         name = f"{name} of process {statistics.processes[worst.thread.process].process.pid}"

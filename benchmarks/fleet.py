@@ -49,7 +49,10 @@ class Sleeping(LocalFileSystem):  # type: ignore[misc]
     """Local files as a far store has them: sleeping:///path, each PAUSE seconds away."""
 
     protocol = "sleeping"
-    pause = 0.1
+
+    @property
+    def pause(self) -> float:
+        return float(os.environ["SLEEPING"])
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
@@ -136,7 +139,8 @@ def copies(trace: Path, directory: Path, count: int) -> None:
     metadata = (source / "metadata").read_text()
     for number in range(count):
         target = directory / f"{number:05}.trace"
-        shutil.copytree(trace, target, copy_function=os.link, ignore=shutil.ignore_patterns("metadata"))
+        shutil.copytree(trace, target, copy_function=os.link)
+        (target / source.name / "metadata").unlink()
         host = re.sub(r'hostname = "[^"]*"', f'hostname = "host-{number % 10}"', metadata)
         start = re.search(r"recording_start = +(\d+)", host)
         assert start is not None
@@ -183,6 +187,8 @@ def many_traces(directory: Path, count: int, events: int, *, sched: bool = False
         f" {found.processes:,} processes, {memory}",
         flush=True,
     )
+    if found.processes != count:
+        raise SystemExit(f"{count} were asked for: {found.problems}")
 
 
 def many_summaries(directory: Path, count: int, files: int, events: int) -> None:
@@ -220,9 +226,10 @@ def _know_sleeping() -> None:
     register_implementation("sleeping", "benchmarks.fleet.Sleeping", clobber=True)
 
 
-def workers(directory: Path, count: int, events: int, *, sleeping: bool = False) -> None:
+def workers(directory: Path, count: int, events: int, *, pause: float = 0, sleeping: bool = False) -> None:
     """Time the same traces with 1, 2 and 4 workers; on CPUs, no more than there are."""
     copies(record(directory, events), directory / "copies", count)
+    os.environ["SLEEPING"] = str(pause)  # for the workers too
     _know_sleeping()
     path = f"{'sleeping://' if sleeping else ''}{directory / 'copies'}"
     took = {}
@@ -234,7 +241,7 @@ def workers(directory: Path, count: int, events: int, *, sleeping: bool = False)
             begin = time.perf_counter()
             fleet([path], scheduler=address)
             took[number] = time.perf_counter() - begin
-    where = f"files {1000 * Sleeping.pause:.0f} ms away" if sleeping else "on CPUs"
+    where = f"files {1000 * pause:.0f} ms away" if sleeping else "on CPUs"
     figures = (f"{n} {time_:.1f} s ({took[1] / time_ / n:.2f} of ideal)" for n, time_ in took.items())
     print(f"{count:,} traces, {where}, by workers: {', '.join(figures)}", flush=True)
 
@@ -247,19 +254,20 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=500_000, help="of a trace, about")
     parser.add_argument("--summaries", type=int, default=100_000)
     parser.add_argument("--files", type=int, default=1000, help="that the summaries are in")
+    parser.add_argument("--pause", type=float, default=0.1, help="of sleeping files, seconds")
     parser.add_argument("--only", choices=["traces", "recorded", "summaries", "workers", "sleeping"])
     parser.add_argument("--short", action="store_true", help="in some seconds")
     given = parser.parse_args()
     if given.short:
         given.traces, given.events, given.summaries, given.files = 8, 20_000, 500, 10
-        Sleeping.pause = 0.01
+        given.pause = 0.01
     some = max(given.traces // 20, 4)
     questions: dict[str, Callable[[Path], None]] = {
         "traces": lambda place: many_traces(place, given.traces, given.events),
         "recorded": lambda place: many_traces(place, some, given.events, sched=True),
         "summaries": lambda place: many_summaries(place, given.summaries, given.files, given.events),
         "workers": lambda place: workers(place, some, given.events),
-        "sleeping": lambda place: workers(place, some, given.events // 10, sleeping=True),
+        "sleeping": lambda place: workers(place, some, given.events // 10, pause=given.pause, sleeping=True),
     }
     for name, ask in questions.items():
         if given.only in (None, name):

@@ -2,8 +2,8 @@
 
     python -m benchmarks.pack [--short] [TRACE ...]
 
-Without traces it records three programs: four threads that call os.stat, two that compute at a switch
-interval of 10 µs, and a pool of 64. Prints rows for benchmarks/RESULTS.md: medians and spread.
+Without traces it records the three of `benchmarks.recordings`. Prints rows for benchmarks/RESULTS.md:
+medians and spread.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import argparse
 import io
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,45 +21,7 @@ from analysis.reader.format import EVENT_SIZE
 from analysis.reader.packed import unpack
 from analysis.reader.packing import pack
 from analysis.reader.problems import Problems
-
-STAT = """
-import os, sys, threading
-def work():
-    for _ in range(int(sys.argv[1]) // 8): os.stat("/")
-threads = [threading.Thread(target=work) for _ in range(4)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-"""
-THRASHING = """
-import sys, threading, time
-sys.setswitchinterval(10e-6)
-end = time.perf_counter() + int(sys.argv[1]) / 200_000
-def work():
-    while time.perf_counter() < end: pass
-threads = [threading.Thread(target=work) for _ in range(2)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-"""
-POOL = """
-import os, sys
-from concurrent.futures import ThreadPoolExecutor
-def work(_):
-    for _ in range(100): os.stat("/")
-with ThreadPoolExecutor(64) as pool:
-    list(pool.map(work, range(int(sys.argv[1]) // 200)))
-"""
-
-
-def record(directory: Path, events: int) -> list[Path]:
-    """Return traces of about so many events."""
-    made = []
-    for name, program in (("stat", STAT), ("thrashing", THRASHING), ("pool", POOL)):
-        script, trace = directory / f"{name}.py", directory / f"{name}.trace"
-        script.write_text(program)
-        options = ["-m", "tracer", "-q", "--no-png", "-o", str(trace)]
-        subprocess.run([sys.executable, *options, str(script), str(events)], check=True)
-        made.append(trace)
-    return made
+from benchmarks.recordings import record
 
 
 def measure(trace: Path, runs: int, directory: Path) -> str:

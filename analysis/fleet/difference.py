@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .answer import Fleet, Group
+from .merge import OF_CODE
 
 
 @dataclass(frozen=True)
 class Shift:
     """A group of both sides.
 
-    `before` and `after` are `Group.rate` of each host that has the side's value: ns waited in an hour of one
-    process.
+    `before` and `after` are `Group.rate` of each host that has the side's value, and the group's service (and
+    whatever else is told apart, but for code): ns waited in an hour of one process.
     """
 
     values: tuple[str, ...]
@@ -44,27 +45,41 @@ class Shift:
 def difference(fleet: Fleet, dimension: str, before: str, after: str) -> list[Shift]:
     """Return the groups of a fleet, which has this dimension, side by side: the greatest change first."""
     at = fleet.by.index(dimension)
+    # A host on which a service does not run says nothing of it.
+    outer = [place for place, name in enumerate(_without(fleet.by, at)) if name not in OF_CODE]
     sides = [_rates(fleet.groups, at, value) for value in (before, after)]
-    hosts = [_hosts(fleet.groups, at, value) for value in (before, after)]
+    hosts = [_hosts(side, outer) for side in sides]
     shifts = [
-        Shift(values, *(_of_hosts(side.get(values), of) for side, of in zip(sides, hosts, strict=True)))
+        Shift(
+            values,
+            *(
+                _of_hosts(side.get(values), of.get(tuple(values[place] for place in outer), set()))
+                for side, of in zip(sides, hosts, strict=True)
+            ),
+        )
         for values in dict.fromkeys([*sides[0], *sides[1]])
     ]
     return sorted(shifts, key=lambda shift: (-abs(shift.change), shift.values))
 
 
+def _without(values: tuple[str, ...], at: int) -> tuple[str, ...]:
+    return values[:at] + values[at + 1 :]
+
+
 def _rates(groups: Sequence[Group], at: int, value: str) -> dict[tuple[str, ...], dict[str, float]]:
-    return {
-        group.values[:at] + group.values[at + 1 :]: dict(group.per_host)
-        for group in groups
-        if group.values[at] == value
-    }
+    return {_without(group.values, at): dict(group.per_host) for group in groups if group.values[at] == value}
 
 
-def _hosts(groups: Sequence[Group], at: int, value: str) -> list[str]:
-    return sorted({host for group in groups if group.values[at] == value for host in group.per_host})
+def _hosts(
+    side: dict[tuple[str, ...], dict[str, float]], outer: Sequence[int]
+) -> dict[tuple[str, ...], set[str]]:
+    """Return the hosts of a side that have each value of the dimensions which are not of code."""
+    hosts: dict[tuple[str, ...], set[str]] = {}
+    for values, rates in side.items():
+        hosts.setdefault(tuple(values[place] for place in outer), set()).update(rates)
+    return hosts
 
 
-def _of_hosts(rates: dict[str, float] | None, hosts: Sequence[str]) -> tuple[float, ...]:
-    """Return a rate for each host of the side: 0 where it has nothing of the group."""
-    return tuple((rates or {}).get(host, 0.0) for host in hosts)
+def _of_hosts(rates: dict[str, float] | None, hosts: set[str]) -> tuple[float, ...]:
+    """Return a rate for each of these hosts: 0 where it has nothing of the group."""
+    return tuple((rates or {}).get(host, 0.0) for host in sorted(hosts))

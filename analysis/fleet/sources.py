@@ -183,7 +183,7 @@ def once(identities: Sequence[tuple[str, int, int, int, int]]) -> tuple[list[int
 def several_hosts(identities: Sequence[tuple[str, int, int, int, int]]) -> list[str]:
     """Say which process is there under several hosts' names: it counts once for each.
 
-    (Two hosts' processes of one id don't begin in the same nanosecond. Somebody tagged one with another host.)
+    (Two hosts' processes of one id don't begin in the same nanosecond: one was tagged with another host.)
     """
     hosts: dict[tuple[int, int], set[str]] = {}
     for host, pid, started, *_ in identities:

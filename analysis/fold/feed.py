@@ -14,6 +14,7 @@ from ..model import DEFAULT_INTERVAL, Gil, Process, Thread
 from ..reader.format import Event
 from ..reader.mapped import Mapped
 from ..reader.process import Run
+from .given import Given, has_gaps, records, unknown_until
 from .passing import Fold
 
 _OWN_REQUESTS = (3, 13)
@@ -26,6 +27,9 @@ _MOST_ITEMS = 1 << 18
 
 class Streams(Protocol):
     """Where the events of a trace are: `tables.columns.Source`."""
+
+    @property
+    def given(self) -> Given | None: ...
 
     @property
     def streams(self) -> Sequence[Mapped]: ...
@@ -92,19 +96,21 @@ class Recorded(Protocol):
 def can_be_folded(trace: Recorded) -> bool:
     """Return whether a trace can be told in one pass.
 
-    Not yet: what is not read where it lies: a part of a trace (`--between`), a packed one, one with gaps, and
-    one that is salvaged.
+    Not where events are missing in the middle of what a thread did, nor where too many threads have too many
+    GILs.
     """
     pairs = [sum(gil.process == process.index for gil in trace.gils) for process in trace.processes]
     items = sum(pairs[thread.process] for thread in trace.threads)
-    return bool(trace.source.streams) and items <= _MOST_ITEMS
+    given = trace.source.given
+    there = bool(trace.source.streams) if given is None else len(given.time) > 0 and not has_gaps(given)
+    return there and items <= _MOST_ITEMS
 
 
 def timed_lengths(trace: Recorded) -> list[Amounts] | None:
     """Return how long the timed waits for each GIL that ran out were; None: nobody has looked."""
     if not trace.source.streams:
         return None
-    thread_of = {run.first: index for index, run in enumerate(trace.source.runs) if run.path is not None}
+    thread_of = _threads_of(trace.source)
     found: dict[tuple[int, int], list[Amounts]] = {}
     for stream in trace.source.streams:
         process = trace.threads[thread_of[stream.first]].process
@@ -118,13 +124,13 @@ def feed(trace: Recorded, native_states: Bytes) -> tuple[Fold, Int64s]:
 
     `native_states` gets for each of `native_sampled` what its thread did then.
     """
-    threads, runs, streams = trace.threads, trace.source.runs, trace.source.streams
+    threads, given = trace.threads, trace.source.given
     gils = [[gil for gil in trace.gils if gil.process == process.index] for process in trace.processes]
     first_item = np.cumsum([0, *(len(gils[thread.process]) for thread in threads)])
-    thread_of = {run.first: index for index, run in enumerate(runs) if run.path is not None}
-    unknown_until = _unknown_until(runs, streams, thread_of)
+    until = _unknown_until(trace.source) if given is None else unknown_until(given)
 
-    fold = Fold(len(threads), len(trace.gils), int(first_item[-1]), len(streams))
+    cursors = len(trace.source.streams) if given is None else len(threads)
+    fold = Fold(len(threads), len(trace.gils), int(first_item[-1]), cursors)
     lookups = [_lookup(of) for of in gils]
     first_of = np.searchsorted([each.process for each in threads], np.arange(len(gils) + 1)).tolist()
     locks, stretches = _locks(trace), trace.stretches
@@ -146,7 +152,7 @@ def feed(trace: Recorded, native_states: Bytes) -> tuple[Fold, Int64s]:
             index - first_of[thread.process],
             thread.begin,
             thread.end,
-            unknown_until[index] >= 0,
+            until[index] >= 0,
             int(first_item[index]),
             lookups[thread.process],
             locks[index],
@@ -156,7 +162,7 @@ def feed(trace: Recorded, native_states: Bytes) -> tuple[Fold, Int64s]:
         )
     for process, of in zip(trace.processes, gils, strict=True):
         mine = slice(first_of[process.index], first_of[process.index + 1])
-        trusted = trace.end if process.version >= _OWN_REQUESTS else max(0, 0, *unknown_until[mine])
+        trusted = trace.end if process.version >= _OWN_REQUESTS else max(0, 0, *until[mine])
         for number, gil in enumerate(of):
             samples = trace.sampled[process.index] if process.index < len(trace.sampled) else None
             times, tids = _samples(samples, gil)
@@ -173,14 +179,30 @@ def feed(trace: Recorded, native_states: Bytes) -> tuple[Fold, Int64s]:
                 times,
                 tids,
             )
-    for number, stream in enumerate(streams):
+    if given is None:
+        _feed_streams(fold, trace.source)
+    else:
+        events = records(given)
+        for index, (begin, end) in enumerate(pairwise(given.first.tolist())):
+            ahead = 0 if given.ahead is None else int(given.ahead[index])
+            fold.records(index, events[begin:end].view(np.uint8), np.array([index, end - begin]), ahead)
+    return fold, first_item
+
+
+def _threads_of(source: Streams) -> dict[int, int]:
+    """Return the threads of streams by the numbers of their first events."""
+    return {run.first: index for index, run in enumerate(source.runs) if run.path is not None}
+
+
+def _feed_streams(fold: Fold, source: Streams) -> None:
+    thread_of = _threads_of(source)
+    for number, stream in enumerate(source.streams):
         scanned = stream.scanned
         lives = np.array(
             [(thread_of[stream.first + at], last - at) for at, last in scanned.lives[:, [0, 3]].tolist()],
             np.int64,
         ).reshape(-1)
         fold.cursor(number, stream.data, scanned.packets, scanned.records, lives)
-    return fold, first_item
 
 
 def _touching(trace: Recorded, thread: Thread) -> tuple[int, int]:
@@ -214,14 +236,15 @@ def _locks(trace: Recorded) -> list[Int64s]:
     return [rows[begin:end].astype(np.int64).reshape(-1) for begin, end in pairwise(bounds)]
 
 
-def _unknown_until(runs: Sequence[Run], streams: Sequence[Mapped], thread_of: dict[int, int]) -> list[int]:
+def _unknown_until(source: Streams) -> list[int]:
     """Return until when it is not known what each thread does, -1: it is from its begin on.
 
     As `tables.intervals.make_intervals` has it: before the recording began, or between a fork and the child's
     first event, it may have held the GIL or waited for it.
     """
+    runs, thread_of = source.runs, _threads_of(source)
     until = [run.end if run.path is None and run.seen_alive else -1 for run in runs]
-    for stream in streams:
+    for stream in source.streams:
         lives = zip(stream.scanned.lives.tolist(), stream.scanned.forked.tolist(), strict=True)
         for (at, _, _, _, _, kind, time, first_state), forked in lives:
             index = thread_of[stream.first + at]

@@ -496,7 +496,7 @@ cdef inline int end_wait(
         pair.count += 1
     if (
         add_amount(&item.waits, length) < 0
-        or count_waiting_code(world, waiter.process, <int64_t> frame + 1 if acquired else 0, length, start) < 0
+        or count_waiting_code(world, waiter.process, <int64_t> frame + 1 if acquired or frame else 0, length, start) < 0
     ):
         return -1
     item.wait_last_end = time

@@ -47,6 +47,7 @@ cdef uint16_t TIMEOUT = Event.GIL_TIMEOUT
 cdef uint16_t ACQUIRED = Event.GIL_ACQUIRED
 cdef uint16_t RELEASE = Event.GIL_RELEASED
 cdef uint16_t REQUESTED = Event.GIL_DROP_REQUESTED
+cdef uint16_t START = Event.THREAD_START
 cdef uint16_t ABANDONED = Event.GIL_ABANDONED
 cdef uint32_t TOO_LONG = LONG
 cdef int64_t THE_END = 0x7FFFFFFFFFFFFFF0
@@ -75,12 +76,12 @@ cdef inline int leave(World *world, OfThread *thread, int32_t number, int64_t ti
             if not same:
                 world.damaged = True
             return end_wait(world, gil, number, time, True, event.arg)
-        return end_wait(world, gil, number, time, False, 0)
+        return end_wait(world, gil, number, time, False, 0 if event != NULL else thread.ahead)
     if event != NULL and event.id == RELEASE:
         if not same:
             world.damaged = True
         return end_hold(world, gil, time, True, found, event.arg)
-    return end_hold(world, gil, time, False, False, 0)
+    return end_hold(world, gil, time, False, False, 0 if event != NULL else thread.ahead)
 
 
 cdef inline int end_life(World *world, int32_t number) noexcept nogil:
@@ -94,6 +95,19 @@ cdef inline int end_life(World *world, int32_t number) noexcept nogil:
     return 0
 
 
+cdef inline int start(World *world, int32_t number, int64_t time) noexcept nogil:
+    """A thread starts; again, if a part of a trace, which began before, knew it to be there."""
+    cdef OfThread *thread = &world.threads[number]
+    if not thread.started:
+        thread.started = True
+        return 0
+    thread.begun = True
+    if leave(world, thread, number, time, NULL, False) < 0:
+        return -1
+    thread.state = RELEASED
+    return 0
+
+
 cdef inline int pass_event(World *world, int32_t number, const Record *event, const Record *after) noexcept nogil:
     cdef OfThread *thread = &world.threads[number]
     cdef int64_t time = <int64_t> event.time, began
@@ -103,7 +117,7 @@ cdef inline int pass_event(World *world, int32_t number, const Record *event, co
     cdef bint found
     if kind > ABANDONED or kind == 0:
         thread.last_time = time
-        return 0
+        return start(world, number, time) if kind == START and world.starts else 0
     index = thread.gils[event.gil]
     gil = &world.gils[index]
     if kind == TIMEOUT:
@@ -356,6 +370,20 @@ cdef class Fold:
         cursor.data = &data[0]
         cursor.packets, cursor.last_count = packets, last_count
         cursor.window = max(AT_ONCE // self.cursor_count, 2)
+        cursor.lives, cursor.lives_left = &lives[0], lives.shape[0] // 2
+        self.kept.append((data, lives))
+
+    def records(self, int64_t at, const uint8_t[::1] data, const int64_t[::1] lives, uint32_t ahead):
+        """Say where the events of a thread are, behind each other; `lives` as above.
+
+        `ahead` is the frame that is told when what it does at its end is over, 0: none.
+        """
+        cdef Cursor *cursor = &self.cursors[at]
+        self.world.starts = True
+        self.world.threads[at].ahead = ahead
+        if data.shape[0]:
+            cursor.at = <const Record *> &data[0]
+            cursor.stop = cursor.at + data.shape[0] // <int64_t> sizeof(Record)
         cursor.lives, cursor.lives_left = &lives[0], lives.shape[0] // 2
         self.kept.append((data, lives))
 

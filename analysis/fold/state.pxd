@@ -65,6 +65,8 @@ cdef struct Item:
 cdef struct OfThread:
     uint8_t state  # about the GIL alone
     uint8_t cpu  # states.Cpu
+    bint started
+    uint32_t ahead  # the frame that is told when what it does at its end is over
     bint begun  # something happened about a GIL
     bint done
     int32_t process
@@ -223,6 +225,7 @@ cdef struct World:
     int64_t wait_serials
     bint damaged
     bint keeps_late
+    bint starts  # thread_start is told: its thread was known before
     # when tasks had a CPU: tables.onto_cpu.Stretches
     const int64_t *cpu_start
     const int64_t *cpu_duration

@@ -14,7 +14,7 @@ from ..fold.one_pass import Folded
 from ..model import State, Thread
 from ..states import ON_A_CPU
 from ..tables.cpu_states import States, sums_of
-from ..tables.onto_cpu import ON, UNSURE
+from ..tables.onto_cpu import ON, UNSURE, Stretches
 from ..tables.trace import Trace
 from .distribution import Distribution, distribution, distribution_of, distributions
 
@@ -56,6 +56,8 @@ class CpuStatistics:
     retries: int
     unsure: int
 
+
+_AT_ONCE: Final = 1 << 16
 
 WITHOUT_A_CPU: Final = (State.STALLED, State.HOLDING_ASLEEP, State.READY)
 """The states whose stretches are told of one by one."""
@@ -160,19 +162,32 @@ def _of_tasks(trace: Trace) -> tuple[Int64s, Int64s, Int64s]:
     for thread, task in zip(trace.threads, trace.tasks, strict=True):
         lives.setdefault(task, []).append(thread)
     for task in lives if stretches is not None else ():
-        if task < 0 or stretches is None:
-            continue
-        at = int(stretches.first[task]) + np.flatnonzero(
-            stretches.state[stretches.first[task] : stretches.first[task + 1]] == ON
+        if task >= 0 and stretches is not None:
+            mine = np.array([thread.index for thread in lives[task]])
+            seen[mine], preempted[mine], migrations[mine] = _of_task(stretches, task, lives[task])
+    return seen, preempted, migrations
+
+
+def _of_task(stretches: Stretches, task: int, lives: Sequence[Thread]) -> tuple[int, list[int], list[int]]:
+    """Return this of one task: how long, and the numbers for each of its lives; some stretches at once."""
+    seen, preempted, migrations = 0, [0] * len(lives), [0] * len(lives)
+    last_whose, last_cpu = np.array([-1], np.int32), np.array([-1], np.int16)
+    for low in range(int(stretches.first[task]), int(stretches.first[task + 1]), _AT_ONCE):
+        some = slice(low, min(low + _AT_ONCE, int(stretches.first[task + 1])))
+        on = stretches.state[some] == ON
+        start, duration = stretches.start[some][on], stretches.duration[some][on]
+        cpu, was_preempted = stretches.cpu[some][on], stretches.preempted[some][on]
+        whose = np.full(len(start), -1, np.int32)
+        for number, thread in enumerate(lives):
+            whose[(start < thread.end) & (start + duration > thread.begin)] = number
+        moved = (whose == np.append(last_whose, whose[:-1])[: len(whose)]) & (
+            cpu != np.append(last_cpu, cpu[:-1])[: len(cpu)]
         )
-        start, duration = stretches.start[at], stretches.duration[at]
-        whose = np.full(len(at), -1, np.int32)
-        for thread in lives[task]:
-            seen[thread.index] = duration.sum()
-            whose[(start < thread.end) & (start + duration > thread.begin)] = thread.index
-        moved = (whose[1:] == whose[:-1]) & (stretches.cpu[at[1:]] != stretches.cpu[at[:-1]])
-        for thread in lives[task]:
-            mine = whose == thread.index
-            preempted[thread.index] = np.count_nonzero(mine & stretches.preempted[at])
-            migrations[thread.index] = np.count_nonzero(moved & mine[1:])
+        seen += int(duration.sum())
+        for number in range(len(lives)):
+            mine = whose == number
+            preempted[number] += int(np.count_nonzero(mine & was_preempted))
+            migrations[number] += int(np.count_nonzero(mine & moved))
+        if len(whose):
+            last_whose, last_cpu = whose[-1:], cpu[-1:]
     return seen, preempted, migrations

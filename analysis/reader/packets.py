@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,16 @@ class Packets:
 
     def __len__(self) -> int:
         return len(self.data)
+
+    def give_back(self) -> None:
+        """Let go of the memory that the packets were read into: it is there again when they are looked at."""
+        base: Any = self.data
+        while base is not None and not isinstance(base, mmap.mmap):
+            base = getattr(base, "base", None)
+        if base is not None and len(self.data):
+            begin = self.data.ctypes.data - np.frombuffer(base, np.uint8).ctypes.data
+            begin -= begin % mmap.PAGESIZE
+            base.madvise(mmap.MADV_DONTNEED, begin, len(self.data) * PACKET_SIZE)
 
 
 EVER: Final = (0, UNUSED_TIMESTAMP)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from ..arrays import Bytes, Int16s, Int64s, UInt32s
+from ..arrays import Bytes, Int16s, Int64s, UInt32s, distinct
 from ..errors import TraceFormatError
 from . import callers
 from .files import check_directory
@@ -30,6 +31,8 @@ from .tasks import Task, find_tasks
 _STREAM_FILE = re.compile(r"sched_[0-9]{1,5}")
 HELPER: Final = "gilscope helper"  # the recorder's own thread in a process: GS_HELPER_NAME
 _HIGHEST_TID: Final = 1 << 22  # the kernel's own limit
+_AT_ONCE: Final = 32
+"""Packets of a stream that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -192,15 +195,11 @@ def _read_stream(
             TraceFormatError(path, found, "whole events", f"packet {at}"), "the events from there on"
         )
         counts = counts[:at]
-    time, ids, on, tid = _columns(packets, counts)
-    first = np.cumsum(counts) - counts
-    wrong = _first_wrong(packets, first, time, ids, on, tid, cpu)
+    time, ids, tid, wrong = _events(packets, counts, cpu)
     if wrong is not None:
-        at, found, expected = wrong
-        packet = int(np.searchsorted(first, at, "right")) - 1
-        error = TraceFormatError(path, found, expected, f"packet {packet}")
-        problems.report(error, f"{len(time) - at} events from there on")
-        time, ids, tid = time[:at], ids[:at], tid[:at]
+        packet = int(np.searchsorted(np.cumsum(counts), len(time), "right"))
+        error = TraceFormatError(path, *wrong, f"packet {packet}")
+        problems.report(error, f"{counts.sum() - len(time)} events from there on")
     lost = np.flatnonzero(ids == Sched.SCHED_LOST)
     losses = [
         Loss(int(time[at - 1]) if at else begin, int(time[at]), cpu, int(tid[at])) for at in lost.tolist()
@@ -211,7 +210,36 @@ def _read_stream(
     if len(lost):
         rest_of_all = ids != Sched.SCHED_LOST
         time, ids, tid = time[rest_of_all], ids[rest_of_all], tid[rest_of_all]
-    return _Stream(cpu, time, ids.astype(np.uint8), tid, losses)
+    return _Stream(cpu, time, ids, tid, losses)
+
+
+def _events(
+    packets: Packets, counts: Int64s, cpu: int
+) -> tuple[Int64s, Bytes, UInt32s, tuple[str, str] | None]:
+    """Return time, id and tid of the events up to the first that can't be, and what is wrong about that one.
+
+    Some packets at once: what was read of the file needs no memory any more.
+    """
+    size = int(counts.sum())
+    time, ids, tid = np.empty(size, np.int64), np.empty(size, np.uint8), np.empty(size, np.uint32)
+    used = 0
+    for low in range(0, len(counts), _AT_ONCE):
+        some = slice(low, low + _AT_ONCE)
+        part = replace(
+            packets, data=packets.data[some], headers=packets.headers[some], content=packets.content[some]
+        )
+        columns = _columns(part, counts[some])
+        first = np.cumsum(counts[some]) - counts[some]
+        before = int(time[used - 1]) if used else None
+        wrong = _first_wrong(part, first, *columns, cpu, before)
+        right = len(columns[0]) if wrong is None else wrong[0]
+        to = used + right
+        time[used:to], ids[used:to], tid[used:to] = (columns[at][:right] for at in (0, 1, 3))
+        used = to
+        part.give_back()
+        if wrong is not None:
+            return time[:used], ids[:used], tid[:used], wrong[1:]
+    return time, ids, tid, None
 
 
 def _columns(packets: Packets, counts: Int64s) -> tuple[Int64s, Int64s, Int64s, UInt32s]:
@@ -225,9 +253,19 @@ def _columns(packets: Packets, counts: Int64s) -> tuple[Int64s, Int64s, Int64s, 
 
 
 def _first_wrong(
-    packets: Packets, first: Int64s, time: Int64s, ids: Int64s, on: Int64s, tid: UInt32s, cpu: int
+    packets: Packets,
+    first: Int64s,
+    time: Int64s,
+    ids: Int64s,
+    on: Int64s,
+    tid: UInt32s,
+    cpu: int,
+    before: int | None,
 ) -> tuple[int, str, str] | None:
-    """Return position of the first event that can't be, what was found, and what was expected."""
+    """Return position of the first event that can't be, what was found, and what was expected.
+
+    `before` is the time of the last event before these.
+    """
     found: list[tuple[int, str, str]] = []
 
     def check(bad: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], what: str, expected: str) -> None:
@@ -238,6 +276,7 @@ def _first_wrong(
     check((ids < min(Sched)) | (ids > max(Sched)), "event id {id}", "a known one")
     earlier = np.zeros(len(time), bool)
     earlier[1:] = time[1:] < time[:-1]
+    earlier[:1] = before is not None and time[:1] < before
     check(earlier, "time {time} after a later one", "times that never decrease")
     outside = np.zeros(len(time), bool)
     some = first < np.append(first[1:], len(time))
@@ -256,42 +295,64 @@ def _sorted_by_task(
     metadata: Metadata, streams: list[_Stream], names: Names, unseen: list[Loss]
 ) -> Scheduling:
     """Put the events of all CPUs in the order of (task, time)."""
-    time = np.concatenate([np.zeros(0, np.int64), *(stream.time for stream in streams)])
-    kind = np.concatenate([np.zeros(0, np.uint8), *(stream.kind for stream in streams)])
-    tid = np.concatenate([np.zeros(0, np.uint32), *(stream.tid for stream in streams)])
-    cpu = np.repeat(
-        np.array([stream.cpu for stream in streams], np.int16), [len(stream.time) for stream in streams]
-    )
-    # Every stream is in order already: a stable sort merges them in one pass. Then tids, as small numbers.
-    order = np.argsort(time, kind="stable")
-    seen = np.zeros(_HIGHEST_TID + 1, bool)
-    seen[tid] = True
-    numbers = np.cumsum(seen) - 1
-    narrow = np.uint16 if int(numbers[-1]) < 1 << 16 else np.int64
-    order = order[np.argsort(numbers[tid[order]].astype(narrow), kind="stable")]
-    tids = np.flatnonzero(seen)
-    count = np.bincount(numbers[tid], minlength=len(tids)) if len(tid) else np.zeros(0, np.int64)
-    first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    time = time[order]
-
+    tids, first, time, kind, cpu = _merged(streams)
     stop = metadata.environment.get("recording_stop")
     end = stop if isinstance(stop, int) and stop >= metadata.recording_start else None
     last = max([metadata.recording_start, int(time.max(initial=0)), *(r.time for r in names.records)])
     end = max(end, last) if end is not None else None
-    tasks, bounds = find_tasks(tids.tolist(), first, time, kind[order], names, last if end is None else end)
-    theirs = np.array(
-        [task.comm != HELPER for task in tasks], bool
-    )  # nothing that was recorded is the helper's
-    kept = np.repeat(theirs, np.diff(bounds))
+    tasks, bounds = find_tasks(tids.tolist(), first, time, kind, names, last if end is None else end)
+    # Nothing that was recorded is the helper's.
+    theirs = np.array([task.comm != HELPER for task in tasks], bool)
+    counts = np.diff(bounds)
+    if not theirs.all():
+        kept = np.repeat(theirs, counts)
+        time, kind, cpu = time[kept], kind[kept], cpu[kept]
     return Scheduling(
         metadata=metadata,
         begin=metadata.recording_start,
         end=end,
-        time=time[kept],
-        kind=kind[order][kept],
-        cpu=cpu[order][kept],
-        first=np.concatenate([[0], np.cumsum(np.diff(bounds)[theirs])]).astype(np.int64),
+        time=time,
+        kind=kind,
+        cpu=cpu,
+        first=np.concatenate([[0], np.cumsum(counts[theirs])]).astype(np.int64),
         tasks=tuple(task for task in tasks if task.comm != HELPER),
         losses=(*unseen, *(loss for stream in streams for loss in stream.losses)),
         cpus=tuple(stream.cpu for stream in streams),
     )
+
+
+def _merged(streams: list[_Stream]) -> tuple[Int64s, Int64s, Int64s, Bytes, Int16s]:
+    """Return all tids, where the events of each begin, and time, kind and CPU of events by (tid, time).
+
+    Each stream is in order already: a stable sort by tid leaves the events of a thread in order, and what
+    there is of a thread in several streams is merged. The streams' own columns are given up on the way.
+    """
+    tids = distinct(np.concatenate([np.zeros(0, np.uint32), *(distinct(stream.tid) for stream in streams)]))
+    bounds = np.zeros((len(streams), len(tids) + 1), np.int64)
+    parts: list[tuple[Int64s, Bytes]] = []
+    for at, stream in enumerate(streams):
+        number = np.searchsorted(tids, stream.tid).astype(np.uint16 if len(tids) < 1 << 16 else np.int64)
+        bounds[at, 1:] = np.cumsum(np.bincount(number, minlength=len(tids)))
+        streams[at] = replace(stream, time=stream.time[:0].copy(), kind=stream.kind[:0].copy(), tid=tids[:0])
+        order = np.argsort(number, kind="stable")
+        parts.append((stream.time[order], stream.kind[order]))
+        del stream, number, order
+    first = bounds.sum(axis=0)
+    time, kind = np.empty(first[-1], np.int64), np.empty(first[-1], np.uint8)
+    cpu = np.empty(first[-1], np.int16)
+    on = np.array([stream.cpu for stream in streams], np.int16)
+    for task, (begin, end) in enumerate(pairwise(first.tolist())):
+        mine = [
+            (at, slice(*bounds[at, task : task + 2].tolist()))
+            for at in np.flatnonzero(np.diff(bounds[:, task : task + 2], axis=1)[:, 0]).tolist()
+        ]
+        if len(mine) == 1:
+            at, part = mine[0]
+            time[begin:end], kind[begin:end], cpu[begin:end] = parts[at][0][part], parts[at][1][part], on[at]
+            continue
+        times = np.concatenate([parts[at][0][part] for at, part in mine])
+        kinds = np.concatenate([parts[at][1][part] for at, part in mine])
+        where = np.repeat(on[[at for at, _ in mine]], [part.stop - part.start for _, part in mine])
+        order = np.argsort(times, kind="stable")  # merges what is in order in one pass
+        time[begin:end], kind[begin:end], cpu[begin:end] = times[order], kinds[order], where[order]
+    return tids.astype(np.int64), first, time, kind, cpu

@@ -69,7 +69,7 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
     return _load_known(path, problems, within)
 
 
-def _load_known(path: Path, problems: Problems, within: tuple[int, int], keep: bool = True) -> Trace:
+def _load_known(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
     """Read a directory from the moment on from which all that is left of it is known.
 
     A flight recorder gives up the oldest packets of each stream. Streams of threads that did little reach
@@ -77,7 +77,7 @@ def _load_known(path: Path, problems: Problems, within: tuple[int, int], keep: b
     """
     begin = known_from(path)
     if begin is None or within[0] > begin:
-        return _load_directory(path, problems, within, keep)
+        return _load_directory(path, problems, within)
     trace = _load_directory(path, problems, (begin, within[1]))
     return trace.between(begin, trace.end) if trace.end > begin else trace
 
@@ -108,7 +108,7 @@ def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Tra
         directory = Path(name)
         try:
             unpack(path, directory, problems)
-            trace = _load_known(directory, problems, within, keep=False)
+            trace = _load_known(directory, problems, within)
         except TraceFormatError as wrong:
             if not wrong.path.is_relative_to(directory):
                 raise
@@ -118,13 +118,13 @@ def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Tra
     return replace(trace, path=path, skipped=skipped)
 
 
-def _load_directory(path: Path, problems: Problems, within: tuple[int, int], keep: bool = True) -> Trace:
-    """Read a directory; `keep`: it stays where it is, so that its events can be read when they are needed."""
+def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
+    """Read a directory; its events are read when they are needed, also when it is gone by then."""
     directories = _process_directories(path, problems)
     if not problems.salvage:  # at once; else whoever reads a file that is none says what is skipped
         for directory in (*directories, path / "sched"):
             check_all(directory)
-    processes, source = _read_processes(directories, problems, within, keep)
+    processes, source = _read_processes(directories, problems, within)
     scheduling = read_scheduling(path / "sched", problems, within)
     placed = place(processes, scheduling) if scheduling is not None else None
     if placed is not None:
@@ -161,15 +161,15 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int], kee
 
 
 def _read_processes(
-    directories: list[Path], problems: Problems, within: tuple[int, int], keep: bool
+    directories: list[Path], problems: Problems, within: tuple[int, int]
 ) -> tuple[list[RecordedProcess], Callable[[Sequence[Run]], Source]]:
     """Read all processes, and leave their events where they lie if that is possible.
 
-    It is not if only a part of them is wanted, if they are in a packed trace, if something is wrong or
-    missing, or if there are many streams, each of which keeps a descriptor: then they are read into columns.
+    It is not if only a part of them is wanted, if something is wrong or missing, or if there are many
+    streams, each of which keeps a descriptor: then they are read into columns.
     """
     few = sum(1 for each in directories for _ in each.glob("gil_*")) <= _MOST_MAPPED
-    if keep and few and within == EVER and not problems.salvage:
+    if few and within == EVER and not problems.salvage:
         streams: list[Mapped] = []
         with suppress(Elsewhere):
             found = [read_process(directory, streams, problems) for directory in directories]

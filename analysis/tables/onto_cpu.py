@@ -13,9 +13,10 @@ until it gets its first CPU.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import Bools, Bytes, Int16s, Int64s
 from ..reader.format import Sched
@@ -27,6 +28,8 @@ OFF: Final = Cpu.OFF
 ON: Final = Cpu.ON
 _EXIT: Final = 255
 _NOTHING: Final = 0
+_AT_ONCE: Final = 1 << 16
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,43 @@ class _Gaps:
     after: Bytes
     cpu_before: Int16s
     cpu_after: Int16s
-    first: Int64s
 
 
 def make_stretches(scheduling: Scheduling) -> Stretches:
     """Return when each task had a CPU."""
-    gaps = _gaps(scheduling)
+    bounds = scheduling.first + np.arange(len(scheduling.first))  # of gaps: a task has one more than events
+    size, used = int(bounds[-1]), 0
+    # There are few more of them than gaps: where records were lost. What is not used is never touched.
+    room = size + 2 * size if scheduling.losses else size
+    start, duration = np.empty(room, np.int64), np.empty(room, np.int64)
+    state, cpu, preempted = np.empty(room, np.uint8), np.empty(room, np.int16), np.empty(room, np.bool_)
+    first = np.zeros(len(bounds), np.int64)
+    for low in range(0, size, _AT_ONCE):
+        gaps = _gaps(scheduling, bounds, low, min(low + _AT_ONCE, size))
+        part = _stretches_of(scheduling, gaps)
+        to = used + len(part.start)
+        start[used:to], duration[used:to], state[used:to] = part.start, part.duration, part.state
+        cpu[used:to], preempted[used:to] = part.cpu, part.preempted
+        begins = slice(*np.searchsorted(bounds, [low, low + len(gaps.start)]).tolist())
+        first[begins] = used + part.before[bounds[begins] - low]
+        used = to
+    first[np.searchsorted(bounds, size) :] = used
+    return Stretches(start[:used], duration[:used], state[:used], cpu[:used], preempted[:used], first)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The stretches of some gaps; `before` are how many come before each gap."""
+
+    start: Int64s
+    duration: Int64s
+    state: Bytes
+    cpu: Int16s
+    preempted: Bools
+    before: Int64s
+
+
+def _stretches_of(scheduling: Scheduling, gaps: _Gaps) -> _Part:
     earlier, later = _state_after(gaps.before), _state_before(gaps.after)
     newborn = (gaps.before == _NOTHING) & (gaps.after == Sched.SCHED_IN)
     earlier[newborn] = Cpu.READY  # its first event is later than its begin: that was told by itself
@@ -92,53 +126,68 @@ def make_stretches(scheduling: Scheduling) -> Stretches:
     if scheduling.end is None:  # what came after its last event may not have been written
         state[(gaps.after == _NOTHING) & (gaps.before != _NOTHING)] = UNSURE
     at, begin, end = _lossy(scheduling, gaps)
-    start = gaps.start
+    start, until = gaps.start, gaps.end
     which = np.arange(len(start))
     preempted = gaps.after == Sched.SCHED_PREEMPTED
     if len(at):
         # Known up to the first loss, not during losses, and again what the event after the last one says.
         state[at] = np.where(begin > start[at], earlier[at], UNSURE)
-        start = np.insert(start, np.repeat(at + 1, 2), np.stack([begin, end], 1).ravel())
-        state = np.insert(
-            state, np.repeat(at + 1, 2), np.stack([np.full(len(at), UNSURE), later[at]], 1).ravel()
-        )
-        cpu = np.insert(
-            cpu, np.repeat(at + 1, 2), np.stack([np.full(len(at), -1), gaps.cpu_after[at]], 1).ravel()
-        )
+        behind = np.repeat(at + 1, 2)
+        ends = np.insert(until, behind, np.stack([end, until[at]], 1).ravel())
+        start = np.insert(start, behind, np.stack([begin, end], 1).ravel())
+        state = np.insert(state, behind, np.stack([np.full(len(at), UNSURE), later[at]], 1).ravel())
+        cpu = np.insert(cpu, behind, np.stack([np.full(len(at), -1), gaps.cpu_after[at]], 1).ravel())
         preempted = np.insert(
-            preempted, np.repeat(at + 1, 2), np.stack([np.zeros(len(at), bool), preempted[at]], 1).ravel()
+            preempted, behind, np.stack([np.zeros(len(at), bool), preempted[at]], 1).ravel()
         )
-        which = np.insert(which, np.repeat(at + 1, 2), np.repeat(at, 2))
+        which = np.insert(which, behind, np.repeat(at, 2))
         cut = np.searchsorted(which, at)
         preempted[cut] = False
-    lives = np.searchsorted(which, gaps.first)
-    duration = np.diff(start, append=0)
-    duration[lives[1:] - 1] = gaps.end[gaps.first[1:] - 1] - start[lives[1:] - 1]
-    keep = duration > 0
+        ends[cut] = begin
+        until = ends
+    keep = until > start
+    before = np.concatenate([[0], np.cumsum(keep)])[np.searchsorted(which, np.arange(len(gaps.start)))]
     on = state == ON
     cpu = np.where(on, cpu, -1).astype(np.int16)
-    first = np.concatenate([[0], np.cumsum(keep)])[lives]
-    return Stretches(
-        start[keep], duration[keep], state[keep].astype(np.uint8), cpu[keep], (preempted & on)[keep], first
+    return _Part(
+        start[keep],
+        (until - start)[keep],
+        state[keep].astype(np.uint8),
+        cpu[keep],
+        (preempted & on)[keep],
+        before,
     )
 
 
-def _gaps(scheduling: Scheduling) -> _Gaps:
-    tasks = scheduling.tasks
-    bounds = scheduling.first
-    begins, ends = bounds[:-1], bounds[1:]
-    begin = np.array([task.begin for task in tasks], np.int64)
-    end = np.array([task.end for task in tasks], np.int64)
-    exited = np.array([task.exited for task in tasks], bool)
-    kind, cpu = scheduling.kind, scheduling.cpu
+def _gaps(scheduling: Scheduling, bounds: Int64s, low: int, high: int) -> _Gaps:
+    """Return the gaps low … high; those of task i are bounds[i] … bounds[i + 1]."""
+    number = np.arange(low, high)
+    task = np.searchsorted(bounds, number, "right") - 1
+    opens, closes = number == bounds[task], number + 1 == bounds[task + 1]
+    after = number - task  # the event at its end
+    most = max(len(scheduling.time) - 1, 0)
+    before, after = np.clip(after - 1, 0, most), np.clip(after, 0, most)
+    tasks = scheduling.tasks[int(task[0]) : int(task[-1]) + 1]
+    of = task - task[0]
+
+    def chosen(
+        column: npt.NDArray[_Number], at: Int64s, instead: Bools, value: npt.NDArray[_Number]
+    ) -> npt.NDArray[_Number]:
+        found = column[at] if len(column) else np.zeros(len(at), column.dtype)
+        found[instead] = value[of[instead]]
+        return found
+
+    begin = np.array([each.begin for each in tasks], np.int64)
+    end = np.array([each.end for each in tasks], np.int64)
+    nothing, nowhere = np.full(len(tasks), _NOTHING, np.uint8), np.full(len(tasks), -1, np.int16)
+    exited = np.array([_EXIT if each.exited else _NOTHING for each in tasks], np.uint8)
     return _Gaps(
-        start=np.insert(scheduling.time, begins, begin),
-        end=np.insert(scheduling.time, ends, end),
-        before=np.insert(kind, begins, _NOTHING),
-        after=np.insert(kind, ends, np.where(exited, _EXIT, _NOTHING)),
-        cpu_before=np.insert(cpu, begins, -1),
-        cpu_after=np.insert(cpu, ends, -1),
-        first=bounds + np.arange(len(bounds)),
+        start=chosen(scheduling.time, before, opens, begin),
+        end=chosen(scheduling.time, after, closes, end),
+        before=chosen(scheduling.kind, before, opens, nothing),
+        after=chosen(scheduling.kind, after, closes, exited),
+        cpu_before=chosen(scheduling.cpu, before, opens, nowhere),
+        cpu_after=chosen(scheduling.cpu, after, closes, nowhere),
     )
 
 

@@ -100,3 +100,21 @@ def test_two_releases_side_by_side(tmp_path: Path) -> None:
         (("other(), lib.py",), (1000 * hour,) * 2, (1000 * hour,) * 2, False),
     ]
     assert shifts[0].change == 3000 * hour
+
+
+def test_a_host_without_the_service_says_nothing_of_it(tmp_path: Path) -> None:
+    rows = [
+        row
+        for number, (release, service, host) in enumerate(
+            [("1", "shop", "a"), ("2", "shop", "a"), ("2", "mail", "b")]
+        )
+        for row in rows_of(
+            trace(tmp_path / str(number), pids=(100 + number,), host=host), release=release, service=service
+        )
+    ]
+    by = ["service", "release", "function"]
+    shifts = difference(answer(sums(schema.table(rows), keys_of(by)), by), "release", "1", "2")
+    assert {(shift.values[0], len(shift.before), len(shift.after)) for shift in shifts} == {
+        ("shop", 1, 1),
+        ("mail", 0, 1),
+    }

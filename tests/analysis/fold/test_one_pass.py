@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import analysis
-from analysis.reader.format import Event
+from analysis.reader.format import PACKET_SIZE, Event
+from analysis.reader.packing import pack
 from tests.analysis.fold.both import assert_told_alike, columns_are_equal, from_tables
 from tests.analysis.fold.recordings import record
 from tests.synthetic import TraceWriter
@@ -75,12 +76,39 @@ def test_two_takes_at_one_time_are_left_to_the_tables(tmp_path: Path) -> None:
     assert analysis.statistics(trace).counts.acquires == 2
 
 
-def test_what_is_not_read_where_it_lies_is_left_to_the_tables(tmp_path: Path) -> None:
-    path = record(tmp_path / "t", 3)
-    trace = analysis.load(path)
-    assert trace.folded is not None
-    assert trace.between(trace.begin, trace.begin + (trace.end - trace.begin) // 2).folded is None
-    assert analysis.load(path, salvage=True).folded is None
+def test_parts_of_traces_and_salvaged_ones(tmp_path: Path) -> None:
+    told = 0
+    for seed in range(20):
+        path = record(tmp_path / str(seed), seed, seed % 2 == 1)
+        trace = analysis.load(path)
+        middle = (trace.begin + trace.end) // 2
+        parts = [trace.between(trace.begin, middle), trace.between(middle, trace.end)]
+        told += sum(assert_told_alike(part) for part in (*parts, analysis.load(path, salvage=True)))
+    assert told >= 50
+
+
+def test_a_packed_trace(tmp_path: Path) -> None:
+    pytest.importorskip("zstandard")
+    path = record(tmp_path / "t", 5, True)
+    with (tmp_path / "packed").open("xb") as file:
+        pack(path, file)
+    assert assert_told_alike(analysis.load(tmp_path / "packed"))
+
+
+def test_events_that_are_missing_are_left_to_the_tables(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(100)
+        process.events(
+            [(100, time, "gil_acquired" if time % 2 else "gil_released") for time in range(1, 6000)]
+        )
+        process.stop(100, 6000)
+    stream = tmp_path / "t" / "100" / "gil_0"
+    data = bytearray(stream.read_bytes())
+    data[PACKET_SIZE : PACKET_SIZE + 4] = b"none"
+    stream.write_bytes(data)
+    trace = analysis.load(tmp_path / "t", salvage=True)
+    assert trace.skipped
+    assert trace.folded is None or assert_told_alike(trace)
 
 
 def test_a_trace_survives_its_directory(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from analysis.report.reservations import unrecorded_line
 from analysis.report.summary import to_json
 from analysis.report.terminal import print_summary
 from analysis.states import STATES
+from analysis.tables.onto_cpu import make_stretches
 from analysis.tables.trace import Trace
+from tests.analysis.fold.recordings import record
 from tests.analysis.scenes import one_thread, scheduled, two_threads
 from tests.synthetic import SchedWriter, TraceWriter
 
@@ -369,6 +371,50 @@ def test_errors_name_what_was_found(tmp_path: Path, spoil: object, found: str) -
     trace = analysis.load(tmp_path / "t", salvage=True)
     assert len(trace.skipped) == 1
     assert tiles(trace)
+
+
+def test_many_packets(tmp_path: Path) -> None:
+    """They are read some at once: what is right, and what is not, is the same however they lie."""
+    turns = [(2 * turn, "in", 7 + turn % 2) for turn in range(100)]
+    tables = []
+    for size in (1, 2000):
+        one_thread(tmp_path / str(size), 1000)
+        with TraceWriter(tmp_path / str(size)) as writer:
+            sched = writer.scheduler(0)
+            sched.events_per_packet = size
+            for cpu in range(2):
+                sched.events(cpu, [(time + cpu, what, tid) for time, what, tid in turns[cpu::3]])
+                sched.events(cpu, [(300, "lost", 2), (310, "in", 7), (320, "preempted", 7)])
+            sched.task(7, 0, 7, "a").task(8, 0, 8, "b").stop(400)
+        tables.append(analysis.load(tmp_path / str(size)))
+    one, other = tables
+    assert one.stretches is not None and other.stretches is not None
+    for name in ("start", "duration", "state", "cpu", "preempted", "first"):
+        assert np.array_equal(getattr(one.stretches, name), getattr(other.stretches, name))
+    assert one.scheduling is not None and one.scheduling.lost == 4
+    one_thread(tmp_path / "t")
+    with TraceWriter(tmp_path / "t") as writer:
+        sched = writer.scheduler(0)
+        sched.events_per_packet = 1
+        sched.events(0, [(time if time != 32 else 5, "in", 7) for time in range(50)])
+    with pytest.raises(TraceFormatError, match="sched_0: packet 32: found time 5 after a later one"):
+        analysis.load(tmp_path / "t")
+    assert "18 events" in analysis.load(tmp_path / "t", salvage=True).skipped[0]
+
+
+def test_gaps_some_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(15):
+        path = record(tmp_path / str(seed), seed, scheduled=True)
+        one, other = analysis.load(path), analysis.load(path)
+        assert one.scheduling is not None
+        whole = make_stretches(one.scheduling)
+        with monkeypatch.context() as patched:
+            patched.setattr("analysis.tables.onto_cpu._AT_ONCE", 7)
+            patched.setattr("analysis.measures.cpu_time._AT_ONCE", 7)
+            assert other.stretches is not None
+            for name in ("start", "duration", "state", "cpu", "preempted", "first"):
+                assert np.array_equal(getattr(whole, name), getattr(other.stretches, name))
+            assert analysis.statistics(other).cpu == analysis.statistics(one).cpu
 
 
 def test_ten_thousand_tasks_of_a_microsecond(tmp_path: Path) -> None:

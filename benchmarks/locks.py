@@ -31,11 +31,11 @@ def work():
         with lock:
             pass
 """,
-    "queue of 50,000 items, both put and get": """
+    "queue of 100,000 items": """
 import queue
 items = queue.Queue(100)
 def work():
-    for n in range(25_000):
+    for n in range(50_000):
         items.put(n)
         items.get()
 """,

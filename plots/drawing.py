@@ -43,6 +43,7 @@ def draw_lanes(axes: Axes, view: View, rows: Plan) -> set[str]:
         parts.add("span")
     if said.draw_marks(axes, trace, window, lane_of):
         parts.add("mark")
+    said.draw_switches(axes, trace, window, lane_of)
     if marks.draw_ends(axes, trace, window, rows.lanes(), origin):
         parts.add("cut")
     return parts

@@ -11,7 +11,13 @@ from ..tables.trace import Trace
 _SYNCHRONISERS: Final = ("Event", "Condition", "Semaphore", "BoundedSemaphore", "Barrier")
 """Types of threading whose own Condition or lock stands for them."""
 
-_SYNCHRONISING: Final = ("threading.py", "queue.py", "gilscope_recording.py", "gilscope_begin.py")
+_SYNCHRONISING: Final = (
+    "threading.py",
+    "queue.py",
+    "gilscope_recording.py",
+    "gilscope_begin.py",
+    "gilscope_core.py",
+)
 """Files whose frames say less than who called them."""
 
 _OF_INTERPRETER: Final = {

@@ -198,7 +198,7 @@ def _assemble(
     return RecordedProcess(
         directory=directory,
         metadata=metadata,
-        runs=tuple(_runs(metadata.pid, streams, names, begin, end)),
+        runs=tuple(_runs(metadata, streams, names, begin, end)),
         gils=tuple(sorted({number for stream in streams for number in stream.gils})),
         begin=begin,
         end=end,
@@ -218,8 +218,12 @@ def _reason(text: str) -> str:
     return f"{os.strerror(int(number))}: {what}" if number.isdecimal() else text
 
 
-def _runs(pid: int, streams: list[Stream], names: Names, begin: int, end: int) -> list[Run]:
-    """Return the threads of a process: main first, then as they began."""
+def _runs(metadata: Metadata, streams: list[Stream], names: Names, begin: int, end: int) -> list[Run]:
+    """Return the threads of a process: main first, then as they began.
+
+    Where there is no GIL yet, it is known what they do about it when the recording begins: nothing.
+    """
+    pid, unknown = metadata.pid, not metadata.number("without_gil")
     found: list[tuple[int, int, int, bool, Stream, int, int]] = []
     for stream in streams:
         following = [*(life.since for life in stream.lives[1:]), end]
@@ -234,10 +238,10 @@ def _runs(pid: int, streams: list[Stream], names: Names, begin: int, end: int) -
     for since, tid, until, gone, stream, at, to in found:
         seen_alive = tid in alive
         alive.discard(tid)  # a later thread with this tid is another
-        since = begin if seen_alive else since
+        since, seen_alive = begin if seen_alive else since, seen_alive and unknown
         side = stream.side.of_run(at, to)
         lives.append(Run(tid, since, until, "", tid == pid, seen_alive, gone, stream.path, at, to, side))
-    lives += [Run(tid, begin, end, "", tid == pid, True, False, None) for tid in sorted(alive & named)]
+    lives += [Run(tid, begin, end, "", tid == pid, unknown, False, None) for tid in sorted(alive & named)]
     lives.sort(key=lambda run: (not run.main, run.begin))
     called = display_names(names, pid=pid, threads=[(run.tid, run.begin, run.end) for run in lives])
     return [Run(**{**vars(run), "name": name}) for run, name in zip(lives, called, strict=True)]

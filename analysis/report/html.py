@@ -45,7 +45,7 @@ def _(trace: Trace) -> str:
         if _weight(each.time)
     ]
     rest = len(figures.threads) - len(threads)
-    said = [verdict(figures), *why(trace)]
+    said = [verdict(figures, trace), *why(trace)]
     heads = ["thread", "held the GIL", "", "waited for it", "", "acquires", "longest wait"]
     more = [_paragraph(f"{rest:,} more threads")] if rest else []
     return "".join(

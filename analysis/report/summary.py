@@ -126,7 +126,7 @@ def to_json(trace: Trace, figures: Statistics | None = None) -> dict[str, Any]:
     return {
         "summary_version": SUMMARY_VERSION,
         "path": str(trace.path),
-        "verdict": verdict(figures),
+        "verdict": verdict(figures, trace),
         "ended_early": [
             {"pid": process.pid, "reason": process.failure}
             for process in trace.processes

@@ -14,11 +14,10 @@ from rich.text import Text
 
 from ..destinations import terminal
 from ..measures.cpu_time import CpuStatistics
-from ..measures.lock_names import place_of
 from ..measures.statistics import Statistics, statistics
 from ..measures.switch_interval import intervals_in
+from ..measures.switched_on import switched_on
 from ..model import HELD, WITHOUT, State, total
-from ..reader.format import Event
 from ..states import STATES
 from ..tables.onto_cpu import UNSURE
 from ..tables.trace import Trace
@@ -92,7 +91,7 @@ def print_summary(
     if not console.is_terminal:
         console.width = max(width, _WIDTH_WITHOUT_TERMINAL)
     try:
-        title = [_headline(trace, figures), terminal(verdict(figures), "bold")]
+        title = [_headline(trace, figures), terminal(verdict(figures, trace), "bold")]
         answers = list(_answers(console, trace, everything))
         remarks = [terminal(remark, "yellow") for remark in _remarks(trace)]
         texts = _height(console, [*title, *answers, *remarks]) + 1 + bool(answers)
@@ -356,13 +355,9 @@ def _remarks(trace: Trace) -> Iterator[str]:
             yield line
     if missing := why_missing(trace):
         yield f"No samples of native code: {missing}."
-    side = trace.side
-    switched = np.flatnonzero(side.kind == Event.GIL_ENABLED)
-    for at, index in zip(switched.tolist(), side.thread_of(switched).tolist(), strict=True):
-        thread = trace.threads[index]
-        where = place_of(trace, int(trace.stacks.of(thread.process, side.arg[at : at + 1])[0]))
-        moment = duration(int(side.time[at]) - trace.begin)
-        yield f"The GIL was switched on at {moment}, in {thread.name}{', ' if where else ''}{where}."
+    for each in switched_on(trace):
+        thread, where = trace.threads[each.thread], f", {each.where}" if each.where else ""
+        yield f"The GIL was switched on at {duration(each.time - trace.begin)}, in {thread.name}{where}."
     for process in trace.processes:
         if process.discarded:
             yield f"process {process.pid} lost {plural(process.discarded, 'event')}."

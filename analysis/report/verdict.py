@@ -9,7 +9,9 @@ from ..measures.distribution import NONE, Distribution
 from ..measures.locks import LockStatistics
 from ..measures.native_code import by_code, where
 from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
+from ..measures.switched_on import switched_on
 from ..model import HELD, State, total
+from ..tables.trace import Trace
 from ..units import count, duration, share
 from .pools import Pool, find_pools
 from .reservations import early_ends
@@ -41,16 +43,19 @@ _QUEUED = 0.05
 """Waits for one lock, all threads' together, as a share of the time, that are worth a word."""
 
 
-def verdict(statistics: Statistics) -> str:
-    """Return one or two sentences about the whole trace."""
+def verdict(statistics: Statistics, trace: Trace | None = None) -> str:
+    """Return one or two sentences about the whole trace; with it, also about lines of its code."""
     active = [process for process in statistics.processes if process.counts.acquires]
     early = early_ends(process.process for process in statistics.processes)
     if not active:
         return " ".join([*early, _without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
-    sentences = [*_of_switching_on(statistics), *sentences, *_of_locks(statistics), *_of_cpus(statistics)][
-        :_SENTENCES
-    ]
+    sentences = [
+        *_of_switching_on(statistics, trace),
+        *sentences,
+        *_of_locks(statistics),
+        *_of_cpus(statistics),
+    ][:_SENTENCES]
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
     return " ".join([*early, *sentences])
@@ -73,11 +78,12 @@ def _without_gil(statistics: Statistics) -> str:
     )
 
 
-def _of_switching_on(statistics: Statistics) -> list[str]:
-    """Return which import ended a run without a GIL."""
+def _of_switching_on(statistics: Statistics, trace: Trace | None) -> list[str]:
+    """Return which import ended a run without a GIL, and where that is."""
+    where = {each.process: f" in {each.where}," for each in switched_on(trace) if each.where} if trace else {}
     switched = [process.process for process in statistics.processes if process.process.gil_enabled]
     return [
-        f"The import of {process.gil_enabled.module} switched the GIL on,"
+        f"The import of {process.gil_enabled.module}{where.get(process.index, '')} switched the GIL on,"
         f" {duration(process.gil_enabled.time - process.begin)} after the start."
         for process in switched
         if process.gil_enabled is not None

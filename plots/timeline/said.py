@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from analysis.arrays import Bools, Table
+from analysis.measures.switched_on import switched_on
 from analysis.tables.marks import span_rows
 
 from ..style import INK, MARKED
@@ -74,6 +75,29 @@ def draw_marks(axes: Axes, trace: Trace, window: Window, lanes: Mapping[int, Row
         label="mark",
     )
     return len(marks)
+
+
+def draw_switches(axes: Axes, trace: Trace, window: Window, lanes: Mapping[int, Row]) -> None:
+    """Draw a line where an import switched the GIL on, and say which."""
+    for each in switched_on(trace):
+        if not window.start <= each.time < window.end or each.thread not in lanes:
+            continue
+        at = each.time - trace.begin
+        late = each.time > (window.start + window.end) / 2
+        axes.axvline(at, color=INK, linewidth=1.2, linestyle=(0, (4, 2)), zorder=4)
+        text = f"GIL on: import of {each.module}" + (f" in {each.where}" if each.where else "")
+        axes.annotate(
+            printable(text),
+            (at, lanes[each.thread].bar[0]),
+            (-4 if late else 4, 2),
+            textcoords="offset points",
+            ha="right" if late else "left",
+            va="bottom",
+            size=_SIZE,
+            color=INK,
+            zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.9},
+        )
 
 
 def _on_lanes(table: Table, lanes: Mapping[int, Row]) -> Bools:

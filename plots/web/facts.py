@@ -71,7 +71,7 @@ def facts(
         ],
         "places": [[visible(text) for text in name] for name in places.names],
         "words": WORDS,
-        "sentences": [visible(sentence) for sentence in (verdict(figures), *why(trace))],
+        "sentences": [visible(sentence) for sentence in (verdict(figures, trace), *why(trace))],
         "patterns": [
             {
                 "name": pattern.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ from plots.gallery.atlas import command, kept, page
 from plots.gallery.atlas.library import SOURCES, Library, libraries, read
 from plots.gallery.atlas.survey import survey
 from plots.gallery.errors import ExperimentError
+from tracer.releases.program import compiled
 from tracer.releases.recording import interpreter_of
+from tracer.releases.sizes import read_range
 
 SMALL = """
 distributions = ["numpy"]
@@ -47,6 +51,30 @@ def test_what_one_call_breaks_only_it_loses(sheet: kept.Sheet) -> None:
     assert sheet.calls["hashlib.sha256"]["lets_go_from"] in (2048, 2049)  # 3.15 counts from one more
 
 
+def test_every_call_of_the_atlas_is_a_program() -> None:
+    """Also those for a GPU, which nothing here can run; and their setups say when there is none."""
+    on_a_gpu = libraries(SOURCES / "gpu")
+    assert {"torch", "cupy", "jax", "triton"} <= on_a_gpu.keys()
+    assert all("there is no CUDA device" in library.setup for library in on_a_gpu.values())
+    for library in [*libraries().values(), *on_a_gpu.values()]:
+        compile(library.setup, library.name, "exec")
+        names = [entry.call.name for entry in library.entries]
+        assert names and len(set(names)) == len(names)
+        for entry in library.entries:
+            compile(entry.call.setup, entry.call.name, "exec")
+            compiled(entry.call.statement, {})
+            if entry.sizes:
+                low, high = read_range(entry.sizes)
+                assert "n" in entry.call.values and low < high
+
+
+def test_a_library_that_is_not_there_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--gpu", "cupy", "--python", sys.executable, "--results", str(tmp_path / "none")]
+    assert command.main([*options, "-o", str(tmp_path / "page.md")]) == 2
+    missing, nothing = capsys.readouterr().err.splitlines()
+    assert missing.startswith("cupy  left out: the setup fails: ") and "nothing has been measured" in nothing
+
+
 def test_what_is_kept_reads_back_and_makes_a_page(sheet: kept.Sheet, small: Library, tmp_path: Path) -> None:
     kept.save(tmp_path / "results", sheet)
     (loaded,) = kept.load(tmp_path / "results")
@@ -55,6 +83,11 @@ def test_what_is_kept_reads_back_and_makes_a_page(sheet: kept.Sheet, small: Libr
     text = written.read_text()
     assert "3 calls of 3 packages" in text and "| `bytes.find` | **holds** |" in text
     assert "Not measured with Python" in text and (tmp_path / "docs" / "releases-libraries.png").exists()
+    held = {**loaded.calls["bytes.find"], "verdict": "lets go", "held": 0.125}
+    other = replace(loaded, calls={**loaded.calls, "bytes.find": held})
+    ((where, name, was, now),) = kept.differences([other], [loaded])
+    assert (where, name) == (f"small, Python {loaded.minor}", "bytes.find")
+    assert was == "lets go (12.5%)" and now.startswith("holds (")
     (tmp_path / "results" / "other.json").write_text("{}")
     with pytest.raises(ExperimentError, match=r"other\.json: not a sheet of the atlas"):
         kept.load(tmp_path / "results")

@@ -60,6 +60,8 @@ def noisy(held: int, without: int, *, delayed: int = 0, unplaced: int = 0, ready
         ([noisy(19, 81)] * 3, "unsure"),  # too near
         ([noisy(95, 5, ready=100)] * 3, "holds"),
         ([noisy(95, 5, ready=100)] * 2, "unsure"),  # busy, and too few
+        ([noisy(99, 1, ready=100)], "holds"),
+        ([noisy(85, 15, ready=400)] * 3, "unsure"),  # caches were cold
         ([noisy(66, 34), noisy(70, 30), noisy(77, 23)], "unsure"),  # the next one may be 82
     ],
 )

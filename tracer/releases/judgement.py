@@ -31,7 +31,11 @@ _BUSY: Final = 0.1
 """Share of the time without a CPU from which on the machine is busy with others."""
 
 _FEW: Final = 3
-"""So many runs it takes on a busy machine."""
+_FEW_DIFFER: Final = 0.15
+"""On a busy machine the share of fewer runs than that may be so much more or less."""
+
+_COLD: Final = 0.08
+"""So much more or less where others had the CPU all the time: caches are theirs, then."""
 
 _BESIDE: Final = 0.25
 """Two threads ran at once where the other one had this share of the CPU time of the first, at least."""
@@ -157,10 +161,10 @@ def _verdict(runs: Sequence[Run]) -> Verdict:
     if len(kept) >= _EXTREMES:
         kept.pop()
     verdict = class_of(middle)
-    if len(kept) < _FEW and _busy(kept) > _BUSY:
-        return "unsure"
     low, high = _bounds(kept)
-    margin = max(_MARGIN, (max(run.share for run in kept) - min(run.share for run in kept)) / 2)
+    busy = _busy(kept)
+    spread = max(run.share for run in kept) - min(run.share for run in kept)
+    margin = max(_MARGIN, spread / 2, _COLD * busy, _FEW_DIFFER * (len(kept) < _FEW and busy > _BUSY))
     sure = class_of(low - margin) == verdict == class_of(high + margin)
     return verdict if sure else "unsure"
 

@@ -31,7 +31,7 @@ _MOST_CALLS = 1_000_000
 # So often a run that is not too long is repeated while another thread asks.
 _ASKED = 3
 
-# So many pages touched for the first time, for each millisecond of a run, can make up a share of it.
+# So many pages touched for the first time, for each millisecond of CPU time, can make up a share of it.
 _PAGES_A_MS = 20
 
 # The C library's own names (malloc.h) and defaults: from which size on a block is mapped alone, how much may
@@ -199,7 +199,7 @@ def _run(kind: str, inner: Callable[[Any], None], number: int, forks: _Forks) ->
 
 def _touches(run: list[Any]) -> bool:
     """Whether so many pages were touched for the first time that it matters who does it."""
-    return bool(run[5] * 1_000_000 > _PAGES_A_MS * (run[2] - run[1]))
+    return bool(run[5] * 1_000_000 > _PAGES_A_MS * run[3])
 
 
 def _kept(

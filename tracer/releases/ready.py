@@ -25,6 +25,10 @@ class Spans:
         found: Int64s = self.total[at] + inside
         return found
 
+    def common(self, other: Spans) -> int:
+        """Return how much of the stretches lies in another's, ns."""
+        return int((other.before(self.end) - other.before(self.begin)).sum())
+
     def total_of(self, most: int) -> int:
         """Return how long they are together where each counts as `most` at most, ns."""
         return int(np.minimum(self.end - self.begin, most).sum())
@@ -132,12 +136,8 @@ def both(a: Spans, b: Spans) -> Spans:
 
 
 def _near(of: Spans, other: Spans) -> Spans:
-    """Return the stretches that are not all before, or all behind, the other's."""
-    if not len(other.begin):
-        return spans(of.begin[:0], of.end[:0])
-    near = slice(
-        *np.searchsorted(of.end, other.begin[:1], "right"), *np.searchsorted(of.begin, other.end[-1:])
-    )
+    """Return the stretches that have something in common with the other's."""
+    near = other.before(of.end) > other.before(of.begin)
     return spans(of.begin[near], of.end[near])
 
 

@@ -144,7 +144,7 @@ def record(job: Job, target: launcher.Target, *, quiet: bool = True) -> Recorded
             raise RecordingError(_no_answer(target.interpreter, status))
         about = lines[0]
         if about["error"]:
-            raise UsageError(f"{about['error']} (-s, with {target.interpreter})")
+            raise UsageError(f"{about['error']} (with {target.interpreter})")
         answers = [line for line in lines[1:] if "begins" not in line]
         begun = [line["begins"] for line in lines[1:] if "begins" in line]
         failures = {call["name"]: call["error"] for call in answers if call["error"]}

@@ -121,13 +121,18 @@ def measured(path: Path | None, calls: Iterable[Mapping[str, Any]]) -> Iterator[
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a trace has of a statement's thread: a thread that has ended, so it takes part in no wait."""
+    """What a trace has of a statement's thread: a thread that has ended, so it takes part in no wait.
+
+    `beside`: it had a CPU while threads beside it were kept off theirs.
+    """
 
     trace: Trace
     thread: int
+    intervals: Table
     on: Spans
     ready: Spans
     asleep: Spans
+    beside: Spans
     others: Others
 
     @property
@@ -141,9 +146,11 @@ def _seen(trace: Trace, call: Mapping[str, Any]) -> _Seen | None:
     for thread in trace.threads:
         if thread.tid == tid and thread.begin <= time <= thread.end:
             index = thread.index
-            beside = others(trace, trace.processes[thread.process].pid, tid, call["cpus"])
+            found = others(trace, trace.processes[thread.process].pid, tid, call["cpus"])
+            first, last = np.searchsorted(trace.gil_intervals["thread"], [index, index + 1]).tolist()
+            mine = trace.gil_intervals[first:last]
             on, ready, asleep = of_thread(trace, index)
-            return _Seen(trace, index, on, ready, asleep, beside)
+            return _Seen(trace, index, mine, on, ready, asleep, both(on, found.kept_off), found)
     return None
 
 
@@ -154,7 +161,7 @@ def _run(seen: _Seen | None, call: Mapping[str, Any], run: list[Any]) -> Run:
     if seen is None or not call["gil"]:
         alone = Run(kind, number, wall, 0, 0, wall, 0, 0, 0, 0, 0, 0, elsewhere, pages=pages)
         return _without_gil(seen, call, alone, begin, thread_cpu)
-    intervals = _in_window(seen.trace.gil_intervals, seen.thread, begin, end, seen.ready)
+    intervals = _in_window(seen.intervals, begin, end, seen.ready)
     held, waited, without = map(intervals.total, (HELD, (State.WAITING,), WITHOUT))
     holds = intervals.among(HELD)
     overdue, function = _overdue(seen, begin, end) if kind == "asked" else (0, ())
@@ -211,9 +218,9 @@ def _delayed(seen: _Seen, where: Spans, begin: int, end: int) -> int:
     kept_off = seen.others.kept_off
     slept = both(seen.asleep, where)
     longest = kept_off.longest(begin, end)
-    late = both(slept, kept_off).total_of(end - begin) + slept.total_of(2 * longest)
-    late = min(late, slept.total_of(end - begin) - seen.others.least(slept))
-    return late + both(both(seen.on, where), kept_off).total_of(end - begin)
+    late = kept_off.common(slept) + slept.total_of(2 * longest)
+    late = min(late, int(slept.total[-1]) - seen.others.least(slept))
+    return late + seen.beside.common(where)
 
 
 @dataclass(frozen=True)
@@ -235,10 +242,8 @@ class _Window:
         return int(self.own[self.among(states)].sum())
 
 
-def _in_window(intervals: Table, thread: int, begin: int, end: int, ready: Spans) -> _Window:
-    """Return the intervals of a thread, cut to a window, by their own time. Sorted by (thread, start)."""
-    first, last = np.searchsorted(intervals["thread"], [thread, thread + 1]).tolist()
-    mine = intervals[first:last]
+def _in_window(mine: Table, begin: int, end: int, ready: Spans) -> _Window:
+    """Return the intervals of a thread, in order, cut to a window, by their own time."""
     ends = mine["start"] + mine["duration"]
     mine = mine[np.searchsorted(ends, begin, "right") : np.searchsorted(mine["start"], end)]
     start = np.maximum(mine["start"], begin)

@@ -48,6 +48,9 @@ def main(arguments: Sequence[str]) -> int:
         sheets = kept.load(options.results)
         if not sheets:
             raise ExperimentError(f"nothing has been measured: there are no results in {options.results}")
+        if options.against:
+            for where, name, was, now in kept.differences(kept.load(options.against), sheets):
+                print(f"{where}: {name}: {was}, now {now}", file=sys.stderr)
         print(page.write(options.output, sheets, list(found_all.values())))
         if options.results == _RESULTS:
             known = kept.known_functions([of for of in sheets if of.minor == page.main_python(sheets)])
@@ -115,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--results", type=Path, default=_RESULTS, metavar="DIR", help="where figures are kept"
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="say which verdicts differ from other results"
     )
     parser.add_argument("-o", "--output", type=Path, default=_PAGE, metavar="FILE", help="the page to write")
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -130,6 +131,17 @@ def load(directory: Path) -> list[Sheet]:
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise ExperimentError(f"{path}: not a sheet of the atlas: {error}") from None
     return sorted(sheets, key=lambda of: (of.library, [-int(part) for part in of.minor.split(".")]))
+
+
+def differences(old: list[Sheet], new: list[Sheet]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield library, call and two verdicts with their shares, of calls whose verdict is another one."""
+    before = {(of.library, of.minor): of.calls for of in old}
+    for of in new:
+        for name, figures in of.calls.items():
+            was = before.get((of.library, of.minor), {}).get(name)
+            if was is not None and was["verdict"] != figures["verdict"]:
+                where = f"{of.library}, Python {of.minor}"
+                yield where, name, *(f"{each['verdict']} ({each['held']:.1%})" for each in (was, figures))
 
 
 def known_functions(sheets: list[Sheet]) -> dict[str, list[str]]:

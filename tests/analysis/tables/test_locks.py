@@ -10,7 +10,7 @@ import pytest
 import analysis
 from analysis.measures.lock_names import lock_name
 from analysis.measures.stop_reasons import reason_of
-from analysis.model import LockKind, LockOutcome
+from analysis.model import LockKind, LockOutcome, State
 from tests.synthetic import TraceWriter
 
 
@@ -234,3 +234,22 @@ def test_a_part_of_a_wait(tmp_path: Path) -> None:
 
 def _function(trace: analysis.Trace, frame: int) -> str:
     return trace.codes[trace.frames["code"][frame]].name if frame >= 0 else ""
+
+
+def test_without_a_gil_it_is_known_what_threads_do_about_it(tmp_path: Path) -> None:
+    """Nothing, from the begin on, also those that were there before; until an import switches it on."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100, without_gil=1)
+        process.name(100, 1_000, "MainThread").name(100, 1_000, "python", "thread_alive")
+        process.events(
+            [
+                (100, 1_000, "recording_start"),
+                (100, 2_000, "gil_enabled"),
+                (100, 2_100, "gil_acquired"),
+                (100, 2_200, "gil_released"),
+            ]
+        ).stop(100, 3_000)
+    trace = analysis.load(tmp_path / "t")
+    states = [State(row["state"]) for row in trace.intervals]
+    assert states == [State.RELEASED, State.HOLDING, State.RELEASED]
+    assert analysis.validate(trace) == []

@@ -31,7 +31,8 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 
 import analysis
-from analysis.fleet import fleet, schema
+from analysis.fleet import fleet, schema, work
+from analysis.fleet.sources import How, Source
 from analysis.fleet.summarise import summaries
 
 _PROGRAM = """
@@ -209,14 +210,15 @@ def many_summaries(directory: Path, count: int, files: int, events: int) -> None
 
 
 @contextmanager
-def _workers(number: int) -> Iterator[str]:
-    """While it lasts there are so many; gives the scheduler's address."""
+def _workers(number: int, one: Path) -> Iterator[str]:
+    """While it lasts there are so many, which have summarised one trace; gives the scheduler's address."""
     from distributed import Client, LocalCluster
 
     how: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(number, scheduler_kwargs={"dashboard_address": "127.0.0.1:0"}, **how) as cluster:
         with Client(cluster) as client:
             client.run(_know_sleeping)
+            client.run(work.scan, [Source(str(one), True)], How({}))  # all of it is imported
         yield cluster.scheduler_address
 
 
@@ -236,8 +238,7 @@ def workers(directory: Path, count: int, events: int, *, pause: float = 0, sleep
     for number in (1, 2, 4):
         if not sleeping and number > (os.cpu_count() or 1):
             continue
-        with _workers(number) as address:
-            fleet([str(directory / "one.trace")], scheduler=address)  # all of it is imported
+        with _workers(number, directory / "one.trace") as address:
             begin = time.perf_counter()
             fleet([path], scheduler=address)
             took[number] = time.perf_counter() - begin

@@ -17,7 +17,7 @@ from tracer import armed, directory, remote
 from tracer.beside import Metrics
 from tracer.errors import UsageError
 from tracer.keeper import Keeper, Policy, Trigger, add_trigger, policy, trigger_of
-from tracer.sched import Scheduler
+from tracer.sched import Scheduler, shifted
 from tracer.times import seconds
 
 _POLL: Final = 0.05
@@ -36,6 +36,11 @@ def main(arguments: list[str]) -> int:
     """
     options = _parser().parse_args(arguments)
     way = find(options.pid)
+    if shifted(options.pid) != shifted("self"):
+        raise UsageError(
+            f"process {options.pid} has a clock of its own (a time namespace):"
+            f" attach from there, with nsenter -T -t {options.pid}"
+        )
     trace = Path(options.output or f"{options.pid}.trace")
     picture = None if options.no_png else Path(options.png or trace.with_suffix(".png").name)
     directory.check_new(trace, force=options.force)

@@ -20,7 +20,7 @@ _WORDS: Final = {
     "stat": "gilscope --json script.py",
     "report": "python -m analysis TRACE",
     "script": "gilscope dump TRACE",
-    "flamegraph": "python -m plots flames TRACE",
+    "flamegraph": "python -m plots TRACE --figure flame -o FILE",
     "live": "gilscope top PID",
 }
 """In place of a program, where none is called so."""

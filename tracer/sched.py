@@ -12,10 +12,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from analysis.destinations import say
 from tracer.bootstrap import gilscope_recording
 from tracer.directory import SCHED
+
+_SHIFTED: Final = "in a time namespace with a clock of its own: the kernel's events have the machine's"
 
 
 class Scheduler:
@@ -67,7 +70,9 @@ class Scheduler:
 
             text = environment_text(self._command)
             scope = _recorder.SCHED_PROGRAM if self._children else _recorder.SCHED_PROGRAM_ALONE
-            if self._of is None:
+            if shifted("self"):
+                self.missing = _SHIFTED
+            elif self._of is None:
                 self.missing = _recorder.sched_start(self._trace, text, scope, self._native)
             else:
                 self.missing = _recorder.sched_attach(self._trace, text, self._of)
@@ -93,6 +98,15 @@ class Scheduler:
                 )
 
                 keep_symbols(self._trace / SCHED)
+
+
+def shifted(pid: int | str) -> int:
+    """Return the seconds that the CLOCK_MONOTONIC of a process is away from the machine's."""
+    try:
+        lines = Path(f"/proc/{pid}/timens_offsets").read_text().splitlines()
+    except OSError:
+        return 0  # a kernel without such namespaces, or a process that is not ours to look at
+    return next((int(line.split()[1]) for line in lines if line.startswith("monotonic")), 0)
 
 
 _PLACE = "0" + " " * 19
@@ -140,7 +154,10 @@ def start_here(trace: Path, *, native: bool = True) -> None:
     from tracer import _recorder
 
     _step_aside_at_forks()
-    missing = _recorder.sched_start(trace, environment_text(sys.argv), _recorder.SCHED_PROCESS, native)
+    missing = _SHIFTED if shifted("self") else ""
+    missing = missing or _recorder.sched_start(
+        trace, environment_text(sys.argv), _recorder.SCHED_PROCESS, native
+    )
     if missing and not _told:
         _told = True
         say(f"no scheduler events: {missing}")

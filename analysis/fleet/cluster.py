@@ -110,17 +110,21 @@ def _on(
         raise GilscopeError(lost[0])
     kept, problems = _kept(client.gather(finds), parts, between)
     del finds
-    # All at once: what is added up is let go of, so that no more than some are anywhere at a time.
+    # All at once, sums of sums before more sums: what is added up is let go of, so that there are never many.
     adds = [
         client.submit(work.add, scans[at:until], kept[at:until], keys, retries=_RETRIES, pure=False)
         for at in range(0, len(parts), _AT_A_TIME)
         for until in (at + _AT_A_TIME,)
     ]
     del scans
-    level = adds
+    level, height = adds, 0
     while len(level) > 1:
         groups = [level[at : at + _AT_A_TIME] for at in range(0, len(level), _AT_A_TIME)]
-        level = [client.submit(work.added, group, retries=_RETRIES, pure=False) for group in groups]
+        height += 1
+        level = [
+            client.submit(work.added, group, retries=_RETRIES, priority=height, pure=False)
+            for group in groups
+        ]
     (last,) = level
     del level
     _let_go_of(adds, lambda done: progress((len(parts) + done) / total))

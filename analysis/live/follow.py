@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +15,22 @@ SECOND: Final = 1_000_000_000
 _LEAST: Final = 0.01
 """Share of a window that is looked at, whatever it costs."""
 
+_FOR_EVENTS: Final = 1 / 3
+"""Of what looking may take, at least this much is for events, whatever it costs without them."""
+
+_NOTHING: Final = 1_000
+"""Part of a window that has next to nothing in it."""
+
+_LEARNS_EVERY: Final = 60
+"""Looks; not before the second, as the first one has modules to load."""
+
 
 class Pace:
     """How much of each window to look at, so that looking takes no more than a share of a CPU.
 
     What looking costs grows with the events. Where there are very many the newest part of each window says
-    enough, and `Second.begin` says which it is.
+    enough, and `Second.begin` says which it is. A part of the cost is the same however short the window is: a
+    shorter one saves nothing of that.
     """
 
     def __init__(self, every: int, budget: float) -> None:
@@ -27,6 +38,7 @@ class Pace:
         self.budget = budget
         self.length = every
         self._before = 0
+        self._fixed = 0
 
     def begin(self) -> None:
         """A look begins."""
@@ -34,10 +46,15 @@ class Pace:
 
     def end(self) -> None:
         """It is over: decide how long the next one is."""
-        cost = max(time.process_time_ns() - self._before, 1)
-        fits = self.length * self.budget * self.every / cost
+        cost = max(time.process_time_ns() - self._before - self._fixed, 1)
+        may = self.budget * self.every
+        fits = self.length * max(may - self._fixed, may * _FOR_EVENTS) / cost
         # Half of the way: what one look cost is a guess at what the next one will.
         self.length = int(min(max((self.length + fits) / 2, self.every * _LEAST), self.every))
+
+    def learn(self) -> None:
+        """A look at next to nothing is over: so much each of them costs."""
+        self._fixed = time.process_time_ns() - self._before
 
 
 def seconds(path: Path, *, every: int = SECOND, budget: float | None = None) -> Iterator[Second | None]:
@@ -48,11 +65,15 @@ def seconds(path: Path, *, every: int = SECOND, budget: float | None = None) -> 
     """
     pace = Pace(every, budget) if budget is not None else None
     begin = now() - every
-    while True:
+    for number in itertools.count():
         end = now()
         if pace is None:
             yield look(path, begin, end)
         else:
+            if number % _LEARNS_EVERY == 1:
+                pace.begin()
+                look(path, end - every // _NOTHING, end)
+                pace.learn()
             pace.begin()
             second = look(path, max(begin, end - pace.length), end)
             pace.end()

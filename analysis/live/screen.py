@@ -20,6 +20,8 @@ WAIT: Final = "#D55E00"
 SORTS: Final = ("waited", "held", "name")
 _ELSE: Final = tuple(state for state in WITHOUT if state not in LOCK_STATES)
 _BAR: Final = 22
+_NAME: Final = 20
+_END: Final = 6  # characters of a name that is too long
 _LINES: Final = 6
 _WHOLE: Final = 900_000_000
 """ns: windows that are shorter are only a part of the last second, and say so."""
@@ -97,7 +99,7 @@ def ordered(threads: Sequence[ThreadSecond], sort: str) -> list[ThreadSecond]:
 
 def _threads(second: Second, rows: Sequence[ThreadSecond], sort: str, room: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim", expand=False)
-    table.add_column("thread", no_wrap=True, overflow="ellipsis", max_width=20)
+    table.add_column("thread", no_wrap=True, overflow="ellipsis", max_width=_NAME)
     table.add_column("the last second", no_wrap=True, width=_BAR)
     for name in ("held", "waited", "locks", "else", "longest"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -105,7 +107,7 @@ def _threads(second: Second, rows: Sequence[ThreadSecond], sort: str, room: int)
     for thread in shown[:room]:
         span = max(sum(thread.time.values()), 1)
         table.add_row(
-            terminal(thread.name if second.processes == 1 else f"{thread.pid} {thread.name}"),
+            terminal(_fitting(thread.name if second.processes == 1 else f"{thread.pid} {thread.name}")),
             _bar(thread, span),
             share(thread.held / span),
             share(thread.time[State.WAITING] / span),
@@ -116,6 +118,11 @@ def _threads(second: Second, rows: Sequence[ThreadSecond], sort: str, room: int)
     if len(shown) > room:
         table.add_row(Text(f"{len(shown) - room} more threads", style="dim"))
     return table
+
+
+def _fitting(name: str) -> str:
+    """Return a name with its beginning and its end: threads of a pool differ at the end."""
+    return name if len(name) <= _NAME else f"{name[: _NAME - _END - 1]}…{name[-_END:]}"
 
 
 def _bar(thread: ThreadSecond, span: int) -> Text:

@@ -96,4 +96,4 @@ def _planes(column: Any) -> Bytes:
     top = int(column.max(initial=0))
     width = (top.bit_length() + 7) // 8
     flat = np.ascontiguousarray(column)
-    return np.ascontiguousarray(flat.view(np.uint8).reshape(len(flat), -1)[:, :width].T)
+    return np.ascontiguousarray(flat.view(np.uint8).reshape(len(flat), flat.itemsize)[:, :width].T)

@@ -108,8 +108,15 @@ def write_symbols(directory: Path, functions: Iterable[Function], time: int) -> 
             content = b""
         content += record + b"\0" * (-len(record) % 8)
     packets.append(_packet(content, time))
-    with open(directory / SYMBOLS_FILE, "xb", opener=_private) as file:
-        file.writelines(packets)
+    path = directory / SYMBOLS_FILE
+    try:
+        with open(path, "xb", opener=_private) as file:
+            file.writelines(packets)
+    except FileExistsError:
+        raise
+    except OSError:  # a part of it would be read as a wrong trace
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _private(path: str, flags: int) -> int:

@@ -14,7 +14,7 @@ import pytest
 
 import analysis
 from analysis import State, statistics
-from tests.launcher.support import Launcher
+from tests.launcher.support import Launcher, environment
 
 needs_314 = pytest.mark.skipif(sys.version_info < (3, 14), reason="attaching takes Python 3.14 or later")
 
@@ -36,13 +36,13 @@ while not sys.stdin.closed:
 
 
 @contextmanager
-def service(launcher: Launcher, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def service(launcher: Launcher, *arguments: str, **changes: str) -> Iterator[subprocess.Popen[str]]:
     path = launcher.write(SERVICE, "service.py")
     process = subprocess.Popen(
         [sys.executable, str(path), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, **environment},
+        env={**os.environ, **changes},
         text=True,
     )
     try:
@@ -102,6 +102,7 @@ def test_a_process_in_a_long_call_is_waited_for(launcher: Launcher) -> None:
                 "attach", str(process.pid), "--for", "10ms", "-q", "--no-png", "-o", "program.trace"
             ),
             cwd=launcher.directory,
+            env=environment(),
             stderr=subprocess.PIPE,
             text=True,
         )

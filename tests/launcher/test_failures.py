@@ -7,12 +7,13 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import analysis
-from tests.launcher.support import Launcher, free_threaded
+from tests.launcher.support import Launcher, environment, free_threaded
 
 # Each os.stat is a release and a take: megabytes of events.
 MANY_EVENTS = """
@@ -55,6 +56,50 @@ def test_full_disk(launcher: Launcher, small_disk: Path) -> None:
     assert trace.processes[0].ended == "failed"
     assert trace.processes[0].discarded > 0
     assert len(trace.events) > 10_000
+
+
+def test_a_disk_that_others_fill(launcher: Launcher, tmp_path: Path) -> None:
+    """While a recording that is kept small goes on: it ends, with a line, and the program does not notice."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", disk], capture_output=True
+    ).returncode:
+        pytest.skip("only root can mount a disk to fill")
+    try:
+        launcher.write(
+            """
+            import os, sys
+            print("begun", flush=True)
+            sys.stdin.readline()
+            for _ in range(100_000):
+                os.stat("/")
+            print("done")
+            sys.exit(3)
+            """
+        )
+        process = subprocess.Popen(
+            launcher.command("-q", "--no-png", "--keep", "10s", "-o", disk / "x.trace", "program.py"),
+            cwd=launcher.directory,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
+        said, errors = process.communicate("\n", timeout=100)
+        assert (process.returncode, said) == (3, "done\n")
+        assert errors.count("ended early: No space left on device") == 1 and "events were lost" in errors
+        trace = analysis.load(disk / "x.trace")
+        assert analysis.validate(trace) == []
+        assert trace.processes[0].ended == "failed" and trace.processes[0].discarded > 0
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_disk_full_from_the_start(launcher: Launcher, small_disk: Path) -> None:

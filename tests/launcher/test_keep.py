@@ -174,6 +174,52 @@ def test_the_program_asks_for_a_snapshot(launcher: Launcher) -> None:
                 assert done.returncode == 0
 
 
+def test_all_may_be_stopped_for_a_while(launcher: Launcher) -> None:
+    """As when the machine sleeps: what is kept is the last part, and nobody takes the launcher for gone."""
+    trace = launcher.directory / "program.trace"
+    with recorded(launcher, BUSY, *QUIET, "--keep", "300ms") as process:
+        until(lambda: known_from(trace) is not None)
+        os.killpg(process.pid, signal.SIGSTOP)
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGCONT)
+        before = known_from(trace)
+        until(lambda: known_from(trace) != before)  # they go on
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(100)
+    loaded = analysis.load(trace)
+    assert analysis.validate(loaded) == []
+    assert loaded.processes[0].failure is None
+
+
+def test_a_clock_of_its_own(launcher: Launcher) -> None:
+    """In a time namespace: the scheduler's events would be at other times than the program's."""
+    inside = ["unshare", "--time", "--monotonic", "100000", "--fork"]
+    if subprocess.run([*inside, "true"], capture_output=True).returncode:
+        pytest.skip("no time namespace can be made here")
+    launcher.write("import sys; print('begun', flush=True); sys.stdin.readline()")
+    command = launcher.command("--no-png", "--keep", "10s", "program.py")
+    process = subprocess.Popen(
+        [*inside, *command],
+        cwd=launcher.directory,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    pid = program(launcher)
+    said = launcher.run("attach", str(pid), status=2).stderr
+    assert f"nsenter -T -t {pid}" in said or "can't be attached to" in said  # before 3.14
+    _, errors = process.communicate("\n", timeout=100)
+    assert process.returncode == 0
+    assert errors.count("no scheduler events: in a time namespace") == 1
+    loaded = analysis.load(launcher.directory / "program.trace")
+    assert analysis.validate(loaded) == [] and loaded.scheduling is None
+    assert loaded.end - loaded.begin < 50_000 * 10**9
+
+
 def test_who_is_not_recorded_gets_no_snapshot(launcher: Launcher) -> None:
     launcher.write(SNAPSHOTS)
     done = subprocess.run(

@@ -42,22 +42,12 @@ def until(true: Callable[[], object]) -> None:
 
 @contextmanager
 def gunicorn(launcher: Launcher) -> Iterator[tuple[int, int]]:
-    """Yield the id of the worker and its port."""
+    """Yield the id of the worker and its port. Started plain where it can be attached to, else armed."""
+    armed = () if sys.version_info >= (3, 14) else ("-m", "tracer", "--armed=sockets")
     launcher.write(APPLICATION, "application.py")
     process = subprocess.Popen(
         [
-            *(
-                sys.executable,
-                "-m",
-                "tracer",
-                "--armed=sockets",
-                "-m",
-                "gunicorn",
-                "-b",
-                "127.0.0.1:0",
-                "-k",
-                "gthread",
-            ),
+            *(sys.executable, *armed, "-m", "gunicorn", "-b", "127.0.0.1:0", "-k", "gthread"),
             *("--threads", "4", "--timeout", "300", "application"),
         ],
         cwd=launcher.directory,

@@ -65,10 +65,9 @@ def build(directory: Path, *sanitize: str) -> Path:
 def instructions_a_pair(programs: Path, mode: str, directory: Path) -> float:
     """Count the instructions of a take and a drop with callgrind: exactly, it is the same count each time.
 
-    `mode`: plain, off, recording, stacks, or, while a thread waits for the GIL, awaited and sampled. What
-    comes once in a while, every other millisecond (a new line for the clock) or every 2,040 events (a
-    packet), goes through functions of its own: then count again. While a thread waits each release goes
-    through them: there the least of some counts is the one without.
+    `mode`: of pairs.c. What comes once in a while, every other millisecond (a new line for the clock) or
+    every 2,040 events (a packet), goes through functions of its own: then count again. While a thread waits
+    each release goes through them: there the least of some counts is the one without.
     """
     if mode in ("awaited", "sampled"):
         return (

@@ -1,6 +1,7 @@
 /* N takes and drops of the thread that has the GIL, for an instruction counter: in measured(), after the clock has
- * found its line. Usage: pairs MODE N TRACE. MODE: plain; off, hooks in; recording; stacks, and recording, with the
- * sampler; awaited, the same without it while a thread waits all the time; sampled, with it. */
+ * found its line. Usage: pairs MODE N TRACE. MODE: plain; off, hooks in; armed; stopped, armed and was recorded;
+ * recording; stacks, and recording, with the sampler; awaited, the same without it while a thread waits all the time;
+ * sampled, with it. */
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -89,7 +90,10 @@ int main(int argc, char **argv)
     int stacks = awaited || strcmp(argv[1], "stacks") == 0;
     if (strcmp(argv[1], "plain") != 0 && gs_install(message, sizeof message) != GS_OK)
         return 1;
-    if ((stacks || strcmp(argv[1], "recording") == 0) && begin(stacks, sampled || !awaited, argv[3]) != 0)
+    int stopped = strcmp(argv[1], "stopped") == 0, records = stacks || stopped || strcmp(argv[1], "recording") == 0;
+    if ((stopped || strcmp(argv[1], "armed") == 0) && gs_arm(argv[3], "", 0, message, sizeof message) != GS_OK)
+        return 1;
+    if (records && begin(stacks, sampled || !awaited, argv[3]) != 0)
         return 1;
     if (pthread_create(&waiter, NULL, wait_for_ever, awaited ? thread.gil : NULL) != 0)
         return 1;
@@ -98,6 +102,8 @@ int main(int argc, char **argv)
     go_on(&thread, 6000000, sampled);
     if (awaited && is_sampled() != sampled)
         return 1;
+    if (stopped)
+        gs_stop();
     measured(&thread, atol(argv[2]));
     _exit(0); /* the waiter never ends */
 }

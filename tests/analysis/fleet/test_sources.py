@@ -84,6 +84,7 @@ def test_a_trace_and_its_packed_form_count_once(tmp_path: Path) -> None:
     sources = [*find(str(tmp_path)), *find(f"file://{tmp_path}")]
     made = work.scan(sources, How({}))
     assert [source.is_trace for source in made.sources] == [True] * 4 and not made.problems
+    assert all(isinstance(rows_made, bytes) for rows_made in made.made.values())  # a worker keeps thousands
     (once_,), problems = cluster._kept([work.found(made)], [sources], None)
     assert [rows_kept == [] for rows_kept in once_] == [False, True, True, True]
     assert "3 summaries are of processes and times that are there already, counted once" in problems[0]

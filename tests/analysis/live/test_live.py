@@ -72,6 +72,18 @@ def test_only_a_part_is_looked_at_where_looking_costs_more_than_it_may() -> None
     assert pace.length == 1_000 * MS  # looks for nothing
 
 
+def test_what_looking_costs_by_itself_is_no_reason_to_look_at_less() -> None:
+    pace = Pace(1_000 * MS, 0.03)
+    pace._before = time.process_time_ns() - 100 * MS  # nothing in it, on a busy machine
+    pace.learn()
+    pace._before = time.process_time_ns() - 105 * MS
+    pace.end()
+    assert pace.length == 1_000 * MS
+    pace._before = time.process_time_ns() - 1_100 * MS  # very many events
+    pace.end()
+    assert 495 * MS <= pace.length <= 515 * MS  # half of the way to 10 ms
+
+
 def test_processes_are_folded_and_locks_have_their_column(tmp_path: Path) -> None:
     growing(tmp_path / "t")
     second = look(tmp_path / "t", 20 * MS, 60 * MS)
@@ -79,10 +91,16 @@ def test_processes_are_folded_and_locks_have_their_column(tmp_path: Path) -> Non
     (row,) = folded(second)
     assert row.name == "process, 3 threads"
     assert row.time[State.WAITING] == 35 * MS and row.longest_wait == 25 * MS and row.waits == 2
+    names = replace(
+        second,
+        threads=[replace(thread, name=f"ThreadPoolExecutor-0_{thread.tid}") for thread in second.threads],
+    )
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(screen(second, sort="waited", by_code=False, height=24, frozen=False))
     shown = console.export_text()
     assert "locks" in shown and max(map(len, shown.splitlines())) <= 80
+    console.print(screen(names, sort="name", by_code=False, height=24, frozen=False))
+    assert "ThreadPoolExe…-0_100" in console.export_text()
     assert plain(replace(second, begin=0)).startswith("last 60.0 ms: GIL held")
     console.print(screen(second, sort="name", by_code=True, height=24, frozen=True, fold=True))
     assert "go on" in console.export_text()

@@ -10,7 +10,11 @@ import analysis
 from analysis.errors import GilscopeError
 from analysis.fleet import fleet, schema
 from analysis.live.summaries import Summaries
-from tests.analysis.fleet.programs import random_trace, trace
+from analysis.reader.format import EVENTS_PER_PACKET
+from analysis.tables.load import known_from
+from tests.analysis.fleet.programs import UTC, random_trace, trace
+from tests.analysis.tables.test_window import two_threads
+from tracer.keep import Streams
 
 pytest.importorskip("pyarrow")
 
@@ -51,3 +55,18 @@ def test_time_that_could_not_be_told_of_is_told_of_later(tmp_path: Path) -> None
     trace(tmp_path / "t.trace")
     assert made.write(4000) is not None
     assert fleet([str(tmp_path / "out")], by=["host"]).waited == 2500
+
+
+def test_what_was_given_up_before_it_was_told_of_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "t.trace"
+    whole = two_threads(path, 4 * EVENTS_PER_PACKET)
+    made = Summaries(path, str(tmp_path / "out"), 0, whole.end, {})
+    streams = Streams(path)
+    streams.look()
+    streams.give_up_before(whole.end // 2)
+    since = known_from(path)
+    written = made.write(whole.end)
+    assert since is not None and written is not None and made.lost == since > 0
+    (row,) = schema.read(written).to_pylist()
+    assert (row["begin_ns"], row["end_ns"]) == (UTC + since, UTC + whole.end)
+    assert row["held_ns"] == analysis.statistics(whole.between(since, whole.end)).hold.total

@@ -13,7 +13,7 @@ import analysis
 from analysis import TraceFormatError
 from analysis.commands import cli, pack
 from analysis.reader.files import PACKED_MAGIC
-from analysis.reader.format import PACKET_SIZE
+from analysis.reader.format import PACKET_HEADER, PACKET_SIZE
 from analysis.reader.packed import unpack as unpack_into
 from analysis.reader.packed import write_record
 from analysis.reader.packing import pack as pack_into
@@ -22,6 +22,7 @@ from analysis.report.summary import to_json
 from plots.cli import main as plots_main
 from tests.analysis.everything import tables
 from tests.analysis.reader.test_mutations import family, is_sound
+from tests.synthetic import TraceWriter
 from tracer.cli import main as tracer_main
 
 
@@ -79,6 +80,25 @@ def test_everything_takes_it(trace: Path, packed: bytes, tmp_path: Path) -> None
         assert cli.main(arguments) == 0
     assert plots_main([name, "-o", str(tmp_path / "t.png")]) == 0
     assert tracer_main(["dump", name]) == 0
+
+
+def test_a_stream_without_events(tmp_path: Path) -> None:
+    """A flight recorder may have given up all of them."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(100)
+        process.events([(100, 1, "gil_acquired"), (101, 2, "gil_wait")])
+    stream = tmp_path / "t" / "100" / "gil_1"
+    data = bytearray(stream.read_bytes())
+    header = np.frombuffer(data, PACKET_HEADER, 1)
+    header["content_size"] = 8 * PACKET_HEADER.itemsize
+    data[PACKET_HEADER.itemsize :] = bytes(len(data) - PACKET_HEADER.itemsize)
+    stream.write_bytes(data)
+    file = io.BytesIO()
+    pack_into(tmp_path / "t", file)
+    (tmp_path / "packed").write_bytes(file.getvalue())
+    (tmp_path / "again").mkdir()
+    unpack_into(tmp_path / "packed", tmp_path / "again", Problems())
+    assert contents(tmp_path / "again") == contents(tmp_path / "t")
 
 
 def test_of_one_process(trace: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -216,6 +217,16 @@ def fold_trace(trace: Recorded) -> Folded | None:
             axis=1,
         ),
     )
+
+
+def waits_of(trace: Recorded, threads: Iterable[int]) -> dict[int, Int64s]:
+    """Return start and length of each wait of some threads, in another pass over a trace that has one."""
+    threads = set(threads)
+    fold, _ = feed(trace, np.zeros(len(trace.native_sampled), np.uint8))
+    for thread in threads:
+        fold.keep_waits(thread)
+    fold.run()
+    return {thread: fold.waits(thread) for thread in threads}
 
 
 def _items(trace: Recorded, fold: Any, first_item: Int64s) -> list[ThreadAndGil]:

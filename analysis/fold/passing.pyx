@@ -285,6 +285,7 @@ cdef class Fold:
             forget(&self.world.gils[at].stalls)
             forget(&self.world.gils[at].late_holds)
         for at in range(self.thread_count if self.world.threads != NULL else 0):
+            forget(&self.world.threads[at].waits)
             for kind in range(3):
                 forget_amounts(&self.world.threads[at].stretches[kind])
         for at in range(self.item_count if self.world.items != NULL else 0):
@@ -421,6 +422,14 @@ cdef class Fold:
             for kind in range(CPUS):
                 all_times[at, kind] = self.world.threads[at].cpu_times[kind]
         return times, retries
+
+    def keep_waits(self, int64_t at):
+        """Keep the waits of a thread: `waits` tells them."""
+        self.world.threads[at].keeps_waits = True
+
+    def waits(self, int64_t at):
+        """Return start and length of each wait of a thread that they were kept of."""
+        return table_of(&self.world.threads[at].waits, 2).copy()
 
     def stretches(self, int64_t at):
         """Return the stretches of a thread: stalled, asleep with the GIL, ready."""

@@ -99,6 +99,8 @@ cdef struct OfThread:
     int64_t timeouts
     int64_t releases
     int64_t abandons
+    bint keeps_waits
+    Numbers waits  # start and length of each, where they are kept
     # its waits for locks
     const int64_t *locks  # start, end, whether the world was stopped
     int64_t locks_left

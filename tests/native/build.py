@@ -65,7 +65,7 @@ def build(directory: Path, *sanitize: str) -> Path:
 def instructions_a_pair(programs: Path, mode: str, directory: Path) -> float:
     """Count the instructions of a take and a drop with callgrind: exactly, it is the same count each time.
 
-    `mode`: plain, off, recording or stacks. What comes once in a while, every other millisecond (a new line
+    `mode`: of pairs.c. What comes once in a while, every other millisecond (a new line
     for the clock) or every 2,040 events (a packet), goes through functions of its own: then count again.
     """
     for attempt in range(20):

@@ -1,5 +1,6 @@
 /* N uncontended takes and drops, for an instruction counter: in measured(), after the clock has found its line.
- * Usage: pairs MODE N TRACE; MODE: plain, off (hooks in), recording, or stacks (and recording). */
+ * Usage: pairs MODE N TRACE; MODE: plain, off (hooks in), armed, stopped (armed, and was recorded), recording, or stacks
+ * (and recording). */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -40,12 +41,18 @@ int main(int argc, char **argv)
     if (stacks && gs_stacks_find(message, sizeof message) != GS_OK)
         return 1;
     gs_stacks_use(stacks);
-    if ((stacks || strcmp(argv[1], "recording") == 0) && gs_start(argv[3], "", 0, message, sizeof message) != GS_OK)
+    int stopped = strcmp(argv[1], "stopped") == 0;
+    if ((stopped || strcmp(argv[1], "armed") == 0) && gs_arm(argv[3], "", 0, message, sizeof message) != GS_OK)
+        return 1;
+    if ((stacks || stopped || strcmp(argv[1], "recording") == 0) &&
+        gs_start(argv[3], "", 0, message, sizeof message) != GS_OK)
         return 1;
     for (long long end = now() + 6000000; now() < end;) {
         fake_drop(&thread, 0);
         fake_take(&thread);
     }
+    if (stopped)
+        gs_stop();
     measured(&thread, atol(argv[2]));
     return 0;
 }

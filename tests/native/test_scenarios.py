@@ -111,10 +111,13 @@ def test_the_hooks_stay_as_cheap_as_they_are(tmp_path: Path) -> None:
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind counts the instructions, and is not installed")
     programs = build(tmp_path)
-    plain, off, recording, stacks = (
-        instructions_a_pair(programs, mode, tmp_path) for mode in ("plain", "off", "recording", "stacks")
+    plain, off, armed, stopped, recording, stacks = (
+        instructions_a_pair(programs, mode, tmp_path)
+        for mode in ("plain", "off", "armed", "stopped", "recording", "stacks")
     )
     assert off - plain <= 40  # eight calls pass through; 32 with gcc 12
+    assert armed - off <= 16  # 6 with gcc 12
+    assert stopped == armed  # nothing stays of a recording
     assert recording - plain <= 270  # 248 with gcc 12
     assert stacks == recording  # a release that nobody waits for
 

@@ -18,6 +18,7 @@ from tracer.releases.sizes import read_range
 
 SMALL = """
 distributions = ["numpy"]
+binding = "PyO3"
 setup = "import os, hashlib"
 
 [calls]
@@ -81,6 +82,7 @@ def test_what_is_kept_reads_back_and_makes_a_page(sheet: kept.Sheet, small: Libr
     assert loaded == sheet
     written = page.write(tmp_path / "docs" / "releases.md", [loaded], [small, *libraries().values()])
     text = written.read_text()
+    assert "; bound with PyO3; CPython" in text
     assert "3 calls of 3 packages" in text and "| `bytes.find` | **holds** |" in text
     assert "Not measured with Python" in text and (tmp_path / "docs" / "releases-libraries.png").exists()
     held = {**loaded.calls["bytes.find"], "verdict": "lets go", "held": 0.125}

@@ -3,6 +3,7 @@
 ::
 
     distributions = ["numpy"]            # whose versions are noted
+    binding = "Cython"                   # what joins it to Python, where that is worth a word
     setup = "import numpy as np"
 
     [calls]
@@ -48,6 +49,7 @@ class Library:
     distributions: tuple[str, ...]
     setup: str
     entries: tuple[Entry, ...]
+    binding: str = ""
 
     @property
     def standard(self) -> bool:
@@ -85,6 +87,7 @@ def read(path: Path) -> Library:
             distributions=tuple(content.get("distributions", ())),
             setup=str(content.get("setup", "pass")),
             entries=entries,
+            binding=str(content.get("binding", "")),
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError, OSError) as error:
         raise ExperimentError(f"{path}: not a library of the atlas: {error}") from None

@@ -53,7 +53,7 @@ def write(path: Path, sheets: Sequence[Sheet], libraries: Sequence[Library]) -> 
     order = [library for library in libraries if library.name in shown]
     standard = [shown[library.name] for library in order if library.standard]
     others = [shown[library.name] for library in order if not library.standard]
-    about = {library.name: library.about for library in libraries}
+    by_name = {library.name: library for library in libraries}
     lines = ["# Does it let go of the GIL?", "", _INTRODUCTION]
     lines += list(_measured([*others, *standard]))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def write(path: Path, sheets: Sequence[Sheet], libraries: Sequence[Library]) -> 
                 figure.save(picture, shown_here)
                 lines += ["", f"![{title}: share of its time that each call holds the GIL]({picture.name})"]
             for of in part:
-                lines += ["", *_section(of, about[of.library])]
+                lines += ["", *_section(of, by_name[of.library])]
     lines += list(_changes(sheets, [library for library in libraries if library.standard], main))
     lines += list(_left_out(shown, libraries, main))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -105,11 +105,13 @@ def _measured(sheets: Sequence[Sheet]) -> Iterator[str]:
     yield f"CPython {pythons}; {'; '.join(sorted({of.machine for of in sheets}))}; {when}."
 
 
-def _section(of: Sheet, about: str) -> Iterator[str]:
+def _section(of: Sheet, library: Library) -> Iterator[str]:
     yield f"### {of.library}"
     yield ""
     versions = ", ".join(f"{name} {version}" for name, version in of.versions.items() if version)
-    yield f"{versions or (about[:1].upper() + about[1:])}; CPython {of.python}, {of.when}."
+    about = versions or library.about[:1].upper() + library.about[1:]
+    bound = f"; bound with {library.binding}" if library.binding else ""
+    yield f"{about}{bound}; CPython {of.python}, {of.when}."
     yield ""
     yield "| " + " | ".join(_HEADINGS) + " |"
     yield "|---|---|--:|--:|--:|--:|---|"

@@ -14,6 +14,7 @@ from typing import Final
 from analysis.destinations import say
 from analysis.live.beside import Summaries, Wanted, add_summaries, wanted
 from tracer import armed, directory, remote
+from tracer.arguments import Parser
 from tracer.beside import Metrics
 from tracer.errors import UsageError
 from tracer.keeper import Keeper, Policy, Trigger, add_trigger, policy, trigger_of
@@ -144,8 +145,8 @@ def _show(path: Path, picture: Path | None, *, quiet: bool) -> None:
     say(f"trace {path}" + (f", timeline {picture}" if picture else ""))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="gilscope attach",
         description="Record a process that runs already: one that is armed, or of Python 3.14 or later."
         " Ctrl-C ends it.",

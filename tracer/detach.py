@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-
 from analysis.destinations import say
+from tracer.arguments import Parser
 from tracer.attach import detach
 
 
@@ -16,7 +15,7 @@ def main(arguments: list[str]) -> int:
     GilscopeError
         The process is not there, or not recorded.
     """
-    parser = argparse.ArgumentParser(prog="gilscope detach", description="End what attach began.")
+    parser = Parser(prog="gilscope detach", description="End what attach began.")
     parser.add_argument("pid", metavar="PID", type=int)
     pid = parser.parse_args(arguments).pid
     detach(pid)

@@ -9,10 +9,10 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from analysis.live.beside import Wanted, add_summaries, wanted
 from tracer import directory, habits
+from tracer.arguments import Parser
 from tracer.armed import default_directory
 from tracer.bootstrap.gilscope_recording import VERSION, split_command_line
 from tracer.errors import UsageError
@@ -80,13 +80,8 @@ class Options:
     trigger: Trigger
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (gilscope --help lists the options)")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="gilscope",
         usage="gilscope [options] (script.py | -m module | -c code | --exec -- command) [arguments ...]",
         description=_DESCRIPTION,

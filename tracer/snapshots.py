@@ -6,7 +6,6 @@ packets grow while they are read, so all of them are cut at the moment at which 
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import struct
@@ -17,6 +16,7 @@ from typing import Final
 from analysis.destinations import say
 from analysis.live.recording import recording_of
 from tracer import directory
+from tracer.arguments import Parser
 from tracer.directory import PACKET_SIZE, SCHED
 from tracer.errors import RecordingError
 from tracer.keep import HEADER_SIZE, UNUSED, now
@@ -38,9 +38,7 @@ def main(arguments: list[str]) -> int:
     GilscopeError
         There is no such recording, or the copy can't be made.
     """
-    parser = argparse.ArgumentParser(
-        prog="gilscope snapshot", description="Copy what is left of a recording that goes on."
-    )
+    parser = Parser(prog="gilscope snapshot", description="Copy what is left of a recording that goes on.")
     add = parser.add_argument
     add("target", metavar="PID|DIR", help="a recorded process, or the directory of its trace")
     add("-o", "--output", metavar="DIR", required=True, help="the copy's directory")

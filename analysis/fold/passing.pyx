@@ -118,7 +118,10 @@ cdef inline int pass_event(World *world, int32_t number, const Record *event, co
     if kind > ABANDONED or kind == 0:
         thread.last_time = time
         return start(world, number, time) if kind == START and world.starts else 0
-    index = thread.gils[event.gil]
+    index = thread.gils[event.gil] if event.gil < thread.gil_numbers else -1
+    if index < 0:
+        world.damaged = True
+        return 0
     gil = &world.gils[index]
     if kind == TIMEOUT:
         thread.timeouts += 1
@@ -310,7 +313,7 @@ cdef class Fold:
             self.world.cpu_state, self.world.cpu_preempted = &state[0], &preempted[0]
         self.kept.append((start, duration, state, preempted))
 
-    def thread(self, int64_t at, int32_t process, int32_t tid, int32_t local, int64_t begin, int64_t end,
+    def thread(self, int64_t at, int32_t process, int64_t tid, int32_t local, int64_t begin, int64_t end,
                bint unknown, int64_t item, const int32_t[::1] gils, const int64_t[::1] locks,
                int64_t cpu_at, int64_t cpu_stop, const int64_t[::1] native_time, uint8_t[::1] native_state):
         """Say what is known of a thread.
@@ -326,6 +329,7 @@ cdef class Fold:
         thread.item = item
         thread.last_time = begin
         thread.gils = &gils[0] if gils.shape[0] else NULL
+        thread.gil_numbers = gils.shape[0]
         thread.locks = &locks[0] if locks.shape[0] else NULL
         thread.locks_left = locks.shape[0] // 3
         thread.retry_end = thread.retry_end_before = -1

@@ -70,7 +70,7 @@ cdef struct OfThread:
     bint begun  # something happened about a GIL
     bint done
     int32_t process
-    int32_t tid
+    int64_t tid
     int32_t local  # its number among the process's threads
     int64_t begin
     int64_t end
@@ -80,6 +80,7 @@ cdef struct OfThread:
     int64_t last_time  # of its last event
     int32_t gil  # that it holds or waits for
     const int32_t *gils  # by the number in its events
+    int64_t gil_numbers
     int32_t where  # among the waiters
     # its wait
     int64_t wait_start

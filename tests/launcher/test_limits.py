@@ -58,3 +58,10 @@ def test_words_of_other_tools(
     assert main(words.split()) == 2
     said = capsys.readouterr().err
     assert "here it is" in said and ours in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["attach", "attach x", "attach 1 --wrong", "detach x", "snapshot 1"])
+def test_what_commands_do_not_take(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+    said = capsys.readouterr().err
+    assert f"(gilscope {words.split()[0]} --help lists the options)" in said and said.count("\n") == 1

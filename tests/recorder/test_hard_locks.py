@@ -63,6 +63,7 @@ lock.acquire()
 while len(seen) < 3:
     assert not lock.acquire(timeout=0.1)
 signal.setitimer(signal.ITIMER_REAL, 0)
+assert not lock.acquire(timeout=0.02)  # the last signal may have come when time was over
 """
 
 

@@ -80,9 +80,10 @@ def main() -> None:
         if shutil.which("valgrind") is None:
             print("valgrind is not here: no instruction counts")
             return
+        print("\nawaited: while a thread waits, without the sampler; sampled: with it\n")
         print("| a take and a drop | instructions |")
         print("|---|---:|")
-        for mode in ("plain", "off", "recording", "stacks"):
+        for mode in ("plain", "off", "recording", "stacks", "awaited", "sampled"):
             print(f"| {mode} | {instructions_a_pair(programs, mode, Path(directory)):.0f} |")
 
 

@@ -19,30 +19,43 @@ from ..measures.stop_reasons import reason_of
 from ..tables.trace import Trace
 from ..units import count, duration
 
-_MOST: Final = 8
+MOST_LOCKS: Final = 8
 _WORTH_A_LINE: Final = 0.001
 """Share of the trace's time that waits for a lock must have taken to be told."""
 
+_BESIDE_OTHERS: Final = 0.01
+"""The same of all waits for locks."""
 
-def lock_tables(trace: Trace, figures: LockFigures) -> Iterator[Table]:
-    """Yield the tables that have something to say."""
-    worth = _WORTH_A_LINE * max(trace.end - trace.begin, 1)
-    shown = [group for group in _alike(figures.locks) if sum(of.wait.total for of in group) >= worth]
-    if shown:
-        yield _of_locks(shown)
+
+def lock_tables(trace: Trace, figures: LockFigures, most: int | None = MOST_LOCKS) -> Iterator[Table]:
+    """Yield the tables that have something to say: `most` rows of each, or None, all that were waited for."""
+    groups = _alike(figures.locks)
+    if most is not None:
+        waited = sum(map(_waited, groups))
+        worth = max(_WORTH_A_LINE * max(trace.end - trace.begin, 1), _BESIDE_OTHERS * waited)
+        groups = [group for group in groups if _waited(group) >= worth][:most]
+    if groups:
+        yield _of_locks(groups)
     if figures.pause.count:
-        yield _of_pauses(trace)
+        yield _of_pauses(trace, most)
+
+
+def _waited(group: Sequence[LockStatistics]) -> int:
+    return sum(of.wait.total for of in group)
 
 
 def _alike(locks: Sequence[LockStatistics]) -> list[list[LockStatistics]]:
-    """Return locks that are called the same and waited for at the same place together, the worst first."""
+    """Return locks that are called the same and waited for at the same place together, the worst first.
 
-    def key(of: LockStatistics) -> tuple[int, str, str]:
-        return of.lock.process, of.name, of.where
+    Of several processes too: a server's workers have the same.
+    """
+
+    def key(of: LockStatistics) -> tuple[str, str]:
+        return of.name, of.where
 
     groups = [list(group) for _, group in groupby(sorted(locks, key=key), key)]
-    groups.sort(key=lambda group: -sum(of.wait.total for of in group))
-    return groups[:_MOST]
+    groups.sort(key=lambda group: -_waited(group))
+    return groups
 
 
 def _table(first: str, *columns: str) -> Table:
@@ -85,7 +98,7 @@ def _percentiles(wait: Distribution) -> tuple[str, str]:
     return duration(wait.p50), duration(wait.p99)
 
 
-def _of_pauses(trace: Trace) -> Table:
+def _of_pauses(trace: Trace, most: int | None) -> Table:
     """Return who stopped the world, and what for, by line."""
     table = _table(
         "stopped the world in", "for", "pauses", "paused", "max", "to stand, max", "threads", "stood"
@@ -95,7 +108,7 @@ def _of_pauses(trace: Trace) -> Table:
     rows = [
         pauses[(pauses["frame"] == key >> 32) & (pauses["reason"] + 1 == key & 0xFFFFFFFF)] for key in keys
     ]
-    for mine in sorted(rows, key=lambda of: -int(of["duration"].sum()))[:_MOST]:
+    for mine in sorted(rows, key=lambda of: -int(of["duration"].sum()))[:most]:
         ready = mine["stopped"] - mine["asked"]
         table.add_row(
             terminal(place_of(trace, int(mine["frame"][0])) or "code not recorded"),

@@ -45,20 +45,26 @@ def why(trace: Trace, *, everything: bool = False) -> Iterator[str]:
 
     Of patterns with one name only the clearest is told, unless everything is wanted.
     """
+    yield from (sentence for _, sentence in by_rank(trace, everything=everything))
+
+
+def by_rank(trace: Trace, *, everything: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield the same, each with its rank: where there is no room, the highest is left out first."""
     # Where there is no contention the verdict says so.
     seen = [pattern for pattern in patterns(trace) if pattern.name != "no contention"]
     if not everything:
         clearest = {pattern.name: pattern for pattern in reversed(seen)}
         seen = [pattern for pattern in seen if clearest[pattern.name] is pattern][:_PATTERNS]
-    yield from (pattern.sentence for pattern in seen)
+    yield from ((3 * at, pattern.sentence) for at, pattern in enumerate(seen))
     found = wait_anatomy(trace)
     contended = found.whole.total >= _WORTH_AN_ANSWER * max(trace.end - trace.begin, 1)
     if contended:
-        yield anatomy_sentence(found.whole)
-        yield from _who(trace)
-        yield from sentences(trace, code_blame(trace))
+        yield 2, anatomy_sentence(found.whole)
+        yield from ((8, sentence) for sentence in _who(trace))
+        yield from ((1 + 3 * at, each) for at, each in enumerate(sentences(trace, code_blame(trace))))
     table = long_holds(trace)
-    yield from of_long_holds(trace, table, len(table) if everything else 1 if contended else _LONG_HOLDS)
+    most = len(table) if everything else 1 if contended else _LONG_HOLDS
+    yield from ((5 + 3 * at, each) for at, each in enumerate(of_long_holds(trace, table, most)))
 
 
 def anatomy_sentence(parts: Parts) -> str:

@@ -25,15 +25,25 @@ from ..units import count, duration, plural, share
 from ..why.blame_by_thread import NOBODY, blame
 from ..why.native_words import why_missing
 from . import reservations
-from .lock_table import lock_tables
+from .lock_table import MOST_LOCKS, lock_tables
 from .rows import MOST_LINES, Row, rows
-from .sentences import why
+from .sentences import by_rank
 from .verdict import verdict
 
 _BAR: Final = 20
-_LINES: Final = 20
+_NAME: Final = 28
+_BRIEF: Final = 16
+"""Of a name, where nine states are to fit into 80 columns."""
+_LINES: Final = 30
+"""Of a summary, where there is more to say than fits."""
+_ANSWERS: Final = 10
+"""Lines of these that say why, however long the sentences."""
 _FEWEST: Final = 6
 """Threads that each have a line, however narrow the terminal."""
+_FEWEST_LOCKS: Final = 3
+_SURE_ANSWERS: Final = 3
+_HEAD: Final = 2
+"""Lines above a table's rows."""
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 
 Groups = tuple[tuple[str, ...], ...]
@@ -81,46 +91,80 @@ def print_summary(
     if not console.is_terminal:
         console.width = max(width, _WIDTH_WITHOUT_TERMINAL)
     try:
-        console.print(_headline(trace, figures), highlight=False)
-        console.print(terminal(verdict(figures, trace), "bold"), highlight=False)
+        title = [_headline(trace, figures), terminal(verdict(figures, trace), "bold")]
+        answers = list(_answers(console, trace, everything))
+        remarks = [terminal(remark, "yellow") for remark in _remarks(trace)]
+        texts = _height(console, [*title, *answers, *remarks]) + 1 + bool(answers)
+        locks = _fitting_locks(trace, figures, None if everything else _LINES - texts)
+        left = _LINES - texts - sum(1 + _HEAD + table.row_count for table in locks)
+        tables, whole = _fitting(console, trace, figures, None if everything else left)
+        for text in title:
+            console.print(text, highlight=False)
         console.print()
-        lines, tables = _fitting(console, trace, figures, everything)
         for table in tables:
             console.print(table, highlight=False)
-        if any(line.is_sum for line in lines):
+        if not whole:
             more = f"python -m analysis {trace.path} --all has a line for each, and all columns."
             console.print(terminal(more, "dim"), highlight=False)
-        for table in lock_tables(trace, figures.locks):
+        for table in locks:
             console.print()
             console.print(table, highlight=False)
-        for number, answer in enumerate(why(trace, everything=everything)):
-            if not number:
-                console.print()
-            console.print(terminal(answer), highlight=False)
-        for remark in _remarks(trace):
-            console.print(terminal(remark, "yellow"), highlight=False)
+        if answers:
+            console.print()
+        for text in (*answers, *remarks):
+            console.print(text, highlight=False)
     finally:
         console.width = width
 
 
-def _fitting(
-    console: Console, trace: Trace, figures: Statistics, everything: bool
-) -> tuple[list[Row], list[Table]]:
-    """Return the lines, and the tables of them that fit beside each other: fewer lines, the more tables."""
+def _height(console: Console, texts: Sequence[Text]) -> int:
+    return sum(len(text.wrap(console, console.width)) for text in texts)
+
+
+def _answers(console: Console, trace: Trace, everything: bool) -> Iterator[Text]:
+    """Yield why threads waited: what there is room for by rank, in its order; three in any case."""
+    ranked = [(rank, terminal(sentence)) for rank, sentence in by_rank(trace, everything=everything)]
     if everything:
-        lines = list(rows(figures, None))
-        return lines, list(_tables(console, lines))
+        yield from (text for _, text in ranked)
+        return
+    kept: set[int] = set()
+    height = 0
+    for number, at in enumerate(sorted(range(len(ranked)), key=lambda at: (ranked[at][0], at))):
+        height += _height(console, [ranked[at][1]])
+        if number < _SURE_ANSWERS or height <= _ANSWERS:
+            kept.add(at)
+    yield from (ranked[at][1] for at in sorted(kept))
+
+
+def _fitting_locks(trace: Trace, figures: Statistics, left: int | None) -> list[Table]:
+    """Return the tables of locks: rows that threads leave them of so many lines, a few in any case."""
+    if left is None:
+        return list(lock_tables(trace, figures.locks, None))
+    beside = 1 + _HEAD + _HEAD + 1 + min(len(figures.threads), _FEWEST)
+    most = min(max(left - beside, _FEWEST_LOCKS), MOST_LOCKS)
+    return list(lock_tables(trace, figures.locks, most))
+
+
+def _fitting(
+    console: Console, trace: Trace, figures: Statistics, left: int | None
+) -> tuple[list[Table], bool]:
+    """Return the tables of threads, and whether they have all: fewer rows, the more tables.
+
+    left: lines that there is room for; None: all.
+    """
+    if left is None:
+        return list(_tables(console, list(rows(figures, None)))), True
     many = len(figures.threads) > _FEWEST
     blamed = _blamed(trace) if many else {}
-    most = MOST_LINES
+    room = min(max(left - _HEAD - 1, _FEWEST), MOST_LINES)
+    most = room
     while True:
         lines = list(rows(figures, most, blamed))
         tables = list(_tables(console, lines))
-        if len(tables) * len(lines) <= MOST_LINES + len(tables) or most <= _FEWEST:
-            if any(line.is_sum for line in lines):
-                tables = tables[: max(_LINES // (len(lines) + 2), 1)]
-            return lines, tables
-        most = max(min(MOST_LINES // len(tables), most - 1), _FEWEST)
+        if len(tables) * len(lines) <= room + len(tables) or most <= _FEWEST:
+            shown = tables[: max((left - 1) // (len(lines) + _HEAD), 1)]
+            return shown, len(shown) == len(tables) and not any(line.is_sum for line in lines)
+        most = max(min(room // len(tables), most - 1), _FEWEST)
 
 
 def _blamed(trace: Trace) -> dict[int, int]:
@@ -163,13 +207,17 @@ def _common(trace: Trace) -> Iterator[str]:
 
 
 def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
-    """Yield one table, or on a narrow terminal as many as it takes, each with whole groups of columns."""
+    """Yield one table, or on a narrow terminal as many as it takes, each with whole groups of columns.
+
+    Where not even the first group fits, states have their shares alone, without the times.
+    """
     if not lines:
         return
     unlimited = console.options.update(width=10_000)
+    brief = False
 
     def fits(columns: Sequence[str], bar: bool) -> bool:
-        table = _table(lines, columns, bar=bar)
+        table = _table(lines, columns, bar=bar, brief=brief)
         return Measurement.get(console, unlimited, table).maximum <= console.width
 
     groups = _WITH_CPUS if any(line.cpu is not None for line in lines) else _GROUPS
@@ -178,14 +226,15 @@ def _tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
     elif any(line.cpu is not None and line.cpu.retries for line in lines):
         groups = (groups[0], (*groups[1], "retries"), *groups[2:])
     groups = tuple(tuple(column for column in group if _is_there(column, lines)) for group in groups)
+    brief = not fits(groups[0], False)
     columns: list[str] = []
     bar = fits(groups[0], True)
     for group in groups:
         if columns and not fits([*columns, *group], bar):
-            yield _table(lines, columns, bar=bar)
+            yield _table(lines, columns, bar=bar, brief=brief)
             columns, bar = [], False
         columns += group
-    yield _table(lines, columns, bar=bar)
+    yield _table(lines, columns, bar=bar, brief=brief)
 
 
 def _is_there(column: str, lines: Sequence[Row]) -> bool:
@@ -196,7 +245,7 @@ def _is_there(column: str, lines: Sequence[Row]) -> bool:
     return any(line.time[kind.state] > 0 for line in lines)
 
 
-def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
+def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool, brief: bool) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -205,7 +254,7 @@ def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
         header_style="dim",
         show_edge=False,
     )
-    table.add_column("thread", no_wrap=True, max_width=28, overflow="ellipsis")
+    table.add_column("thread", no_wrap=True, max_width=_BRIEF if brief else _NAME, overflow="ellipsis")
     if bar:
         table.add_column("", no_wrap=True, min_width=_BAR)
     for column in columns:
@@ -216,7 +265,7 @@ def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool) -> Table:
         cells: list[str | Text] = [
             name,
             *([_bar(line)] if bar else []),
-            *(_cell(line, column) for column in columns),
+            *(_cell(line, column, brief) for column in columns),
         ]
         table.add_row(*cells, style=style)
     return table
@@ -236,16 +285,17 @@ def _bar(line: Row) -> Text:
     return parts.append("·" * left, "dim")
 
 
-def _cell(line: Row, column: str) -> str | Text:
+def _cell(line: Row, column: str, brief: bool) -> str | Text:
     counts, wait, hold = line.counts, line.wait, line.hold
     match column:
         case "holding" if line.cpu is None:
-            return _time(line, HELD, STATES[State.HOLDING].look.colour)
+            return _time(line, HELD, STATES[State.HOLDING].look.colour, brief)
         case "released" if line.cpu is None:
-            return _time(line, WITHOUT, "")
+            return _time(line, WITHOUT, "", brief)
         case _ if column in _OF_WORD:
             look = _OF_WORD[column].look
-            return _time(line, (_OF_WORD[column].state,), (look.text or look.colour) if look.sign else "")
+            colour = (look.text or look.colour) if look.sign else ""
+            return _time(line, (_OF_WORD[column].state,), colour, brief)
         case "CPU" | "stalls" | "longest stall" | "preempted" | "migrations" | "retries":
             return _cpu_cell(line.cpu, column)
         case "acquires":
@@ -286,12 +336,14 @@ def _cpu_cell(cpu: CpuStatistics | None, column: str) -> str:
             return count(cpu.retries)
 
 
-def _time(line: Row, states: tuple[State, ...], colour: str) -> Text:
+def _time(line: Row, states: tuple[State, ...], colour: str, brief: bool) -> Text:
     time = total(line.time, states)
     of_gil = set(states) <= set(HELD)  # one thread at a time: a share of the process's time
     if line.is_process and line.threads != 1 and not of_gil:
-        return Text(f"{duration(time)} {'':>7}")
+        return Text(duration(time) if brief else f"{duration(time)} {'':>7}")
     part = time / line.lifetime if line.lifetime else 0.0
+    if brief:
+        return Text(share(part), colour)
     return Text.assemble(f"{duration(time)} ", (f"{share(part):>7}", colour))
 
 

@@ -20,15 +20,22 @@ _ACTIVE = 0.01
 """A share of the time that is worth a word."""
 
 _LONG_STALL = 5_000_000
-"""ns without a CPU, with the GIL, that are worth a word however long it was held otherwise."""
+"""ns without a CPU, with the GIL, that are worth a word however long it was held otherwise, if the trace is
+not much longer."""
 
 _MANY_RETRIES = 100
+
+_BAD = 0.5
+"""Wake-ups in vain for each take, from which on they are worth a word."""
 
 _LOST = 0.1
 """Share of its life that a thread waits for the GIL from which on that is worth a word."""
 
 _SEVERAL = 3
 """Of fewer threads the shares of those that hold say how long the others wait."""
+
+_LEADS = 0.1
+"""Share of what threads did together from which on one of them is named for it."""
 
 _SENTENCES = 4
 
@@ -141,7 +148,14 @@ def _of_process(process: ProcessStatistics) -> str:
         return _of_pools(process, pools, threads)
     if len(threads) < 2 and waited < _ACTIVE:
         nobody = f"somebody waited for it {share(waited)}" if waited else "nobody waited for it"
-        who = "One thread ran Python: it held the GIL" if len(threads) == 1 else "The GIL was held"
+        alone = sum(thread.held > 0 for thread in process.threads) < 2
+        who = (
+            "One thread ran Python: it held the GIL"
+            if alone
+            else "One thread ran nearly all Python: the GIL was held"
+        )
+        if len(threads) != 1:
+            who = "The GIL was held"
         return f"{who} {share(held)} of the time, and {nobody}."
     if waited < _ACTIVE:
         return (
@@ -266,7 +280,7 @@ def _of_cpus(statistics: Statistics) -> list[str]:
     said = []
     held = total(statistics.time, HELD)
     stalled = statistics.cpu.stalled
-    if stalled.total >= _ACTIVE * held > 0 or stalled.max >= _LONG_STALL:
+    if stalled.total >= _ACTIVE * held > 0 or _is_long(statistics, stalled):
         who, length = _worst(statistics, stalled, lambda cpu: cpu.stalled)
         said.append(f"{who} held the GIL without a CPU for {length}.")
     said += _asleep(statistics)
@@ -277,8 +291,8 @@ def _of_cpus(statistics: Statistics) -> list[str]:
         said.append(f"{who} computed without the GIL, {cores:.1f} cores' worth{_in_native(statistics)}.")
     said += _ready(statistics)
     # To wake up when a switch interval has passed is what a waiter is to do.
-    if statistics.cpu.retries - statistics.counts.timeouts >= _MANY_RETRIES and statistics.counts.acquires:
-        badness = statistics.cpu.retries / statistics.counts.acquires
+    badness = statistics.cpu.retries / max(statistics.counts.acquires, 1)
+    if statistics.cpu.retries - statistics.counts.timeouts >= _MANY_RETRIES and badness >= _BAD:
         said.append(
             f"Waiting threads woke up {count(statistics.cpu.retries)} times without getting the GIL,"
             f" {badness:.2g} times for each time it was taken."
@@ -292,11 +306,15 @@ def _in_native(statistics: Statistics) -> str:
     return f", mostly in {found}" if found else ""
 
 
+def _is_long(statistics: Statistics, stretches: Distribution) -> bool:
+    return stretches.max >= max(_LONG_STALL, _ACTIVE * statistics.duration)
+
+
 def _asleep(statistics: Statistics) -> list[str]:
     """Return who slept with the GIL."""
     assert statistics.cpu is not None
     asleep, held = statistics.cpu.asleep, total(statistics.time, HELD)
-    if not (asleep.total >= _ACTIVE * held > 0 or asleep.max >= _LONG_STALL):
+    if not (asleep.total >= _ACTIVE * held > 0 or _is_long(statistics, asleep)):
         return []
     who, length = _worst(statistics, asleep, lambda cpu: cpu.asleep)
     return [f"{who} slept with the GIL for {length}: in a call that should let go of it, or for a disk."]
@@ -325,6 +343,8 @@ def _worst(
 
     worst = max(statistics.threads, key=lambda thread: of(thread).total)
     mine = of(worst)
+    if mine.total < _LEADS * whole.total:
+        return "Threads", f"{duration(whole.total)} in all, once for {duration(whole.max)}"
     name = worst.thread.name
     if sum(process.counts.acquires > 0 for process in statistics.processes) > 1:
         name = f"{name} of process {statistics.processes[worst.thread.process].process.pid}"

@@ -225,7 +225,7 @@ def _title(graph: _Graph) -> str:
     if not whole:
         return "The GIL never went from one thread to another"
     if not between[:own, :own].any():
-        return f"The GIL went from one thread to another {whole:,} times"
+        return f"The GIL went from one thread to another {'once' if whole == 1 else f'{whole:,} times'}"
     one, two = np.unravel_index(int(between[:own, :own].argmax()), (own, own))
     number = int(between[one, two])
     names = graph.rows.names

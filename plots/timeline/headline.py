@@ -115,18 +115,23 @@ def _finding(trace: Trace, measures: Measures) -> str:
         return f"{len(used)} GILs, one for each {owners}: {nobody}"
     if total < 0.5:
         return f"The GIL is free {percent(1 - total)} of the time: {nobody}"
-    workers = int((measures.holding >= _USED).sum())
-    who = "One thread holds" if workers == 1 else f"{workers} threads hold"
+    workers = _workers(measures.holding)
+    who = "One thread holds" if workers == 1 else f"{workers:,} threads hold"
     return f"{who} the GIL {percent(total)} of the time: {nobody}"
 
 
 def _without_gil(measures: Measures, native: float) -> str:
     assert measures.native is not None
-    workers = int((measures.native >= _USED).sum())
-    who = "One thread computes" if workers == 1 else f"{workers} threads compute"
+    workers = _workers(measures.native)
+    who = "One thread computes" if workers == 1 else f"{workers:,} threads compute"
     without = " without the GIL" if measures.held else ""
     more = f", {_number(measures.ready)} more wanted" if measures.ready >= _WANTED else ""
     return f"{who}{without}: {_number(native)} CPUs busy{more or ' on average'}"
+
+
+def _workers(shares: Floats) -> int:
+    """Return how many threads have a share worth counting; of many with little each, all that have one."""
+    return int((shares >= _USED).sum() or (shares > 0).sum())
 
 
 def _contended(measures: Measures, used: list[float], waits: float) -> str:
@@ -218,4 +223,4 @@ def warnings(trace: Trace) -> list[str]:
             unrecorded += 1
     if unrecorded:
         found.append(f"{unrecorded} Python{'' if unrecorded == 1 else 's'} not recorded")
-    return found if len(found) <= 3 else [*found[:2], f"{len(found) - 2} processes more cut off"]
+    return found if len(found) <= 3 else [*found[:2], f"{len(found) - 2} more like this"]

@@ -20,6 +20,7 @@ from rich.console import Console
 
 import analysis
 from analysis.__main__ import main as main_of_analysis
+from analysis.arrays import Int64s
 from analysis.report.terminal import print_summary
 from analysis.report.verdict import verdict
 from plots.cli import main as main_of_plots
@@ -178,11 +179,23 @@ def test_subinterpreter_code(launcher: Launcher) -> None:
     if done.returncode or done.stderr:
         pytest.skip("this Python makes no interpreters that share its GIL")
     for _ in range(TRIES):
-        shares = charged(launcher.record(SUBINTERPRETER, options=("--force",)).load())
+        trace = launcher.record(SUBINTERPRETER, options=("--force",)).load()
+        shares = charged(trace)
         if shares.get("hog", 0.0) > 0.05:
             break
     assert shares["hog"] > 0.05, shares
     assert shares.get("runs", 0.0) < shares["hog"], shares
+    # It is runs() that has the code compiled, before any of it runs.
+    at = {name: sampled_at(trace, name) for name in ("runs", "hog")}
+    if len(at["hog"]):
+        assert not np.count_nonzero((at["runs"] > at["hog"][0]) & (at["runs"] < at["hog"][-1]))
+
+
+def sampled_at(trace: analysis.Trace, name: str) -> Int64s:
+    """Return when a function of this name was sampled, in order."""
+    samples = trace.samples[trace.samples["frame"] >= 0]
+    names = np.array([code.name for code in trace.codes])
+    return np.sort(samples["time"][names[trace.frames["code"][samples["frame"]]] == name])
 
 
 def controls(text: str) -> list[str]:

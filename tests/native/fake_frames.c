@@ -163,8 +163,13 @@ void fake_enter(struct fake_frame *frame, const void *code, unsigned instruction
 {
     const char *instructions = (const char *)code + offsetof(struct code, instructions);
     *frame = (struct fake_frame){.executable = code, .instruction = instructions + 2 * instruction};
+    fake_push(frame);
+}
+
+void fake_push(struct fake_frame *frame)
+{
     frame->previous = current->current_frame;
-    current->current_frame = frame;
+    __atomic_store_n(&current->current_frame, frame, __ATOMIC_RELEASE); /* whole: it may be looked at from now on */
 }
 
 void fake_leave(void)

@@ -39,6 +39,7 @@ void fake_state_end(void);
 
 /* Enter a function, at an instruction of it; its frame is the caller's to keep. */
 void fake_enter(struct fake_frame *frame, const void *code, unsigned instruction);
+void fake_push(struct fake_frame *frame); /* one that is ready but for its caller */
 void fake_leave(void);
 
 extern int fake_finalizing;

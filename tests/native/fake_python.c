@@ -6,6 +6,7 @@
 #include <time.h>
 
 struct fake_gil {
+    char before[128]; /* in CPython it lies in a larger struct: what is before it can be read */
     atomic_int locked, drop_request, waiting;
     struct fake_thread *_Atomic last_holder; /* as in CPython, where it is read under another mutex */
     unsigned long switch_number;
@@ -137,6 +138,7 @@ void fake_wait_for_ever(struct fake_thread *thread)
     pthread_cond_t never = PTHREAD_COND_INITIALIZER;
     struct timespec until = deadline(1000000000);
     pthread_mutex_lock(&thread->gil->mutex);
+    atomic_fetch_add(&thread->gil->waiting, 1);
     for (;;)
         pthread_cond_timedwait(&never, &thread->gil->mutex, &until);
 }

@@ -89,11 +89,11 @@ static void call(struct fake_thread *self, char (*codes)[FAKE_CODE_SIZE], int de
     if (depth % 3 == 0)
         frame.executable = (const char *)frame.executable + 1; /* a tag */
     if (depth % 5 == 0) {
-        fake_enter(&between, codes[depth], 0);
         if (depth % 2 == 0)
-            between.owner = 3;
+            between = (struct fake_frame){.owner = 3, .executable = codes[depth]};
         else
-            between.executable = (const void *)1; /* none, tagged */
+            between = (struct fake_frame){.executable = (const void *)1}; /* none, tagged */
+        fake_push(&between);
     }
     if (depth < deepest)
         call(self, codes, depth + 1, deepest);

@@ -111,15 +111,17 @@ def test_the_hooks_stay_as_cheap_as_they_are(tmp_path: Path) -> None:
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind counts the instructions, and is not installed")
     programs = build(tmp_path)
-    plain, off, armed, stopped, recording, stacks = (
+    plain, off, armed, stopped, recording, stacks, awaited, sampled = (
         instructions_a_pair(programs, mode, tmp_path)
-        for mode in ("plain", "off", "armed", "stopped", "recording", "stacks")
+        for mode in ("plain", "off", "armed", "stopped", "recording", "stacks", "awaited", "sampled")
     )
     assert off - plain <= 40  # eight calls pass through; 32 with gcc 12
     assert armed - off <= 16  # 6 with gcc 12
     assert stopped == armed  # nothing stays of a recording
     assert recording - plain <= 270  # 248 with gcc 12
     assert stacks == recording  # a release that nobody waits for
+    assert awaited > stacks  # one that somebody does
+    assert sampled == awaited  # the sampler costs the holder nothing
 
 
 def test_times_do_not_decrease_from_packet_to_packet(programs: tuple[str, Path]) -> None:

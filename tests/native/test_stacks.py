@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,15 +32,30 @@ def run(programs: tuple[str, Path], name: str, trace: Path, amount: int) -> anal
     return analysis.load(trace)
 
 
-def stacks(trace: analysis.Trace) -> Iterator[tuple[int, list[tuple[str, str, int]]]]:
-    """Return for each stack recorded, thread by thread in order, the thread and its frames, innermost first:
-    name, file, line."""
+Stack = list[tuple[str, str, int]]
+"""Frames, innermost first: name, file, line."""
+
+
+def stacks(trace: analysis.Trace) -> Iterator[tuple[int, Stack]]:
+    """Yield each stack that a thread recorded of itself, in order of time, and the thread."""
     found = []
     for gil in trace.gils:
         holds = trace.holds(gil)
         found += list(zip(holds.released, holds.thread, trace.release_frames(gil), strict=True))
     waits = trace.waits
     found += list(zip(waits["start"] + waits["duration"], waits["thread"], trace.wait_frames, strict=True))
+    yield from _stacks(trace, found)
+
+
+def sampled(trace: analysis.Trace) -> Iterator[tuple[int, Stack]]:
+    """Yield the same of the sampler's."""
+    for gil in trace.gils:
+        samples = trace.samples[trace.samples["gil"] == gil.index]
+        threads = trace.holds(gil).thread[samples["hold"]]
+        yield from _stacks(trace, zip(samples["time"], threads, samples["frame"], strict=True))
+
+
+def _stacks(trace: analysis.Trace, found: Iterable[Any]) -> Iterator[tuple[int, Stack]]:
     for _, thread, frame in sorted(map(tuple, found)):
         stack = []
         while frame >= 0:
@@ -60,13 +76,19 @@ def check_nested(trace: analysis.Trace) -> int:
     """Check every stack of nested calls, frame by frame; returns how many there were."""
     owners: dict[int, set[str]] = {}
     count = 0
-    for thread, stack in stacks(trace):
+    for own, (thread, stack) in (
+        *((True, each) for each in stacks(trace)),
+        *((False, each) for each in sampled(trace)),
+    ):
         owner, deepest = re.fullmatch(r"t(\d)\.(\d+)", stack[0][0]).groups()  # type: ignore[union-attr]
         owners.setdefault(thread, set()).add(owner)
         depths = range(int(deepest), max(-1, int(deepest) - DEPTH), -1)
         # The first line is the depth + 1, the table's the one after it on, and the instruction depth % 32.
-        assert stack == [(f"t{owner}.{d}", f"/fake/t{owner}.{d}", d + 2 + d % 32 // 8) for d in depths]
-        count += 1
+        expected = [(f"t{owner}.{d}", f"/fake/t{owner}.{d}", d + 2 + d % 32 // 8) for d in depths]
+        assert stack == (
+            expected if own else expected[: len(stack)]
+        )  # callers that may be others' are left out
+        count += own
     assert all(len(owner) == 1 for owner in owners.values())
     return count
 
@@ -88,14 +110,15 @@ def test_nested_functions(programs: tuple[str, Path], tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["reused", "plain"])
 def test_memory_of_code_is_used_again(programs: tuple[str, Path], name: str, tmp_path: Path) -> None:
     trace = run(programs, name, tmp_path / "trace", 2000)
-    last: dict[int, int] = {}
-    for thread, stack in stacks(trace):
-        ((number, file, line),) = stack
-        assert file == f"/fake/{number}"
-        assert line == 8
-        assert int(number) >= last.get(thread, 0)  # a thread's numbers grow: none is an earlier one's
-        last[thread] = int(number)
-    assert len(last) == 4
+    for found in (stacks(trace), sampled(trace)):
+        last: dict[int, int] = {}
+        for thread, stack in found:
+            ((number, file, line),) = stack
+            assert file == f"/fake/{number}"
+            assert line == 8
+            assert int(number) >= last.get(thread, 0)  # a thread's numbers grow: none is an earlier one's
+            last[thread] = int(number)
+        assert len(last) <= 4
 
 
 def test_no_state_is_looked_at_when_the_interpreter_ends(programs: tuple[str, Path], tmp_path: Path) -> None:

@@ -60,6 +60,16 @@ class Scene:
         """For how long at least one thread waited, ns."""
         return self.contention.time
 
+    @property
+    def all_waiting(self) -> str:
+        """What to call the waiting for this GIL: where there are others, it is not all of it."""
+        others = [gil for gil in self.trace.gils if gil.index != self.gil.index]
+        if not others:
+            return "all waiting"
+        if any(gil.process == self.gil.process for gil in others):
+            return f"all waiting for GIL {self.gil.number} of process {self.process.pid}"
+        return f"all waiting in process {self.process.pid}"
+
     def life(self, thread: int) -> int:
         """How long a thread lived in the trace, ns."""
         return max(self.trace.threads[thread].end - self.trace.threads[thread].begin, 1)

@@ -32,8 +32,8 @@ def find(scene: Scene) -> Iterator[Pattern]:
         threads=(found.holder,),
         figures={"asleep_ns": found.total, "waited_ns": scene.waited, "longest_sleep_ns": found.longest},
         sentence=(
-            f"Sleeping holder: for {share(found.score(scene))} of all waiting the thread with the GIL slept,"
-            f" mostly {scene.who(found.holder, found.frame)}, up to {duration(found.longest)} at a"
-            " time: the call that it sleeps in should let go of the GIL."
+            f"Sleeping holder: for {share(found.score(scene))} of {scene.all_waiting} the thread with the GIL"
+            f" slept; {scene.who(found.holder, found.frame)} most of all, up to {duration(found.longest)} at"
+            " a time: the call that it sleeps in should let go of the GIL."
         ),
     )

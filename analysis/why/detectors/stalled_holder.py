@@ -28,8 +28,8 @@ def find(scene: Scene) -> Iterator[Pattern]:
         threads=(found.holder,),
         figures={"stalled_ns": found.total, "waited_ns": scene.waited, "longest_stall_ns": found.longest},
         sentence=(
-            f"Stalled holder: for {share(found.score(scene))} of all waiting the thread with the GIL wanted"
-            f" a CPU and had none, mostly {scene.name(found.holder)}, up to {duration(found.longest)} at a"
-            " time."
+            f"Stalled holder: for {share(found.score(scene))} of {scene.all_waiting} the thread with the GIL"
+            f" wanted a CPU and had none; {scene.name(found.holder)} most of all, up to"
+            f" {duration(found.longest)} at a time."
         ),
     )

@@ -44,7 +44,7 @@ def find(scene: LockScene) -> Iterator[Pattern]:
         figures={"pauses": len(pauses), "paused_ns": total, "stood_ns": int(pauses["stood"].sum())},
         sentence=(
             f"Stop-the-world storm: the world was stopped {count(len(pauses))} times,"
-            f" {share(total / scene.span)} of the time, mostly by {scene.trace.threads[by].name}"
+            f" {share(total / scene.span)} of the time, most of all by {scene.trace.threads[by].name}"
             f"{' in ' + where if where else ''}{', for ' + reason if reason else ''}; threads stood"
             f" {duration(int(pauses['stood'].sum()))} in all."
         ),

@@ -60,10 +60,15 @@ static bool load_word(uintptr_t address, uintptr_t *word)
     return address >= GS_LOWEST_ADDRESS && gs_remote_copy(word, address, sizeof *word);
 }
 
+static bool is_copied(uintptr_t address)
+{
+    return address >= remote.begin && address + FRAME_SIZE <= remote.end;
+}
+
 /* The frame at address, in the window; NULL: there is no memory. */
 static const char *frame_at(uintptr_t address)
 {
-    if (address < remote.begin || address + FRAME_SIZE > remote.end) {
+    if (!is_copied(address)) {
         /* The frame first: where it can be read and what lies before it can't, it alone is there. */
         struct iovec local[2] = {{remote.window + WINDOW, FRAME_SIZE}, {remote.window, WINDOW}};
         struct iovec from[2] = {{(void *)address, FRAME_SIZE}, {(void *)(address - WINDOW), WINDOW}};
@@ -87,10 +92,35 @@ static bool innermost(uintptr_t thread_state, uintptr_t *frame)
     return load_word(thread_state + layout->current_frame, frame);
 }
 
-/* The frames that may run code: where each is, and in what. Returns how many, -1: they can't be read. */
+/* The last frame of the first copy. As long as it is on the stack, so are those that called it. */
+struct anchor {
+    uintptr_t frame, executable, previous;
+    int count; /* of frames up to it */
+};
+
+static bool is_on_the_stack(const struct anchor *anchor, uintptr_t thread_state)
+{
+    const struct gs_layout *layout = &gs_stacks.layout;
+    uintptr_t frame;
+    remote.begin = remote.end = 0;
+    if (!innermost(thread_state, &frame))
+        return false;
+    for (unsigned steps = 0; frame != 0 && steps < MOST_STEPS; steps++) {
+        const char *found = frame % 8 == 0 ? frame_at(frame) : NULL;
+        if (found == NULL || frame == anchor->frame)
+            return found != NULL && gs_load(uintptr_t, found, layout->executable) == anchor->executable &&
+                   gs_load(uintptr_t, found, layout->previous) == anchor->previous;
+        frame = gs_load(uintptr_t, found, layout->previous);
+    }
+    return false;
+}
+
+/* The frames that may run code: where each is, and in what. Returns how many, -1: they can't be read. Callers that come
+ * in a later copy may be those of another call: if so they are left out. What runs is known all the same. */
 static int frames(uintptr_t thread_state)
 {
     const struct gs_layout *layout = &gs_stacks.layout;
+    struct anchor anchor = {.count = -1};
     uintptr_t frame;
     int count = 0;
     remote.begin = remote.end = 0;
@@ -99,16 +129,21 @@ static int frames(uintptr_t thread_state)
     for (unsigned steps = 0; frame != 0 && steps < MOST_STEPS && count < (int)GS_STACK_DEPTH; steps++) {
         const char *found = frame % 8 == 0 ? frame_at(frame) : NULL;
         if (found == NULL)
-            return -1;
+            return anchor.count > 0 ? anchor.count : -1;
         uintptr_t code = gs_load(uintptr_t, found, layout->executable) & ~(uintptr_t)3; /* the tag of 3.14 */
         if (gs_load(uint8_t, found, layout->owner) < GS_FIRST_INTERNAL && code >= GS_LOWEST_ADDRESS && code % 8 == 0) {
             remote.seen[count].address = code;
             remote.seen[count].instruction = gs_load(uintptr_t, found, layout->instruction);
             remote.seen[count++].copy = layout->copies != 0 && layout->copy != 0 ? gs_load(int32_t, found, layout->copy) : -1;
         }
-        frame = gs_load(uintptr_t, found, layout->previous);
+        uintptr_t previous = gs_load(uintptr_t, found, layout->previous);
+        if (anchor.count < 0 && previous != 0 && !is_copied(previous))
+            anchor = (struct anchor){frame, gs_load(uintptr_t, found, layout->executable), previous, count};
+        frame = previous;
     }
-    return count;
+    if (anchor.count < 0 || is_on_the_stack(&anchor, thread_state))
+        return count;
+    return anchor.count > 0 ? anchor.count : -1;
 }
 
 static bool is_alive(const char *code)

@@ -266,7 +266,6 @@ def _together(
     other_namespace = dict(namespace)
     ready = threading.Event()
     go = threading.Semaphore(0)
-    begun = threading.Semaphore(0)
     done = threading.Semaphore(0)
     failed: list[str] = []
 
@@ -277,14 +276,12 @@ def _together(
             ready.set()
             for _ in range(3):
                 go.acquire()
-                begun.release()
                 also(iter(range(number)))
                 done.release()
         except BaseException as error:
             failed.append(_in_a_line(error))
             ready.set()
             for _ in range(3):
-                begun.release()
                 done.release()
 
     thread = threading.Thread(target=other, name="statement, too", daemon=True)
@@ -296,7 +293,6 @@ def _together(
             break
         runs.append(_run("single", inner, number, forks))
         go.release()
-        begun.acquire()
         runs.append(_run("together", inner, number, forks))
         done.acquire()
     answer["other_tid"] = thread.native_id

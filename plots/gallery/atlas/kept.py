@@ -140,8 +140,8 @@ def differences(old: list[Sheet], new: list[Sheet]) -> Iterator[tuple[str, str, 
         for name, figures in of.calls.items():
             was = before.get((of.library, of.minor), {}).get(name)
             if was is not None and was["verdict"] != figures["verdict"]:
-                where = f"{of.library}, Python {of.minor}"
-                yield where, name, *(f"{each['verdict']} ({each['held']:.1%})" for each in (was, figures))
+                told, tells = (f"{each['verdict']} ({each['held']:.1%})" for each in (was, figures))
+                yield f"{of.library}, Python {of.minor}", name, told, tells
 
 
 def known_functions(sheets: list[Sheet]) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ it died is done again by another, by Dask.
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -218,6 +219,7 @@ def _client(scheduler: str, parts: int) -> Iterator[Client]:
             yield client
         return
     try:
+        _hear_from(scheduler)
         client = Client(scheduler, timeout=PATIENCE)
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error).partition("\n")[0] or "no answer"
@@ -232,3 +234,17 @@ def _client(scheduler: str, parts: int) -> Iterator[Client]:
                     " pip install 'gilscope[fleet]' there too"
                 )
         yield client
+
+
+def _hear_from(scheduler: str) -> None:
+    """Wait for the first words of a scheduler; raise OSError if none come: a Client would wait for ever.
+
+    Dask's servers speak first. Addresses of other protocols than TCP's are left to the Client.
+    """
+    protocol, separator, place = scheduler.rpartition("://")
+    host, _, port = place.rpartition(":")
+    if (separator and protocol != "tcp") or not (host and port.isdigit()):
+        return
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE) as connection:
+        if not connection.recv(1):
+            raise ConnectionError("no answer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -88,6 +89,14 @@ def _wait_for_workers(address: str, count: int, deadline: float) -> None:
 
     with Client(address) as client:
         client.wait_for_workers(count, timeout=max(deadline - time.monotonic(), 1))
+
+
+def test_who_is_there_but_no_scheduler_is_a_line(traces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(GilscopeError, match="no Dask scheduler there"):
+            fleet([str(traces)], scheduler=address)
 
 
 def test_no_scheduler_is_a_line(traces: Path, monkeypatch: pytest.MonkeyPatch) -> None:

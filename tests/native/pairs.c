@@ -62,7 +62,7 @@ static int is_sampled(void)
 
 static void go_on(struct fake_thread *thread, long long ns, int sampled)
 {
-    for (long long begin = now(), since = 0; since < ns || (sampled && !is_sampled() && since < 5000000000LL);
+    for (long long begin = now(), since = 0; since < ns || (sampled && !is_sampled() && since < 60000000000LL);
          since = now() - begin) {
         fake_drop(thread, 0);
         fake_take(thread);

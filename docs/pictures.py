@@ -19,12 +19,12 @@ from typing import Any, Final
 from tests.plots.web.support import browse, chromium, run
 
 _HERE: Final = Path(__file__).parent
-_CONVOY: Final = "#panel-why table button:text-is('convoy')"
+_PATTERN: Final = "#panel-why table button >> nth=-1"  # the tutorial's last one is a convoy
 _LONGEST: Final = "#panel-longest table button"
 _REPORT: Final = "#panel-lines button:text-matches('^report')"
 _TUTORIAL: Final[tuple[tuple[str, list[dict[str, Any]], int], ...]] = (
     ("page.png", [], 1400),
-    ("convoy.png", [{"click": _CONVOY}], 800),
+    ("convoy.png", [{"click": _PATTERN}], 800),
     ("wait.png", [{"click": "#fit"}, {"click": _LONGEST}], 1300),
     ("line.png", [{"key": "Escape"}, {"click": "#fit"}, {"click": _REPORT}], 800),
 )

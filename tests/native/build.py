@@ -88,7 +88,6 @@ def _instructions(programs: Path, mode: str, pairs: int, trace: Path) -> tuple[i
     subprocess.run(
         [
             *("valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", "--toggle-collect=measured"),
-            "--fair-sched=yes",  # the sampler has its turns, too
             *(str(programs / "pairs"), mode, str(pairs), str(trace)),
         ],
         capture_output=True,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from analysis.destinations import json_text, say
+from tracer.arguments import Parser
 from tracer.errors import UsageError
 from tracer.launcher import Target
 from tracer.releases.recording import Call, Job, Recorded, interpreter_of, record, too_late
@@ -33,11 +34,6 @@ is how long it keeps the GIL while another thread wants it. The exit status is 1
   gilscope releases -s "import numpy as np; x = np.ones(n)" "np.add(x, x)" --sizes 1..1e5
   gilscope releases --python python3.14 --expect lets-go -s "import zlib; b = bytes(10**6)" "zlib.compress(b)"
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (gilscope releases --help lists the options)")
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,7 @@ def parse(arguments: Sequence[str]) -> Question:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="gilscope releases",
         description=_DESCRIPTION,
         epilog=_EPILOG,

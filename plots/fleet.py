@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.commands import fleet as command
 from analysis.arguments import Parser
+from analysis.commands import fleet as command
 from analysis.destinations import say
 from analysis.errors import GilscopeError
 from analysis.fleet import fleet

@@ -1,4 +1,4 @@
-"""The tutorial's visitors: 3 that ask for /photos, after one for the report if told. Says how long /photos took."""
+"""The tutorial's visitors: 3 that ask for /photos, after one for the report if told. Says how long it took."""
 
 import http.client
 import statistics

@@ -30,7 +30,7 @@ def test_stamps_are_clock_monotonic(launcher: Launcher, interpreter: str) -> Non
         (trace.gil_intervals["state"] == State.RELEASED) & (trace.gil_intervals["duration"] >= 4_990_000)
     ]
     start, end = sleeps["start"], sleeps["start"] + sleeps["duration"]
-    # The counter is read without waiting for what comes before, and follows the clock's adjustments a little later.
+    # The counter is read without waiting for what comes before, and follows the clock's adjustments late.
     slack = 2_000
     inside = np.searchsorted(start, before - slack)
     assert (end[inside] <= after + slack).all()

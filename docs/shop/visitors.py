@@ -1,4 +1,4 @@
-"""The tutorial's visitors: 3 that ask for /photos, after one for the report if told. Says how long it took."""
+"""The tutorial's visitors: 3 that ask for /photos, beside a report if told. Says how long an answer took."""
 
 import http.client
 import statistics

@@ -31,7 +31,7 @@ _OF_GIL = (*HELD, State.WAITING, State.UNKNOWN)
 
 
 def view_of(trace: Trace, window: Window, columns: int, exact: bool | None = None) -> View:
-    """Return the view of a window: see `View`. Where that is possible no tables are made of many intervals."""
+    """Return the view of a window: see `View`. No tables are made of many intervals."""
     if can_be_covered(trace) and sum(stream.scanned.events for stream in trace.source.streams) > EXACT:
         cpus = trace.scheduling is not None
         covered = cover(trace, window.start, window.end, cpus=cpus)

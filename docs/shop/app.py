@@ -16,9 +16,9 @@ import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-PHOTOS = [Path(tempfile.mkdtemp(prefix="shop-")) / f"{number}.jpg" for number in range(10)]
+PHOTOS = [Path(tempfile.mkdtemp(prefix="shop-")) / f"{number}.jpg" for number in range(5)]
 for path in PHOTOS:
-    path.write_bytes(os.urandom(1_000_000))
+    path.write_bytes(os.urandom(4_000_000))
 
 
 def photos() -> list[int]:

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-PORT, REQUESTS = 8077, 40
+PORT, REQUESTS = 8077, 100
 
 
 def ask(path: str) -> float:
@@ -33,7 +33,7 @@ for _ in range(300):  # until the server is there
 times: list[float] = []
 if "--report" in sys.argv:
     ask("/report")
-visitors = [threading.Thread(target=visit, args=("/photos", REQUESTS, times)) for _ in range(3)]
+visitors = [threading.Thread(target=visit, args=("/photos", REQUESTS, times)) for _ in range(1)]
 for visitor in visitors:
     visitor.start()
 for visitor in visitors:

@@ -12,7 +12,7 @@ from ..model import Gil, Process, State, Thread
 from ..tables.flow import FLOW
 from ..tables.trace import Trace
 from .cpu_time import CpuFigures
-from .distribution import distribution_of
+from .distribution import Distribution, distribution_of
 from .figures import Counts, GilStatistics, ProcessStatistics, Statistics, ThreadStatistics
 from .locks import LockFigures, lock_figures
 from .native_code import native_times
@@ -29,17 +29,18 @@ def from_fold(trace: Trace, folded: Folded) -> Statistics:
     processes = [
         _process(trace, process, folded, threads, counts, cpus, locks) for process in trace.processes
     ]
+    alone = len(processes) == 1
     return Statistics(
         processes=tuple(processes),
         duration=trace.end - trace.begin,
         time=_times(folded.times),
         counts=Counts(*counts.sum(axis=0).tolist()),
-        wait=distribution_of(_waits(folded.items)),
-        hold=distribution_of(_holds(folded.items)),
+        wait=processes[0].wait if alone else distribution_of(_waits(folded.items)),
+        hold=processes[0].hold if alone else distribution_of(_holds(folded.items)),
         locks=locks,
         native=native_times(trace),
         flow=_flow(folded),
-        cpu=cpus.of(slice(0, len(threads))) if cpus else None,
+        cpu=processes[0].cpu if alone else cpus.of(slice(0, len(threads))) if cpus else None,
     )
 
 
@@ -95,23 +96,31 @@ def _process(
 ) -> ProcessStatistics:
     mine = trace.threads_of(process)
     items = folded.items[int(folded.first_item[mine.start]) : int(folded.first_item[mine.stop])]
+    wait, hold = distribution_of(_waits(items)), distribution_of(_holds(items))
+    gils = [gil for gil in trace.gils if gil.process == process.index]
+    both = (wait, hold) if len(gils) == 1 else None
     return ProcessStatistics(
         process=process,
         threads=tuple(threads[mine]),
-        gils=tuple(_gil(trace, gil, folded) for gil in trace.gils if gil.process == process.index),
+        gils=tuple(_gil(trace, gil, folded, both) for gil in gils),
         time=_times(folded.times[mine]),
         counts=Counts(*counts[mine].sum(axis=0).tolist()),
-        wait=distribution_of(_waits(items)),
-        hold=distribution_of(_holds(items)),
+        wait=wait,
+        hold=hold,
         cpu=cpus.of(mine) if cpus else None,
         locks=locks if len(trace.processes) == 1 else lock_figures(trace, process),
     )
 
 
-def _gil(trace: Trace, gil: Gil, folded: Folded) -> GilStatistics:
+def _gil(
+    trace: Trace, gil: Gil, folded: Folded, both: tuple[Distribution, Distribution] | None
+) -> GilStatistics:
+    """Return the statistics of a GIL; `both` are its waits and holds, where its process has no other."""
     process, of = trace.processes[gil.process], folded.gils[gil.index]
-    items = folded.of_gil(gil.index)
-    hold = distribution_of(_holds(items))
+    if both is None:
+        items = folded.of_gil(gil.index)
+        both = distribution_of(_waits(items)), distribution_of(_holds(items))
+    wait, hold = both
     return GilStatistics(
         gil=gil,
         switch_interval=trace.switch_intervals[gil.index],
@@ -121,7 +130,7 @@ def _gil(trace: Trace, gil: Gil, folded: Folded) -> GilStatistics:
         handoffs=of.handoffs,
         switches=of.switches,
         requested=of.requested,
-        wait=distribution_of(_waits(items)),
+        wait=wait,
         hold=hold,
     )
 

@@ -96,5 +96,6 @@ def _mapped(path: Path) -> Bytes:
 
 def _give_back(data: Bytes) -> None:
     """Let go of the memory: it is there again when it is looked at."""
-    if isinstance(data.base, mmap.mmap):
-        data.base.madvise(mmap.MADV_DONTNEED)
+    base = data.base.obj if isinstance(data.base, memoryview) else data.base
+    if isinstance(base, mmap.mmap):
+        base.madvise(mmap.MADV_DONTNEED)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..amounts import Amounts, merged
-from ..fold.one_pass import Folded, ThreadAndGil
+from ..fold.one_pass import Folded
 from ..model import Gil, Process, State, Thread
 from ..tables.flow import FLOW
 from ..tables.trace import Trace
 from .cpu_time import CpuFigures
-from .distribution import Distribution, distribution_of
+from .distribution import distribution_of
 from .figures import Counts, GilStatistics, ProcessStatistics, Statistics, ThreadStatistics
 from .locks import LockFigures, lock_figures
 from .native_code import native_times
@@ -29,18 +26,17 @@ def from_fold(trace: Trace, folded: Folded) -> Statistics:
     processes = [
         _process(trace, process, folded, threads, counts, cpus, locks) for process in trace.processes
     ]
-    alone = len(processes) == 1
     return Statistics(
         processes=tuple(processes),
         duration=trace.end - trace.begin,
         time=_times(folded.times),
         counts=Counts(*counts.sum(axis=0).tolist()),
-        wait=processes[0].wait if alone else distribution_of(_waits(folded.items)),
-        hold=processes[0].hold if alone else distribution_of(_holds(folded.items)),
+        wait=distribution_of(folded.waits_of(folded.items)),
+        hold=distribution_of(folded.holds_of(folded.items)),
         locks=locks,
         native=native_times(trace),
         flow=_flow(folded),
-        cpu=processes[0].cpu if alone else cpus.of(slice(0, len(threads))) if cpus else None,
+        cpu=cpus.of(slice(0, len(threads))) if cpus else None,
     )
 
 
@@ -57,14 +53,6 @@ def _counts(trace: Trace, folded: Folded) -> np.ndarray[tuple[int, ...], np.dtyp
     return counts
 
 
-def _waits(items: Sequence[ThreadAndGil]) -> Amounts:
-    return merged([item.waits for item in items])
-
-
-def _holds(items: Sequence[ThreadAndGil]) -> Amounts:
-    return merged([item.holds for item in items])
-
-
 def _times(times: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> dict[State, int]:
     return dict(zip(State, times.sum(axis=0).tolist(), strict=True))
 
@@ -77,8 +65,8 @@ def _thread(
         thread,
         dict(zip(State, folded.times[thread.index].tolist(), strict=True)),
         Counts(*counts),
-        distribution_of(_waits(items)),
-        distribution_of(_holds(items)),
+        distribution_of(folded.waits_of(items)),
+        distribution_of(folded.holds_of(items)),
         cpus.of_thread(thread.index) if cpus else None,
         locks.of_threads[thread.index],
         locks.stops_of_threads[thread.index],
@@ -96,31 +84,23 @@ def _process(
 ) -> ProcessStatistics:
     mine = trace.threads_of(process)
     items = folded.items[int(folded.first_item[mine.start]) : int(folded.first_item[mine.stop])]
-    wait, hold = distribution_of(_waits(items)), distribution_of(_holds(items))
-    gils = [gil for gil in trace.gils if gil.process == process.index]
-    both = (wait, hold) if len(gils) == 1 else None
     return ProcessStatistics(
         process=process,
         threads=tuple(threads[mine]),
-        gils=tuple(_gil(trace, gil, folded, both) for gil in gils),
+        gils=tuple(_gil(trace, gil, folded) for gil in trace.gils if gil.process == process.index),
         time=_times(folded.times[mine]),
         counts=Counts(*counts[mine].sum(axis=0).tolist()),
-        wait=wait,
-        hold=hold,
+        wait=distribution_of(folded.waits_of(items)),
+        hold=distribution_of(folded.holds_of(items)),
         cpu=cpus.of(mine) if cpus else None,
         locks=locks if len(trace.processes) == 1 else lock_figures(trace, process),
     )
 
 
-def _gil(
-    trace: Trace, gil: Gil, folded: Folded, both: tuple[Distribution, Distribution] | None
-) -> GilStatistics:
-    """Return the statistics of a GIL; `both` are its waits and holds, where its process has no other."""
+def _gil(trace: Trace, gil: Gil, folded: Folded) -> GilStatistics:
     process, of = trace.processes[gil.process], folded.gils[gil.index]
-    if both is None:
-        items = folded.of_gil(gil.index)
-        both = distribution_of(_waits(items)), distribution_of(_holds(items))
-    wait, hold = both
+    items = folded.of_gil(gil.index)
+    hold = distribution_of(folded.holds_of(items))
     return GilStatistics(
         gil=gil,
         switch_interval=trace.switch_intervals[gil.index],
@@ -130,7 +110,7 @@ def _gil(
         handoffs=of.handoffs,
         switches=of.switches,
         requested=of.requested,
-        wait=wait,
+        wait=distribution_of(folded.waits_of(items)),
         hold=hold,
     )
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tracer.errors import UsageError
+from tracer.sched import shifted
 
 BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap"
 CORE = Path(__file__).resolve().parent / "native" / "libgilscope.so"
@@ -98,6 +99,7 @@ def target_environment(
         tags=tags,
     )
     environment["GILSCOPE_TRACE"] = str(trace.absolute())
+    environment["GILSCOPE_CLOCK"] = str(shifted("self"))  # all processes' times are by this one
     if broker:
         environment["GILSCOPE_BROKER"] = broker
     return environment

@@ -30,8 +30,11 @@ demo: $(VENV)/installed $(VENV)/built
 figures: $(VENV)/installed $(VENV)/built
 	$(RUN) -m plots.gallery -o figures $(FIGURES)
 
-test: $(VENV)/installed-test $(VENV)/built
+test: $(VENV)/ready
 	$(RUN) -m pytest $(PYTEST)
+
+.PHONY: $(VENV)/ready
+$(VENV)/ready: $(VENV)/installed-test $(VENV)/built
 
 check: $(VENV)/installed-dev $(VENV)/built
 	$(RUN) -m ruff check

@@ -24,9 +24,9 @@ _LONGEST: Final = "#panel-longest table button"
 _REPORT: Final = "#panel-lines button:text-matches('^report')"
 _TUTORIAL: Final[tuple[tuple[str, list[dict[str, Any]], int], ...]] = (
     ("page.png", [], 1400),
-    ("convoy.png", [{"click": _PATTERN}], 800),
+    ("convoy.png", [{"click": _PATTERN}], 950),
     ("wait.png", [{"click": "#fit"}, {"click": _LONGEST}], 1300),
-    ("line.png", [{"key": "Escape"}, {"click": "#fit"}, {"click": _REPORT}], 800),
+    ("line.png", [{"key": "Escape"}, {"click": "#fit"}, {"click": _REPORT}], 950),
 )
 """File, what is done before it, how much of the page it shows (pixels)."""
 _DRAWN: Final = "new Promise((done) => setTimeout(done, 1000))"  # the page inside the notebook's

@@ -6,9 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import analysis
+from analysis.arguments import Parser
 from analysis.destinations import say
 from analysis.errors import GilscopeError
 
@@ -140,15 +141,8 @@ def _time(option: str, text: str | None) -> int | None:
         raise PlotError(f"{option}: {error}") from None
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say it in one line; argparse would write the usage too."""
-        say(message)
-        self.exit(2)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m plots",
         description="Draw a trace: who held the GIL, who waited for it, when, and why.",
         epilog=f"Times: {_TIMES}. python -m plots fleet PATH… draws many processes: traces and summaries.",

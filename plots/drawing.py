@@ -58,7 +58,7 @@ def _draw_close_up(axes: Axes, view: View, lane_of: dict[int, Row]) -> set[str]:
         parts.add("handoff")
     requests = marks.requests(trace, window, lane_of)
     few = sum(map(len, requests.values())) <= marks.REQUESTS
-    if few and marks.draw_requests(axes, requests, lane_of, view.seen, origin, inch):
+    if few and marks.draw_requests(axes, requests, lane_of, view.visible, origin, inch):
         parts.add("drop request")
     passed = marks.events(trace, window, Event.GIL_TIMEOUT, lane_of)
     few = sum(map(len, passed.values())) <= marks.TIMEOUTS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.arguments import Parser
 from analysis.commands import fleet as command
 from analysis.destinations import say
 from analysis.errors import GilscopeError
@@ -17,7 +18,7 @@ from .timeline.window import PlotError
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; return its exit status: 0, or 2 after one line on stderr that says what is wrong."""
-    parser = command.Parser(
+    parser = Parser(
         prog="python -m plots fleet", description="Draw what many processes amount to.", allow_abbrev=False
     )
     command.add_sources(parser)

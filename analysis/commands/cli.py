@@ -13,8 +13,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
+from ..arguments import Parser
 from ..destinations import say
 from ..errors import GilscopeError
 from ..tables.load import load
@@ -95,7 +96,7 @@ def say_early_ends(trace: Trace) -> None:
         say(line)
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(Parser):
     more: Callable[[], str] | None = None
     """Makes the epilog, where that is not a constant."""
 
@@ -104,11 +105,6 @@ class _Parser(argparse.ArgumentParser):
         if self.more is not None:
             self.epilog = self.more()
         return super().format_help()
-
-    def error(self, message: str) -> NoReturn:
-        """Say it in one line, as all that is wrong is said; argparse would write the usage too."""
-        say(f"{message} ({self.prog} --help lists the options)")
-        self.exit(2)
 
 
 def _parser(name: str, module: Any, several: bool) -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ import argparse
 import datetime
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from ..destinations import json_text, say, terminal
 from ..errors import GilscopeError
@@ -37,15 +37,6 @@ EPILOG: Final = "\n".join(
         *(f"  {figure.name:{_WIDTH}}{figure.unit:7}{figure.meaning}" for figure in FIGURES.values()),
     ]
 )
-
-
-class Parser(argparse.ArgumentParser):
-    """One that says what is wrong in one line, as all that is wrong is said."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say it, and exit with 2."""
-        say(f"{message} ({self.prog} --help lists the options)")
-        self.exit(2)
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:

@@ -6,8 +6,8 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
+from ..arguments import Parser
 from ..destinations import say
 from ..errors import GilscopeError
 from ..reader.packed import unpack
@@ -88,13 +88,8 @@ def _made(target: Path, force: bool, make: Callable[[Path], None]) -> None:
         part.unlink(missing_ok=True)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise GilscopeError(f"{self.prog}: {message}")
-
-
 def _parser(name: str, what: str, description: str, default: str) -> argparse.ArgumentParser:
-    parser = _Parser(prog=f"python -m tracer {name}", description=description)
+    parser = Parser(prog=f"python -m tracer {name}", description=description)
     parser.add_argument("trace", metavar=what)
     parser.add_argument("-o", "--output", metavar="PATH", help=f"where to (default: {default})")
     if name == "pack":

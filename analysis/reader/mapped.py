@@ -96,5 +96,6 @@ def _mapped(path: Path) -> Bytes:
 
 def _give_back(data: Bytes) -> None:
     """Let go of the memory: it is there again when it is looked at."""
-    if isinstance(data.base, mmap.mmap):
-        data.base.madvise(mmap.MADV_DONTNEED)
+    lies_in = data.base.obj if isinstance(data.base, memoryview) else data.base  # as numpy has it
+    if isinstance(lies_in, mmap.mmap):
+        lies_in.madvise(mmap.MADV_DONTNEED)

@@ -1,24 +1,29 @@
-"""The tutorial's service, for gunicorn: answers that read small files, and a report that computes.
+"""The tutorial's service, for gunicorn: answers that read photos, and a report kept up to date beside them.
 
-An answer of /items takes a millisecond when it is alone. Nothing in it computes for long.
+An answer of /photos takes some milliseconds when it is alone, and lets go of the GIL in nearly all of them.
+Whoever asks for /report has the report made from then on, again and again, by a thread of its own.
 """
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import tempfile
+import threading
+import time
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-ITEMS = [Path(tempfile.mkdtemp(prefix="shop-")) / f"{number}.json" for number in range(30)]
-for number, path in enumerate(ITEMS):
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"item": number, "price": number * 1.5}))
+PHOTOS = [Path(tempfile.mkdtemp(prefix="shop-")) / f"{number}.jpg" for number in range(10)]
+for path in PHOTOS:
+    path.write_bytes(os.urandom(1_000_000))
 
 
-def items() -> list[float]:
-    """Return all prices: a stat, an open and a read for each, and each lets go of the GIL."""
-    return [json.loads(path.read_bytes())["price"] for path in ITEMS if path.stat().st_size]
+def photos() -> list[int]:
+    """Return the checksum of each photo: a read and a crc32, and each lets go of the GIL."""
+    return [zlib.crc32(path.read_bytes()) for path in PHOTOS]
 
 
 def report(rows: int = 600_000) -> int:
@@ -29,9 +34,21 @@ def report(rows: int = 600_000) -> int:
     return total
 
 
+def keep_reporting() -> None:
+    while True:
+        report()
+        time.sleep(0.01)
+
+
+@functools.cache
+def begin_report() -> str:
+    threading.Thread(target=keep_reporting, name="report", daemon=True).start()
+    return "is being made"
+
+
 def app(environ: dict[str, str], start: Callable[[str, list[tuple[str, str]]], object]) -> Iterable[bytes]:
     """Answer a request."""
-    answer = report() if environ["PATH_INFO"] == "/report" else items()
+    answer = begin_report() if environ["PATH_INFO"] == "/report" else photos()
     body = json.dumps(answer).encode()
     start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]

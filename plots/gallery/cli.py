@@ -7,11 +7,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from analysis.arguments import Parser
 from analysis.destinations import say, terminal, visible
 from analysis.errors import GilscopeError
 
@@ -111,16 +111,8 @@ def _line(result: Result, wide: int) -> str:
     return f"{result.name:{wide}}  {measured_cell(result)}{verdict}"
 
 
-class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line, as all of gilscope's."""
-
-    def error(self, message: str) -> NoReturn:
-        say(message)
-        self.exit(2)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m plots.gallery",
         description="Run the experiments of the GIL talks on this machine, measure them, and draw them.",
         allow_abbrev=False,

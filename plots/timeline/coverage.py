@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,34 @@ class Intervals:
         return Intervals(table["start"], table["duration"], table["state"], table["gil"])
 
 
+class Seen(Protocol):
+    """What is asked of the intervals in a window: `Visible`, or sums that were made without tables.
+
+    Attributes
+    ----------
+    first, last : ndarray of int, shape (threads,)
+        Thread t has last[t] - first[t] of them.
+    """
+
+    @property
+    def first(self) -> npt.NDArray[np.integer[Any]]: ...
+
+    @property
+    def last(self) -> npt.NDArray[np.integer[Any]]: ...
+
+    def count(self) -> int:
+        """Return how many intervals are visible."""
+        ...
+
+    def about(self, thread: int) -> Int64s:
+        """Return how many of a thread's are about each GIL: shape (GILs,)."""
+        ...
+
+    def rows(self, thread: int, most: int | None = None) -> Table:
+        """Return a thread's, at most the first `most`, as an INTERVAL array."""
+        ...
+
+
 class Visible:
     """The intervals of a trace that touch the window `[start, end)`.
 
@@ -96,8 +124,8 @@ class Visible:
         # One of no length at the very start is in the window too.
         reaches = (source.start[before] + source.duration[before] > start) | (source.start[before] == start)
         begin[may_reach] -= reaches
-        self.first = begin
-        self.last = search(source.start, end - 1, begin, last)
+        self.first: Indices = begin
+        self.last: Indices = search(source.start, end - 1, begin, last)
 
     def count(self) -> int:
         """Return how many intervals are visible."""
@@ -121,6 +149,12 @@ class Visible:
             event = intervals.event[self.trace.states_by_column.of[at] if self.cpus else at]
             gil = np.where(about, self.trace.gil_of_events[event], -1)
         return Intervals(part.start, part.duration, part.state, gil.astype(np.int32))
+
+    def about(self, thread: int) -> Int64s:
+        """Return how many of a thread's visible intervals are about each GIL: shape (GILs,)."""
+        about = self.columns_with_gil(thread).gil
+        assert about is not None
+        return np.bincount(about + 1, minlength=len(self.trace.gils) + 1)[1:].astype(np.int64)
 
     def rows(self, thread: int, most: int | None = None) -> Table:
         """Return a thread's visible intervals, at most the first `most`, as an INTERVAL array.

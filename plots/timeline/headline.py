@@ -75,7 +75,7 @@ class Measures:
         shares = [view.share(thread) for thread in range(len(times))]
         of_gil = (times[:, 0], times[:, 1], shares, view.gil_shares, waited, view.holds)
         lives = np.array([view.life(thread) for thread in range(len(times))]) / view.window.span
-        if not view.drawn.cpus:
+        if not view.cpus:
             return cls(*of_gil, lives=lives)
         native = view.state_times[:, State.NATIVE] / view.window.span
         together = view.state_times.sum(axis=0) / view.window.span

@@ -22,11 +22,12 @@ from ..text import elide, fit, printable, width
 from ..timeaxis import duration, set_time_axis
 from . import headline as title_texts
 from . import strips
+from .covered import view_of
 from .legend import draw_legend
 from .patterns import ROW, draw_patterns, in_window
 from .rows import plan, process_label
 from .shares import FONT, draw_shares, share_columns, shares_from, width_of
-from .view import EXACT, FEW_THREADS, View
+from .view import EXACT, FEW_THREADS
 from .window import Window
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Page:
         self.window = window
         self.patterns = in_window(patterns, window)
         room = _HEIGHT - _TOP - _WAITERS_GAP - _WAITERS - _BOTTOM - ROW * len(self.patterns)
-        first = View(trace, window, 1, exact)
+        first = view_of(trace, window, 1, exact)
         if len(first.alive) > FEW_THREADS:  # which of them get a lane is not a matter of columns
             self.plan = plan(trace, first.seen, first.times, room, max_lanes=max_lanes, native=first.native)
             self.names = _names_width([row.label for row in self.plan.rows])
@@ -90,15 +91,12 @@ class Page:
         self.lanes_left = lanes_left
         self.shares = shares_from(lanes_right, columns)
         self.lanes_width = lanes_right - lanes_left
-        self.view = View(trace, window, round(self.lanes_width * _DPI), exact)
-        if len(first.alive) > FEW_THREADS:
-            self.view.times = first.times
-        else:
+        self.view = first.at(round(self.lanes_width * _DPI))
+        if len(first.alive) <= FEW_THREADS:
             self.plan = plan(
                 trace, self.view.seen, self.view.times, room, max_lanes=max_lanes, native=first.native
             )
-        if self.view.drawn.cpus:
-            self.view.state_times = first.state_times
+        self.view.show(self.plan.shown)
         self.height = _snap(_HEIGHT - room + max(room, self.plan.height))
         self.figure = Figure(figsize=(_WIDTH, self.height), dpi=_DPI)
         FigureCanvasAgg(self.figure)
@@ -216,7 +214,7 @@ class Page:
     def _draw_waiters(self, axes: Axes) -> float | None:
         """Draw how many threads wait; return the share of the time in which any does, if that is known."""
         view, window = self.view, self.window
-        if not self.trace.gils and view.drawn.cpus:
+        if not self.trace.gils and view.cpus:
             self._draw_running(axes)
             waited: float | None = None
         elif view.seen.count() <= EXACT:
@@ -233,7 +231,7 @@ class Page:
         axes.text(
             -(2 * _SWATCH_GAP + _SWATCH) / self.lanes_width,
             0.5,
-            "waiting" if self.trace.gils or not view.drawn.cpus else "on a CPU",
+            "waiting" if self.trace.gils or not view.cpus else "on a CPU",
             transform=axes.transAxes,
             ha="right",
             va="center_baseline",

@@ -16,7 +16,7 @@ import numpy as np
 from analysis.model import State
 from analysis.report.rank import NOTABLE
 
-from .coverage import Times, Visible
+from .coverage import Seen, Times
 
 if TYPE_CHECKING:
     from analysis.model import Process
@@ -97,7 +97,7 @@ _FEW_IDLE: Final = 3
 
 def plan(
     trace: Trace,
-    seen: Visible,
+    seen: Seen,
     times: Times,
     height: float,
     *,
@@ -110,7 +110,7 @@ def plan(
     Parameters
     ----------
     trace : Trace
-    seen : Visible
+    seen : Seen
         What is in the window.
     times : int64 array, shape (threads, len(COUNTED))
         Time in each state in the window, `coverage.totals`.
@@ -160,7 +160,7 @@ def _relevance(trace: Trace, times: Times, native: Times | None, thread: int) ->
     return about_gil + computes
 
 
-def _rows(trace: Trace, seen: Visible, alive: Sequence[int], shown: set[int], strips: bool) -> list[Row]:
+def _rows(trace: Trace, seen: Seen, alive: Sequence[int], shown: set[int], strips: bool) -> list[Row]:
     """Return the rows, without places, when these threads are shown."""
     processes = sorted({trace.threads[t].process for t in alive})
     rows: list[Row] = []
@@ -207,17 +207,15 @@ def _gil_label(trace: Trace, gil: int, count: int) -> str:
     return "GIL owner" if count == 1 else f"owner of GIL {trace.gils[gil].number}"
 
 
-def _gils(trace: Trace, seen: Visible, process: int, threads: Sequence[int]) -> list[int]:
+def _gils(trace: Trace, seen: Seen, process: int, threads: Sequence[int]) -> list[int]:
     """Return the process's GILs that its shown threads hold or wait for in the window."""
     own = [gil.index for gil in trace.gils if gil.process == process]
     if len(own) > 1:
-        used = np.zeros(len(trace.gils) + 1, np.int64)
+        used = np.zeros(len(trace.gils), np.int64)
         for thread in threads:
-            about = seen.columns_with_gil(thread).gil
-            assert about is not None
-            used += np.bincount(about + 1, minlength=len(used))
-        own = sorted(sorted(own, key=lambda gil: -used[gil + 1])[:_STRIPS_A_PROCESS])
-        own = [gil for gil in own if used[gil + 1]]
+            used += seen.about(thread)
+        own = sorted(sorted(own, key=lambda gil: -used[gil])[:_STRIPS_A_PROCESS])
+        own = [gil for gil in own if used[gil]]
     return own
 
 

@@ -112,7 +112,7 @@ def draw_shares(
                 cell(share, row.middle, percent(_part(view, row.thread, share)), INK)
         elif row.kind == "strip" and not row.attached:
             held = percent(view.gil_shares[row.gil])
-            if view.drawn.cpus:  # run and stalled together
+            if view.cpus:  # run and stalled together
                 cell(shares[1], row.middle, f"held {held}", MUTED)
             else:
                 cell(shares[0], row.middle, held, MUTED)
@@ -123,7 +123,7 @@ def draw_shares(
 
 
 def _part(view: View, thread: int, share: Share) -> float:
-    if view.drawn.cpus:
+    if view.cpus:
         return view.part(thread, *share.states)
     hold, wait = view.share(thread)
     return hold if State.HOLDING in share.states else wait

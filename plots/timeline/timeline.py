@@ -20,9 +20,9 @@ from ..drawing import draw_lanes
 from ..style import style
 from ..text import printable
 from ..timeaxis import set_time_axis
+from .covered import view_of
 from .page import Page
 from .rows import plan
-from .view import View
 from .window import PlotError, Window, window
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _draw_into(axes: Axes, trace: Trace, window: Window, max_lanes: int | None, 
     """Draw the lanes into axes of someone else's figure, in its fonts."""
     figure = axes.figure
     box = axes.get_window_extent()
-    view = View(trace, window, max(1, round(box.width)), exact)
+    view = view_of(trace, window, max(1, round(box.width)), exact)
     rows = plan(
         trace,
         view.seen,
@@ -162,6 +162,7 @@ def _draw_into(axes: Axes, trace: Trace, window: Window, max_lanes: int | None, 
         strips=False,
         native=view.native,
     )
+    view.show(rows.shown)
     draw_lanes(axes, view, rows)
     axes.set_ylim(rows.height, 0)
     axes.set_yticks([row.middle for row in rows.rows], [printable(row.label) for row in rows.rows])

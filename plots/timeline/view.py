@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ from analysis.arrays import Table
 from analysis.model import INTERVAL, State
 
 from ..style import states_of
-from .coverage import Intervals, Times, Visible, coverage, crowd, edges, totals
+from .coverage import Intervals, Seen, Times, Visible, coverage, crowd, edges, totals
 from .rows import COUNTED
 from .window import Window
 
@@ -50,14 +51,28 @@ class View:
         self.trace = trace
         self.window = window
         self.edges = edges(window.start, window.end, columns)
-        self.seen = Visible(trace, window.start, window.end)
+        self.visible = Visible(trace, window.start, window.end)
+        self.seen: Seen = self.visible
         self.drawn = Visible(trace, window.start, window.end, cpus=True)
+        self.cpus = self.drawn.cpus
         self.styles = states_of(trace)
         self.alive = np.flatnonzero(self.seen.last > self.seen.first)
         self._columns: dict[tuple[int, int | None], Times] = {}
         self._lanes: dict[int, Times] = {}
         self._exact = False if self.drawn.count() > EXACT else exact
         self._is_exact: dict[int, bool] = {}
+
+    def at(self, columns: int) -> View:
+        """Return the same view in so many columns."""
+        view = View(self.trace, self.window, columns, self._exact)
+        if len(self.alive) > FEW_THREADS:
+            view.times = self.times
+        if self.cpus:
+            view.state_times = self.state_times
+        return view
+
+    def show(self, threads: Sequence[int]) -> None:
+        """Say which threads have a lane."""
 
     @property
     def pixel(self) -> float:
@@ -84,7 +99,7 @@ class View:
     def times(self) -> Times:
         """Time in each of `COUNTED` for each thread in the window: `(threads, 3)`, ns."""
         if len(self.alive) > FEW_THREADS:
-            return totals(self.seen, COUNTED)
+            return totals(self.visible, COUNTED)
         times = np.zeros((len(self.trace.threads), len(COUNTED)), np.int64)
         for thread in self.alive:
             times[thread] = self.columns(int(thread)).sum(axis=1)
@@ -98,7 +113,7 @@ class View:
         return self._columns[key]
 
     def _measure(self, thread: int) -> Times:
-        rows = self.seen.columns(thread)
+        rows = self.visible.columns(thread)
         asked = [State.HOLDING, State.WAITING]
         # What is unknown is a thread's first interval only, unless something was lost.
         lost = self.trace.processes[self.trace.threads[thread].process].discarded or self.trace.skipped
@@ -112,7 +127,7 @@ class View:
 
     def lane(self, thread: int) -> Times:
         """Return one thread's time in each of `styles` in each column: `(styles, columns)`, ns."""
-        if not self.drawn.cpus:
+        if not self.cpus:
             return self.columns(thread)
         if thread not in self._lanes:
             rows = self.drawn.columns(thread)
@@ -125,7 +140,7 @@ class View:
 
     def lane_crowd(self, threads: list[int]) -> Times:
         """Return the same, summed over threads."""
-        if not self.drawn.cpus:
+        if not self.cpus:
             return self.crowd(threads)
         total = np.zeros((len(self.styles), len(self.edges) - 1), np.int64)
         short = []
@@ -146,7 +161,7 @@ class View:
     @property
     def native(self) -> Times | None:
         """How long each thread computed without the GIL in the window, ns; None if nobody knows."""
-        return self.state_times[:, State.NATIVE] if self.drawn.cpus else None
+        return self.state_times[:, State.NATIVE] if self.cpus else None
 
     def part(self, thread: int, *states: State) -> float:
         """Return the share of its life within the window that a thread spent in some states."""
@@ -159,7 +174,7 @@ class View:
         key = (thread, gil)
         if key not in self._columns:
             self._columns[key] = coverage(
-                self.seen.columns_with_gil(thread), self.edges, [State.HOLDING], gil
+                self.visible.columns_with_gil(thread), self.edges, [State.HOLDING], gil
             )
         return _row(self._columns[key], 0)
 
@@ -204,7 +219,7 @@ class View:
             if len(gils) == 1:
                 used[gils[0] + 1] += self.times[thread, 0]
                 continue
-            rows = self.seen.columns_with_gil(thread)
+            rows = self.visible.columns_with_gil(thread)
             rows = rows[rows.state == State.HOLDING]
             start = np.maximum(rows.start, self.window.start)
             held = np.minimum(rows.start + rows.duration, self.window.end) - start
@@ -221,7 +236,7 @@ class View:
     def holds(self) -> int:
         """How many holds there are in the window."""
         return sum(
-            int(np.count_nonzero(self.seen.columns(int(t)).state == State.HOLDING)) for t in self.alive
+            int(np.count_nonzero(self.visible.columns(int(t)).state == State.HOLDING)) for t in self.alive
         )
 
 

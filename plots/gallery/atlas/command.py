@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
+from analysis.arguments import Parser
 from analysis.destinations import say
 from analysis.errors import GilscopeError
 from analysis.why.atlas import FILE
@@ -26,11 +27,6 @@ from .survey import survey
 
 _RESULTS: Final = SOURCES / "results"
 _PAGE: Final = SOURCES.parents[1] / "docs" / "releases.md"
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"gilscope: {message}\n")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -98,7 +94,7 @@ def _today() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m plots.gallery atlas",
         description="Measure which calls let go of the GIL: those of examples/releases.",
         allow_abbrev=False,

@@ -90,8 +90,9 @@ def _read(packets: Packets, problems: Problems, records: list[NameRecord], again
         begin, end = int(header["timestamp_begin"]), int(header["timestamp_end"])
         found, wrong = decode(data[HEADER_SIZE : HEADER_SIZE + content].tobytes(), begin, end)
         if records and found and found[0].time < records[-1].time:
-            found, wrong = (), _out_of_order(found[0])
-        records.extend(found)
+            wrong = _out_of_order(found[0])
+        else:
+            records.extend(found)
         if wrong is not None:
             error = TraceFormatError(path, wrong.found, wrong.expected, f"packet {number}")
             problems.report(error, "the names from there on")

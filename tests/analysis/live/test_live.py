@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,8 +204,13 @@ def test_what_was_read_is_not_decoded_again(tmp_path: Path, monkeypatch: pytest.
         scheduler.mapped(100, 0, 0x1000, 0x2000, "/lib/x.so").native(0, [(10 * MS, 100, 0x1000)])
     decoded: list[bytes] = []
     really = names._records
+
+    def counted(content: bytes) -> Iterator[names.NameRecord]:
+        decoded.append(content)
+        return really(content)
+
     names._remembered.cache_clear()
-    monkeypatch.setattr(names, "_records", lambda content: decoded.append(content) or really(content))
+    monkeypatch.setattr(names, "_records", counted)
     monkeypatch.setattr(native, "_codes", None)  # `top` does not say which it was
     looks = [look(tmp_path / "t", 5 * MS, 20 * MS) for _ in range(3)]
     assert len(decoded) == 4  # three packets of the process, one of the scheduler

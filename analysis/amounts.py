@@ -16,7 +16,8 @@ import numpy as np
 from .arrays import Float64s, Int64s
 
 EXACT: Final = 100_000
-STEPS: Final = 512
+STEP_BITS: Final = 9
+STEPS: Final = 1 << STEP_BITS
 
 Told = tuple[int, int, int, int, bytes | dict[int, bytes]]
 """What `growing.amounts_told` returns: count, sum, least, most, and values or buckets by octave."""
@@ -95,11 +96,14 @@ def bucket_of(values: Int64s) -> Int64s:
     Below 2 STEPS a bucket is one value.
     """
     values = np.asarray(values, np.int64)
-    length = np.frexp(values.astype(np.float64))[1].astype(np.int64)  # in bits
-    # A double may round up to the next power of two, from 2^53 on.
-    length -= (np.int64(1) << np.clip(length - 1, 0, 62)) > np.maximum(values, 1)
-    shift = np.maximum(length - STEPS.bit_length(), 0)
-    buckets: Int64s = STEPS * shift + (values >> shift)
+    # A double has them as its uppermost bits: the exponent, then 9 bits of the fraction. Of values that have
+    # more bits than a double's 53 the lowest are cut off, which would round the others up.
+    large = values >= 1 << 53
+    exact = np.where(large, values & -2048, values) if large.any() else values
+    buckets: Int64s = exact.astype(np.float64).view(np.int64)
+    buckets >>= 52 - STEP_BITS
+    buckets -= STEPS * (1023 + STEP_BITS - 1)
+    np.copyto(buckets, values, where=values < STEPS)
     return buckets
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..amounts import Amounts
+from ..amounts import Amounts, merged
 from ..arrays import Bytes, Int64s
 from .feed import Recorded, can_be_folded, feed
 
@@ -158,6 +158,9 @@ class Folded:
     gils: list[OfGil]
     blame: Int64s
     waiting: Int64s
+    _together: dict[tuple[str, tuple[tuple[int, int], ...]], Amounts] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def of_thread(self, index: int) -> list[ThreadAndGil]:
         """Return what a thread did about each GIL of its process."""
@@ -174,6 +177,21 @@ class Folded:
     def of_gil(self, gil: int) -> list[ThreadAndGil]:
         """Return what each thread did about a GIL, in their order."""
         return [item for item in self.items if item.gil == gil]
+
+    def waits_of(self, items: Sequence[ThreadAndGil]) -> Amounts:
+        """Return the waits of some of the items together."""
+        return self._merged("waits", items)
+
+    def holds_of(self, items: Sequence[ThreadAndGil]) -> Amounts:
+        """Return the holds of some of the items together."""
+        return self._merged("holds", items)
+
+    def _merged(self, what: str, items: Sequence[ThreadAndGil]) -> Amounts:
+        # A process with one GIL has them for the GIL, for itself, and for the whole trace.
+        key = (what, tuple((item.thread, item.gil) for item in items))
+        if key not in self._together:
+            self._together[key] = merged([getattr(item, what) for item in items])
+        return self._together[key]
 
 
 def fold_trace(trace: Recorded) -> Folded | None:

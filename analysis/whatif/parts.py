@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import Bools, Int64s
+from ..arrays import Bools, Int32s, Int64s
 from .kinds import BLOCKED, NATIVE, PYTHON
 
 if TYPE_CHECKING:
@@ -145,8 +145,9 @@ def _moved_calls(
     return part[left], since[left], until[left]
 
 
-def firsts(step: Int64s, steps: int) -> Int64s:
+def firsts(step: Int64s, steps: int) -> Int32s:
     """Return where what belongs to each step begins, when sorted by step: shape (steps + 1,)."""
-    first = np.zeros(steps + 1, np.int64)
-    np.cumsum(np.bincount(step, minlength=steps), out=first[1:])
+    first = np.zeros(steps + 1, np.int32)
+    np.add.at(first, step + 1, 1)
+    np.cumsum(first, out=first)
     return first

@@ -62,17 +62,18 @@ class Brief:
 
 
 _Told = tuple[int, Int64s, Int64s, Int64s]
+_Columns = tuple[Int64s, Bytes, Bytes, Int16s, Int64s]
 
 
 def brief_intervals(trace: Recorded) -> Brief | None:
     """Return the intervals of a trace whose streams lie where they can be read; None: they make no sense."""
-    parts, when = parts_of(trace, True), on_cpus(trace, True)
+    parts, (begin, duration, on_cpu) = parts_of(trace, True), on_cpus(trace, True)
     events = np.zeros(len(trace.threads), np.int64)
     for part in parts:
         events[part.threads] = part.lives
     room = np.concatenate([[0], np.cumsum(events + 1)])
     size = int(room[-1])
-    columns = (
+    columns: _Columns = (
         np.empty(size, np.int64),
         np.empty(size, np.uint8),
         np.empty(size, np.uint8),
@@ -90,8 +91,14 @@ def brief_intervals(trace: Recorded) -> Brief | None:
             lanes,
             part.locks,
             part.places,
-            *when,
-            *columns,
+            begin,
+            duration,
+            on_cpu,
+            columns[0],
+            columns[1],
+            columns[2],
+            columns[3],
+            columns[4],
         )
 
     of_thread: dict[int, _Told] = {}
@@ -108,7 +115,7 @@ def _joined(
     trace: Recorded,
     told: list[_Told],
     room: Int64s,
-    columns: tuple[Int64s, Bytes, Bytes, Int16s, Int64s],
+    columns: _Columns,
 ) -> Brief:
     first = np.concatenate([[0], np.cumsum([count for count, *_ in told])]).astype(np.int64)
     for column in columns:
@@ -136,7 +143,10 @@ def _joined(
         kind,
         gil,
         native,
-        *pieces.T.copy(),
+        pieces[:, 0].copy(),
+        pieces[:, 1].copy(),
+        pieces[:, 2].copy(),
+        pieces[:, 3].copy(),
         wait[:, 0].copy(),
         wait[:, 1].astype(np.uint32),
         ran_out[:, 0].copy(),

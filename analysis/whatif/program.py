@@ -13,7 +13,6 @@ they are what the replay predicts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,25 +22,15 @@ from ..arrays import Bools, Int8s, Int16s, Int32s, Int64s
 from ..model import State
 from ..tables.trace import Trace
 from ..units import share
-from .kinds import AWAIT, BLOCKED, NATIVE, PYTHON
+from .kinds import AWAIT
 from .parts import Stretches, firsts, without_gil_in
 from .pools import Pools, make_pools
-from .recording import NEVER, Recording
+from .recording import NEVER, Recording, in_parts
 from .released import Portions
+from .steps import CALL, Chain, Steps, find_chain
 from .wakes import Wakes, find_wakes
 
-RETURN_LIMIT: Final = 1_000_000
-"""ns after another thread took the GIL within which the one that had to drop it asks again."""
-
-BUSY_LIMIT: Final = 20_000_000
-"""The same of one that dropped it right after the request: on a busy machine it waits for a CPU to ask."""
-
-CALL: Final = 100_000
-"""ns of work from which on an answer to a request was not the next check, but the end of a call."""
-
-
 _WORTH_A_WORD: Final = 0.02
-_AT_ONCE: Final = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -89,23 +78,6 @@ class Program:
     remarks: tuple[str, ...] = field(default=())
 
 
-@dataclass(frozen=True)
-class _Chain:
-    """What follows holds that were asked to end, in order.
-
-    Attributes
-    ----------
-    hold, next_taken : ndarray of int64
-        The holds, and when the GIL was taken next; NEVER: it was not.
-    returns : ndarray of bool
-        Only the request ended it, and the thread asked again at once.
-    """
-
-    hold: Int64s
-    next_taken: Int64s
-    returns: Bools
-
-
 def make_program(
     trace: Trace,
     released: Bools | None = None,
@@ -129,7 +101,7 @@ def make_program(
     """
     recording = Recording(trace) if recording is None else recording
     count = len(recording)
-    chain = _chain(recording)
+    chain = find_chain(recording)
     dropped = np.zeros(count, bool)  # the gaps after forced drops: no part of the program
     dropped[chain.hold[chain.returns] + 1] = True
     pools = make_pools(recording, dropped, CALL)
@@ -138,7 +110,7 @@ def make_program(
 
     says = np.full(len(gaps), -1) if waits_for_threads is None else waits_for_threads[gaps]
     wakes = find_wakes(recording, gaps, says)
-    steps = _Steps(recording, chain, wakes, gaps, dropped, released)
+    steps = Steps(recording, chain, wakes, gaps, dropped, released)
     del dropped
     kind, gil, amount = steps.arrays(released, blocked)
     _await(steps, wakes, kind, amount)
@@ -171,7 +143,7 @@ def _blocked(recording: Recording, dropped: Bools) -> tuple[Int64s, Int64s]:
     What a thread doesn't come back from is the end of its program.
     """
     found: list[tuple[Int64s, Int64s]] = [(_NONE, _NONE)]
-    for low, high in _parts(len(recording)):
+    for low, high in in_parts(len(recording)):
         blocked = recording.durations(low, high)
         recording.lost_in(low, high, blocked)
         blocked -= recording.brief.native[low:high]
@@ -182,47 +154,15 @@ def _blocked(recording: Recording, dropped: Bools) -> tuple[Int64s, Int64s]:
     return gaps, blocked
 
 
-def _parts(count: int) -> Iterator[tuple[int, int]]:
-    """Yield from where to where to go at once: what is made of so many stays small."""
-    for low in range(0, count, _AT_ONCE):
-        yield low, min(low + _AT_ONCE, count)
-
-
-def _stretches(recording: Recording, steps: _Steps, hold: Int64s, begin: Int64s, end: Int64s) -> Stretches:
+def _stretches(recording: Recording, steps: Steps, hold: Int64s, begin: Int64s, end: Int64s) -> Stretches:
     """Return stretches of holds, ns, as stretches of work in steps."""
     step, base = steps.of_holds(hold)
     since, until = (base + recording.work_until(hold, time) for time in (begin, end))
     return Stretches(step, since, until)
 
 
-def _chain(recording: Recording) -> _Chain:
-    found: list[tuple[Int64s, Int64s]] = [(_NONE, _NONE)]
-    for order in recording.orders:
-        asked = np.flatnonzero(order.requested)
-        following = np.minimum(asked + 1, len(order.at) - 1)
-        taken = np.where(asked + 1 < len(order.at), order.acquired[following], NEVER)
-        found.append((order.at[asked].astype(np.int64), taken))
-    hold, next_taken = (np.concatenate(each) for each in zip(*found, strict=True))
-    by_place = np.argsort(hold, kind="stable")
-    hold, next_taken = hold[by_place], next_taken[by_place]
-    limit = np.full(len(hold), RETURN_LIMIT)
-    for answering, asked, answered in recording.answers:
-        limit[np.searchsorted(hold, answering[answered - asked < CALL])] = BUSY_LIMIT
-    returns = np.zeros(len(hold), bool)
-    which = np.flatnonzero(hold < len(recording) - 2)
-    which = which[~recording.last[hold[which]] & ~recording.last[hold[which] + 1]]
-    at = hold[which]
-    back = np.where(next_taken[which] < NEVER, next_taken[which], 0) + limit[which]
-    returns[which] = (
-        (recording.state[at + 1] == State.RELEASED)
-        & (recording.gil_of(at + 2) == recording.gil_of(at))
-        & (recording.end_of(at + 1) <= back)
-    )
-    return _Chain(hold, next_taken, returns)
-
-
 def _without_switch_wait(
-    recording: Recording, chain: _Chain, pools: Pools, gaps: Int64s, blocked: Int64s
+    recording: Recording, chain: Chain, pools: Pools, gaps: Int64s, blocked: Int64s
 ) -> None:
     """Take from stretches after a requested release what the thread waited for another to take the GIL.
 
@@ -237,114 +177,14 @@ def _without_switch_wait(
     blocked[place[there]] = np.maximum(blocked[place[there]] - waited, 1)
 
 
-class _Steps:
-    """Which steps come from which interval: [begin | late] [native] [main]."""
-
-    def __init__(
-        self,
-        recording: Recording,
-        chain: _Chain,
-        wakes: Wakes,
-        gaps: Int64s,
-        dropped: Bools,
-        released: Bools | None,
-    ) -> None:
-        self._recording, self._gaps = recording, gaps
-        first = recording.first[:-1]
-        begun = np.unique(wakes.gap[wakes.begins])
-        # Threads that nobody of the recording started.
-        late = first[~np.isin(first, begun) & (recording.start[first] > recording.trace.begin)]
-        self._late, self._opens = late, np.unique(np.concatenate([begun, late]))
-        self._follow(chain, released)
-        self._native = np.zeros(len(recording), bool)
-        count = np.zeros(len(recording), np.uint8)
-        for low, high in _parts(len(recording)):
-            state = recording.state[low:high]
-            self._native[low:high] = recording.brief.native[low:high] > 0
-            self._native[low:high] &= (state <= State.RELEASED) & ~dropped[low:high]
-            count[low:high] = self._native[low:high]
-            count[low:high] += state == State.HOLDING
-        count[self._opens] += 1
-        count[self._continue] -= 1
-        count[gaps] += 1
-        self.begin = np.zeros(len(count) + 1, _index(3 * len(count)))
-        np.cumsum(count, out=self.begin[1:])
-        self.first = self.begin[recording.first].astype(np.int64)
-        self.count = int(self.begin[-1])
-
-    def _follow(self, chain: _Chain, released: Bools | None) -> None:
-        """Find the holds that go on with the work of the thread's hold before, of the same kind."""
-        recording = self._recording
-        at = chain.hold[chain.returns]
-        following = at + 2 + (recording.state[np.minimum(at + 2, len(recording) - 1)] == State.WAITING)
-        fits = following < len(recording)
-        at, following = at[fits], following[fits]
-        fits = recording.state[following] == State.HOLDING
-        fits &= recording.thread_of(at) == recording.thread_of(following)
-        if released is not None:
-            fits &= released[at] == released[following]
-        at, self._continue = at[fits], following[fits]
-        new = np.ones(len(at), bool)
-        new[1:] = at[1:] != self._continue[:-1]
-        row = np.cumsum(new) - 1
-        self._leader = at[new][row]
-        work = recording.work_of(at)
-        before = np.cumsum(work)
-        opening = np.flatnonzero(new)
-        self._base = before - (before[opening] - work[opening])[row]
-
-    def main(self, at: Int64s) -> Int64s:
-        """Return the last step of intervals."""
-        return self.begin[at].astype(np.int64) + np.isin(at, self._opens) + self._native[at]
-
-    def of_holds(self, hold: Int64s) -> tuple[Int64s, Int64s]:
-        """Return the steps that holds are in, and how much work of these is done before them."""
-        place = np.searchsorted(self._continue, hold)
-        goes_on = np.append(self._continue, -1)[place] == hold
-        leader = np.where(goes_on, np.append(self._leader, -1)[place], hold)
-        return self.main(leader), np.where(goes_on, np.append(self._base, 0)[place], 0)
-
-    def arrays(self, released: Bools | None, blocked: Int64s) -> tuple[Int8s, Int16s, Int64s]:
-        """Return kinds, GILs and amounts; those of events are not filled in."""
-        recording = self._recording
-        kind, gil = np.full(self.count, BLOCKED, np.int8), np.full(self.count, -1, np.int16)
-        amount = np.zeros(self.count, np.int64)
-        opens, goes_on = np.zeros(_AT_ONCE, bool), np.zeros(_AT_ONCE, bool)
-        for low, high in _parts(len(recording)):
-            some = slice(0, high - low)
-            for flags, of in ((opens, self._opens), (goes_on, self._continue)):
-                flags[:] = False
-                flags[of[slice(*np.searchsorted(of, [low, high]).tolist())] - low] = True
-            begin, native = self.begin[low:high], self._native[low:high]
-            at = np.flatnonzero(native)
-            step = begin[at] + opens[at]
-            kind[step], amount[step] = NATIVE, recording.brief.native[low:high][at]
-            work = recording.durations(low, high)
-            recording.lost_in(low, high, work)
-            at = np.flatnonzero((recording.state[low:high] == State.HOLDING) & ~goes_on[some])
-            step = begin[at] + opens[at]
-            free = False if released is None else released[low:high][at]
-            kind[step] = np.where(free, NATIVE, PYTHON)
-            gil[step] = np.where(free, -1, recording.brief.gil[low:high][at])
-            amount[step] = work[at]
-        amount[self.main(self._gaps)] = blocked
-        amount[self.begin[self._late]] = recording.start[self._late] - recording.trace.begin
-        np.add.at(amount, self.main(self._leader), recording.work_of(self._continue))
-        return kind, gil, amount
-
-
-def _index(most: int) -> type[np.int32 | np.int64]:
-    return np.int32 if most <= np.iinfo(np.int32).max else np.int64
-
-
-def _await(steps: _Steps, wakes: Wakes, kind: Int8s, amount: Int64s) -> None:
+def _await(steps: Steps, wakes: Wakes, kind: Int8s, amount: Int64s) -> None:
     at = np.where(wakes.begins, steps.begin[wakes.gap], steps.main(wakes.gap))
     kind[at] = AWAIT
     amount[at] = np.arange(len(at))
 
 
 def _posts(
-    recording: Recording, wakes: Wakes, steps: _Steps
+    recording: Recording, wakes: Wakes, steps: Steps
 ) -> tuple[Int32s | Int64s, Int64s, Int64s, Int64s]:
     step, base = steps.of_holds(wakes.hold)
     at = base + recording.work_until(wakes.hold, wakes.time)
@@ -352,7 +192,7 @@ def _posts(
     return firsts(step, steps.count), at[order], order, wakes.delay[order]
 
 
-def _calls(recording: Recording, in_calls: Bools, steps: _Steps) -> tuple[Int32s | Int64s, Int64s, Int64s]:
+def _calls(recording: Recording, in_calls: Bools, steps: Steps) -> tuple[Int32s | Int64s, Int64s, Int64s]:
     found: list[tuple[Int64s, Int64s, Int64s]] = []
     for hold, asked, answered in recording.answers:
         long = (answered - asked >= CALL) & ~in_calls[recording.thread_of(hold)]

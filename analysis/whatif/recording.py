@@ -7,8 +7,10 @@ worked out for those that are asked about. Times and durations are in ns.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -23,13 +25,13 @@ from ..tables.handoffs import Holds
 from ..tables.trace import Trace
 
 NEVER = requests.NEVER
+AT_ONCE: Final = 1 << 18
 
 
 @dataclass(frozen=True)
 class LockOrder:
     """The holds of one GIL in the order of the lock, those whose acquire was seen."""
 
-    recording: Recording
     gil: Gil
     at: Int32s | Int64s
     """Their intervals."""
@@ -38,20 +40,25 @@ class LockOrder:
     switches: int
     """How often it went from one thread to another."""
 
-    @property
-    def released(self) -> Int64s:
-        """When each ended."""
-        return self.recording.end_of(self.at)
-
-    @property
-    def thread(self) -> Int32s:
-        """Whose each is."""
-        return self.recording.thread_of(self.at).astype(np.int32)
-
     def before(self, time: Int64s) -> Int64s:
         """Return which hold began last before each time; -1: none."""
         found: Int64s = np.searchsorted(self.acquired, time, "left") - 1
         return found
+
+
+@dataclass(frozen=True)
+class _Held:
+    """As `requests.Order`."""
+
+    acquired: Int64s
+    released: Int64s
+    thread: Int32s
+
+
+def in_parts(count: int) -> Iterator[tuple[int, int]]:
+    """Yield from where to where to go at once: what is made of so many stays small."""
+    for low in range(0, count, AT_ONCE):
+        yield low, min(low + AT_ONCE, count)
 
 
 class Recording:
@@ -162,7 +169,7 @@ class Recording:
         seen = holds.acquire_seen
         if not seen.all():
             requested = requested[seen]
-        return LockOrder(self, gil, at, self.start[at], requested, switches)
+        return LockOrder(gil, at, self.start[at], requested, switches)
 
     def _holding(self, gil: Gil) -> Int32s | Int64s:
         at = np.flatnonzero(self.state == State.HOLDING)
@@ -208,7 +215,8 @@ class Recording:
         after = after[after < len(self.start)]
         after = after[~np.isin(after, self.first)]
         after = after[(self.brief.kind[after] & (FOUND - 1)) == Event.GIL_RELEASED]
-        return after[self.brief.gil[after] == gil.index]
+        mine: Int64s = after[self.brief.gil[after] == gil.index]
+        return mine
 
     def _trusted_until(self, gil: Gil) -> int:
         process = self.trace.processes[gil.process]
@@ -314,7 +322,9 @@ class Recording:
     @cached_property
     def lost_to_others(self) -> float:
         """Share of the time in holds in which other programs had the thread's CPU."""
-        held = sum(int((order.released - order.acquired).sum()) for order in self.orders)
+        held = 0
+        for low, high in in_parts(len(self.start)):
+            held += int(self.durations(low, high)[self.state[low:high] == State.HOLDING].sum())
         _, begin, end, full = self._stalled
         return int((end - begin - full).sum()) / held if held and self.scheduled else 0.0
 
@@ -326,7 +336,8 @@ class Recording:
         return [self._answers(order) for order in self.orders]
 
     def _answers(self, order: LockOrder) -> tuple[Int64s, Int64s, Int64s]:
-        asked = requests.first_requests(order, *self.timed_waits(order.gil))
+        ends, threads = self.end_of(order.at), self.thread_of(order.at).astype(np.int32)
+        asked = requests.first_requests(_Held(order.acquired, ends, threads), *self.timed_waits(order.gil))
         which = np.flatnonzero(order.requested & (asked < NEVER))
         hold = order.at[which].astype(np.int64)
         return hold, self.work_until(hold, asked[which]), self.work_of(hold)

@@ -177,7 +177,7 @@ def _columns(program: Program) -> Sequence[memoryview]:
 
 def _as_is(column: npt.NDArray[Any], kind: type[np.integer[Any]]) -> memoryview:
     """Return a column in the machine's type (machine.pxd): where it has that, no copy."""
-    return memoryview(np.require(column, kind, "CW"))
+    return np.require(column, kind, ["C", "W"]).data
 
 
 def _numbers(column: Int64s) -> array[int]:

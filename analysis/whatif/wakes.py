@@ -200,7 +200,7 @@ def _by_statistics(recording: Recording, gaps: Int64s, ends_in_hold: Bools, open
     for order in recording.orders:
         mine = gil[eligible] == order.gil.index
         which = gaps[eligible[mine]]
-        covered[mine] = _held(order, recording.start[which] + LATENCY, recording.end_of(which))
+        covered[mine] = _held(recording, order, recording.start[which] + LATENCY, recording.end_of(which))
     thread = recording.thread_of(gaps[eligible])
     count = len(recording.trace.threads)
     n = np.bincount(thread, minlength=count)
@@ -215,11 +215,11 @@ def _by_statistics(recording: Recording, gaps: Int64s, ends_in_hold: Bools, open
     return likely
 
 
-def _held(order: LockOrder, begin: Int64s, end: Int64s) -> Int64s:
+def _held(recording: Recording, order: LockOrder, begin: Int64s, end: Int64s) -> Int64s:
     """Return for how long, from each begin to each end, somebody held the GIL or had just released it."""
     if not len(order.at):
         return np.zeros(len(begin), np.int64)
-    until = order.released
+    until = recording.end_of(order.at)
     until += LATENCY
     until[:-1] = np.minimum(until[:-1], order.acquired[1:])
     before = np.zeros(len(until) + 1, np.int64)

@@ -10,6 +10,11 @@ import os
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine takes its time to think examples up, and it is not the code's.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def _interpreters() -> list[str]:

@@ -32,6 +32,26 @@ _DONE: Final = "finished"
 _RETRIES: Final = 3
 _AT_A_TIME: Final = 8
 _MOST_PARTS: Final = 512
+_TRACES: Final = 16
+"""In a part at most: a task costs a tenth of what a trace does, and what a dead worker had is done again."""
+
+_TURNS: Final = 8
+"""Parts that a worker has, or more: so all of them end at about the same time."""
+
+_KEPT: Final = str(64 << 20)
+"""Bytes that a local worker keeps for the next trace, and the least of a block that goes back at once."""
+
+_LOCAL: Final = {
+    # Dask's workers give memory back after each task: a third of a trace's time to get it again.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": _KEPT,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": _KEPT,
+    # They look at themselves a hundred times a second, for pages that are not served here.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "2s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.worker.memory.monitor-interval": "2s",
+}
+"""What local workers are told that Dask would do otherwise."""
 _FEW: Final = 4
 """Files of summaries that are read here: starting workers takes longer."""
 
@@ -74,9 +94,9 @@ def collect(
         total = work.add([made], kept, keys)
         progress(1.0)
         return _with_problems(total, problems)
-    parts = _parts(sources)
-    with _client(scheduler, len(parts)) as client:
+    with _client(scheduler, len(sources)) as client:
         try:
+            parts = _parts(sources, sum(client.nthreads().values()))
             return _on(client, parts, keys, how, between, progress)
         except GilscopeError:
             raise
@@ -98,15 +118,7 @@ def _on(
     progress: Progress,
 ) -> Sums:
     total = len(parts) + -(-len(parts) // _AT_A_TIME)
-    scans = client.map(work.scan, parts, how=how, retries=_RETRIES, pure=False)
-    finds = client.map(work.found, scans, retries=_RETRIES, pure=False)
-    _wait(finds, lambda done: progress(done / total))
-    # What no worker could do (it killed every one that tried) is left out.
-    lost = [f"{parts[at][0].path}: {_reason(find)}" for at, find in enumerate(finds) if find.status != _DONE]
-    parts, scans, finds = (
-        [each for each, find in zip(of, finds, strict=True) if find.status == _DONE]
-        for of in (parts, scans, finds)
-    )
+    parts, scans, finds, lost = _scanned(client, parts, how, lambda done: progress(done / total))
     if not parts:
         raise GilscopeError(lost[0])
     kept, problems = _kept(client.gather(finds), parts, between)
@@ -132,17 +144,39 @@ def _on(
     return _with_problems(last.result(), [*lost, *problems])
 
 
+def _scanned(
+    client: Client, parts: Sequence[list[Source]], how: How, done: Callable[[int], object]
+) -> tuple[list[list[Source]], list[Any], list[Any], list[str]]:
+    """Return the parts that were read, their scans and finds; and a line for each source that was not."""
+    scans = client.map(work.scan, parts, how=how, retries=_RETRIES, pure=False)
+    finds = client.map(work.found, scans, retries=_RETRIES, pure=False)
+    _wait(finds, done)
+    read = [at for at, find in enumerate(finds) if find.status == _DONE]
+    # A part that no worker could do killed every one that tried: which of its sources did, shows one by one.
+    failed = [at for at, find in enumerate(finds) if find.status != _DONE]
+    lost = [f"{parts[at][0].path}: {_reason(finds[at])}" for at in failed if len(parts[at]) == 1]
+    found = [[each[at] for at in read] for each in (parts, scans, finds)]
+    again = [[source] for at in failed if len(parts[at]) > 1 for source in parts[at]]
+    if again:
+        *more, still_lost = _scanned(client, again, how, lambda _: None)
+        found = [first + second for first, second in zip(found, more, strict=True)]
+        lost += still_lost
+    return found[0], found[1], found[2], lost
+
+
 def _reason(future: Any) -> str:
     error = future.exception()
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _parts(sources: Sequence[Source]) -> list[list[Source]]:
-    """Return sources in parts: a trace is one, files of summaries are some each."""
-    traces = [[source] for source in sources if source.is_trace]
+def _parts(sources: Sequence[Source], workers: int) -> list[list[Source]]:
+    """Return sources in parts: some traces each, or some more files of summaries."""
+    traces = [source for source in sources if source.is_trace]
     files = [source for source in sources if not source.is_trace]
-    size = max(-(-len(files) // _MOST_PARTS), 1)
-    return [*traces, *(files[at : at + size] for at in range(0, len(files), size))]
+    few = min(max(len(traces) // (_TURNS * max(workers, 1)), 1), _TRACES)
+    many = max(-(-len(files) // _MOST_PARTS), 1)
+    sizes = ((traces, few), (files, many))
+    return [of[at : at + size] for of, size in sizes for at in range(0, len(of), size)]
 
 
 def _wait(futures: Sequence[Any], done: Callable[[int], object]) -> None:
@@ -202,8 +236,9 @@ def _with_problems(total: Sums, problems: Sequence[str]) -> Sums:
 
 
 @contextmanager
-def _client(scheduler: str, parts: int) -> Iterator[Client]:
+def _client(scheduler: str, sources: int) -> Iterator[Client]:
     try:
+        import dask
         from dask.system import CPU_COUNT
         from distributed import Client, LocalCluster
     except ImportError:
@@ -211,8 +246,9 @@ def _client(scheduler: str, parts: int) -> Iterator[Client]:
     logging.getLogger("distributed").setLevel(_QUIET)
     if scheduler == LOCAL:
         how = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
-        workers = min(parts, CPU_COUNT)
+        workers = min(sources, CPU_COUNT)
         with (
+            dask.config.set(_LOCAL),
             LocalCluster(workers, threads_per_worker=1, silence_logs=_QUIET, **how) as cluster,
             Client(cluster) as client,
         ):

@@ -123,15 +123,17 @@ def table(rows: Sequence[dict[str, Any]]) -> pyarrow.Table:
 def packed(rows: pyarrow.Table) -> bytes:
     """Return a table as bytes, half as many as it takes in memory or fewer."""
     pa = arrow()
+    options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)  # they cost more than they save
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
+    with pa.ipc.new_stream(sink, rows.schema, options=options) as stream:
         stream.write_table(rows)
     return bytes(sink.getvalue())
 
 
 def unpacked(content: bytes) -> pyarrow.Table:
     """Return the table that `packed` made bytes of."""
-    with arrow().ipc.open_stream(content) as stream:
+    pa = arrow()
+    with pa.ipc.open_stream(content, options=pa.ipc.IpcReadOptions(use_threads=False)) as stream:
         found: pyarrow.Table = stream.read_all()
         return found
 

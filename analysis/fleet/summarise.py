@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..amounts import merged
 from ..arrays import Int64s, Table
 from ..measures.histogram import Histogram, histogram, histogram_of
-from ..measures.locks import LockFigures, lock_figures
+from ..measures.locks import LockFigures
 from ..measures.statistics import ProcessStatistics, statistics
 from ..model import WITHOUT, Gil, Process, total
 from ..tables.trace import Trace
@@ -47,7 +46,7 @@ def summaries(trace: Trace, tags: Mapping[str, str], *, every: int = 0) -> Itera
 
 
 def _of_window(whole: Trace, trace: Trace, tags: Mapping[str, str], made: int) -> Iterator[dict[str, Any]]:
-    figures, found, locks = statistics(trace), patterns(trace), lock_figures(trace)
+    figures, found = statistics(trace), patterns(trace)
     for of in figures.processes:
         process = of.process
         began = whole.processes[process.index]
@@ -75,7 +74,7 @@ def _of_window(whole: Trace, trace: Trace, tags: Mapping[str, str], made: int) -
             "nobody_ns": code.nobody,
             "lines": _lines(trace, code, utc),
             "waiting": _waiting(trace, code, utc),
-            "locks": _locks(locks, process.index),
+            "locks": _locks(figures.locks, process.index),
             "patterns": [
                 {
                     "name": pattern.name,
@@ -124,8 +123,7 @@ def _waits_and_holds(trace: Trace, gils: Sequence[Gil]) -> tuple[Histogram, Hist
     folded = trace.folded
     if folded is not None:  # as every figure of such a trace: no table is made of it
         items = [item for gil in gils for item in folded.of_gil(gil.index)]
-        waits, holds = ([getattr(item, name) for item in items] for name in ("waits", "holds"))
-        return histogram_of(merged(waits)), histogram_of(merged(holds))
+        return histogram_of(folded.waits_of(items)), histogram_of(folded.holds_of(items))
     durations = trace.intervals_by_column.duration
 
     def of_gils(positions: list[Int64s]) -> Histogram:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..amounts import Amounts
+from ..amounts import Amounts, merged
 from ..arrays import Bytes, Int64s
 from .feed import Recorded, can_be_folded, feed
 
@@ -136,6 +136,8 @@ class Folded:
         Of each thread those in which it was stalled, asleep with the GIL, ready.
     native_states : ndarray of uint8, shape (samples,)
         What threads did at each of `native_sampled`.
+    waited_by : ndarray of int64, shape (moments,)
+        For how long threads had waited for GILs at each of the trace's `moments`, ns.
     items : list of ThreadAndGil
         Those of thread i are `first_item[i]` to `first_item[i + 1]`, in the order of the process's GILs.
     gils : list of OfGil
@@ -153,11 +155,15 @@ class Folded:
     retries: Int64s
     stretches: list[list[Amounts]]
     native_states: Bytes
+    waited_by: Int64s
     items: list[ThreadAndGil]
     first_item: Int64s
     gils: list[OfGil]
     blame: Int64s
     waiting: Int64s
+    _together: dict[tuple[str, tuple[tuple[int, int], ...]], Amounts] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def of_thread(self, index: int) -> list[ThreadAndGil]:
         """Return what a thread did about each GIL of its process."""
@@ -175,6 +181,21 @@ class Folded:
         """Return what each thread did about a GIL, in their order."""
         return [item for item in self.items if item.gil == gil]
 
+    def waits_of(self, items: Sequence[ThreadAndGil]) -> Amounts:
+        """Return the waits of some of the items together."""
+        return self._merged("waits", items)
+
+    def holds_of(self, items: Sequence[ThreadAndGil]) -> Amounts:
+        """Return the holds of some of the items together."""
+        return self._merged("holds", items)
+
+    def _merged(self, what: str, items: Sequence[ThreadAndGil]) -> Amounts:
+        # A process with one GIL has them for the GIL, for itself, and for the whole trace.
+        key = (what, tuple((item.thread, item.gil) for item in items))
+        if key not in self._together:
+            self._together[key] = merged([getattr(item, what) for item in items])
+        return self._together[key]
+
 
 def fold_trace(trace: Recorded) -> Folded | None:
     """Return what one pass over a trace says; None: it can't be told so.
@@ -185,7 +206,8 @@ def fold_trace(trace: Recorded) -> Folded | None:
     if not can_be_folded(trace):
         return None
     native_states = np.zeros(len(trace.native_sampled), np.uint8)
-    fold, first_item = feed(trace, native_states)
+    waited_by = np.zeros(len(trace.moments[0]), np.int64)
+    fold, first_item = feed(trace, native_states, waited_by)
     if not fold.run():
         return None
     times, counts = fold.of_threads()
@@ -201,6 +223,7 @@ def fold_trace(trace: Recorded) -> Folded | None:
         retries=retries,
         stretches=[[Amounts.told(told) for told in fold.stretches(at)] for at in range(threads)],
         native_states=native_states,
+        waited_by=waited_by,
         items=_items(trace, fold, first_item),
         first_item=first_item,
         gils=[_gil(fold.of_gil(gil.index), threads) for gil in trace.gils],
@@ -217,16 +240,6 @@ def fold_trace(trace: Recorded) -> Folded | None:
             axis=1,
         ),
     )
-
-
-def waits_of(trace: Recorded, threads: Iterable[int]) -> dict[int, Int64s]:
-    """Return start and length of each wait of some threads, in another pass over a trace that has one."""
-    threads = set(threads)
-    fold, _ = feed(trace, np.zeros(len(trace.native_sampled), np.uint8))
-    for thread in threads:
-        fold.keep_waits(thread)
-    fold.run()
-    return {thread: fold.waits(thread) for thread in threads}
 
 
 def _items(trace: Recorded, fold: Any, first_item: Int64s) -> list[ThreadAndGil]:

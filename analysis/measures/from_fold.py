@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from ..amounts import Amounts, merged
-from ..fold.one_pass import Folded, ThreadAndGil
+from ..fold.one_pass import Folded
 from ..model import Gil, Process, State, Thread
 from ..tables.flow import FLOW
 from ..tables.trace import Trace
@@ -34,8 +31,8 @@ def from_fold(trace: Trace, folded: Folded) -> Statistics:
         duration=trace.end - trace.begin,
         time=_times(folded.times),
         counts=Counts(*counts.sum(axis=0).tolist()),
-        wait=distribution_of(_waits(folded.items)),
-        hold=distribution_of(_holds(folded.items)),
+        wait=distribution_of(folded.waits_of(folded.items)),
+        hold=distribution_of(folded.holds_of(folded.items)),
         locks=locks,
         native=native_times(trace),
         flow=_flow(folded),
@@ -56,14 +53,6 @@ def _counts(trace: Trace, folded: Folded) -> np.ndarray[tuple[int, ...], np.dtyp
     return counts
 
 
-def _waits(items: Sequence[ThreadAndGil]) -> Amounts:
-    return merged([item.waits for item in items])
-
-
-def _holds(items: Sequence[ThreadAndGil]) -> Amounts:
-    return merged([item.holds for item in items])
-
-
 def _times(times: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> dict[State, int]:
     return dict(zip(State, times.sum(axis=0).tolist(), strict=True))
 
@@ -76,8 +65,8 @@ def _thread(
         thread,
         dict(zip(State, folded.times[thread.index].tolist(), strict=True)),
         Counts(*counts),
-        distribution_of(_waits(items)),
-        distribution_of(_holds(items)),
+        distribution_of(folded.waits_of(items)),
+        distribution_of(folded.holds_of(items)),
         cpus.of_thread(thread.index) if cpus else None,
         locks.of_threads[thread.index],
         locks.stops_of_threads[thread.index],
@@ -101,8 +90,8 @@ def _process(
         gils=tuple(_gil(trace, gil, folded) for gil in trace.gils if gil.process == process.index),
         time=_times(folded.times[mine]),
         counts=Counts(*counts[mine].sum(axis=0).tolist()),
-        wait=distribution_of(_waits(items)),
-        hold=distribution_of(_holds(items)),
+        wait=distribution_of(folded.waits_of(items)),
+        hold=distribution_of(folded.holds_of(items)),
         cpu=cpus.of(mine) if cpus else None,
         locks=locks if len(trace.processes) == 1 else lock_figures(trace, process),
     )
@@ -111,7 +100,7 @@ def _process(
 def _gil(trace: Trace, gil: Gil, folded: Folded) -> GilStatistics:
     process, of = trace.processes[gil.process], folded.gils[gil.index]
     items = folded.of_gil(gil.index)
-    hold = distribution_of(_holds(items))
+    hold = distribution_of(folded.holds_of(items))
     return GilStatistics(
         gil=gil,
         switch_interval=trace.switch_intervals[gil.index],
@@ -121,7 +110,7 @@ def _gil(trace: Trace, gil: Gil, folded: Folded) -> GilStatistics:
         handoffs=of.handoffs,
         switches=of.switches,
         requested=of.requested,
-        wait=distribution_of(_waits(items)),
+        wait=distribution_of(folded.waits_of(items)),
         hold=hold,
     )
 

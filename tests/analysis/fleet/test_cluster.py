@@ -11,11 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from analysis.errors import GilscopeError
 from analysis.fleet import cluster, fleet
+from analysis.fleet.cluster import _parts, _scanned
+from analysis.fleet.sources import How, Source
 
 from .programs import random_trace
 
@@ -89,6 +92,39 @@ def _wait_for_workers(address: str, count: int, deadline: float) -> None:
 
     with Client(address) as client:
         client.wait_for_workers(count, timeout=max(deadline - time.monotonic(), 1))
+
+
+def test_traces_go_in_parts_that_all_workers_have_some_of() -> None:
+    def sizes(traces: int, workers: int, files: int = 0) -> list[int]:
+        sources = [Source(str(at), at < traces) for at in range(traces + files)]
+        parts = _parts(sources, workers)
+        assert [source for part in parts for source in part] == sources
+        return [len(part) for part in parts]
+
+    assert sizes(10, 2) == [1] * 10
+    assert sizes(100, 2) == [6] * 16 + [4]
+    assert sizes(2000, 2) == [16] * 125
+    assert sizes(3, 0, files=1025) == [1, 1, 1] + [3] * 341 + [2]
+
+
+def test_a_trace_that_kills_workers_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Future:
+        def __init__(self, part: list[Source]) -> None:
+            self.status = "error" if any(source.path == "bad" for source in part) else "finished"
+
+        def exception(self) -> Exception:
+            return RuntimeError("its worker died\nat length")
+
+    class Client:
+        def map(self, _: object, parts: list[Any], **__: object) -> list[Any]:
+            return [part if isinstance(part, Future) else Future(part) for part in parts]
+
+    monkeypatch.setattr(cluster, "_wait", lambda *_: None)
+    first, bad, third, fourth = (Source(name, True) for name in ("first", "bad", "third", "fourth"))
+    client: Any = Client()
+    parts, scans, finds, lost = _scanned(client, [[first, bad, third], [fourth]], How({}), lambda _: None)
+    assert parts == [[fourth], [first], [third]] and lost == ["bad: its worker died"]
+    assert len(scans) == len(finds) == 3
 
 
 def test_who_is_there_but_no_scheduler_is_a_line(traces: Path, monkeypatch: pytest.MonkeyPatch) -> None:

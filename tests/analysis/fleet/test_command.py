@@ -9,6 +9,7 @@ import pytest
 
 from analysis.commands.cli import main
 from analysis.fleet import schema
+from analysis.live.summaries import Summaries
 
 from .programs import trace
 
@@ -113,3 +114,20 @@ def test_one_bad_trace_does_not_keep_the_others(tmp_path: Path, capsys: pytest.C
     assert main(["summarise", str(tmp_path / "t"), "-o", str(tmp_path / "out")]) == 2
     assert "bad.trace" in capsys.readouterr().err
     assert len(list((tmp_path / "out").glob("good-*.parquet"))) == 1
+
+
+def test_summaries_may_lie_in_any_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("fsspec")
+    store = f"memory://{tmp_path.name}"
+    for name in ("a", "b"):
+        path = trace(tmp_path / f"{name}.trace", pids=(100 + ord(name),), host=name)
+        assert main(["summarise", str(path), "-o", store]) == 0
+    assert main(["summarise", str(tmp_path / "a.trace"), "-o", store]) == 2
+    assert "exists already: replace it with --force" in capsys.readouterr().err
+    assert main(["summarise", str(tmp_path / "a.trace"), "-o", store, "--force"]) == 0
+    every = Summaries(tmp_path / "b.trace", f"{store}/live", 0, 1000, {"release": "7"})
+    every.write(4000)
+    assert main(["fleet", store, "--by", "host", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(group["host"], group["waited_ns"]) for group in found["groups"]] == [("a", 2500), ("b", 2500)]
+    assert (found["summaries"], len(found["problems"])) == (2, 1) and "counted once" in found["problems"][0]

@@ -23,6 +23,14 @@ def test_bins_follow_each_other_and_are_as_wide_as_their_values_are_long() -> No
     assert middle(np.array([5, 1024, 1536])).tolist() == [5.0, 1024.5, 2049.5]
 
 
+def test_bins_of_long_values_begin_where_they_do() -> None:
+    ends = [(512 + step) << octave for octave in range(1, 54) for step in (0, 1, 511)]
+    values = np.array([each - less for each in ends for less in (1, 0)], np.int64)
+    below, at = bucket_of(values).reshape(-1, 2).T
+    assert (at - below == 1).all()
+    assert bucket_of(np.array([2**63 - 1])).tolist() == [512 * 53 + 1023]
+
+
 @given(durations)
 def test_middles_are_near_their_values(values: np.ndarray) -> None:
     assert (np.abs(middle(bucket_of(values)) - values) <= RELATIVE_ERROR * values).all()

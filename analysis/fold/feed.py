@@ -45,6 +45,9 @@ class Cpus(Protocol):
     def start(self) -> Int64s: ...
 
     @property
+    def duration(self) -> Int64s: ...
+
+    @property
     def state(self) -> Bytes: ...
 
     @property

@@ -27,6 +27,7 @@ FOLD = (
     "analysis.fold.brief",
     "analysis.fold.coverage",
     "analysis.reader.scan",
+    "analysis.tables.switches",
     "analysis.why.lock_pieces",
 )
 EXAMPLE = "examples._countdown"

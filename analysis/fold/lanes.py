@@ -68,7 +68,7 @@ def parts_of(trace: Recorded, cpus: bool) -> list[Part]:
 
     def part(threads: list[int], lives: Int64s, data: Bytes, packets: int, records: int) -> Part:
         process = trace.threads[threads[0]].process
-        touching = [_touching(trace, trace.threads[each]) if cpus else (0, 0) for each in threads]
+        touching = [_touching(trace, trace.threads[each])[:2] if cpus else (0, 0) for each in threads]
         lanes = [
             (trace.threads[each].begin, trace.threads[each].end, until[each] >= 0, *some)
             for each, some in zip(threads, touching, strict=True)

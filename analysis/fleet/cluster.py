@@ -249,7 +249,7 @@ def _client(scheduler: str, sources: int) -> Iterator[Client]:
         workers = min(sources, CPU_COUNT)
         with (
             dask.config.set(_LOCAL),
-            LocalCluster(workers, threads_per_worker=1, silence_logs=_QUIET, **how) as cluster,
+            LocalCluster(n_workers=workers, threads_per_worker=1, silence_logs=_QUIET, **how) as cluster,
             Client(cluster) as client,
         ):
             yield client

@@ -22,7 +22,12 @@ from setuptools.modified import newer_group
 CORE = "tracer.native.libgilscope"
 WHATIF = "analysis.whatif"
 MACHINE = ("agenda", "machine")
-FOLD = ("analysis.fold.passing", "analysis.fold.coverage", "analysis.reader.scan")
+FOLD = (
+    "analysis.fold.passing",
+    "analysis.fold.coverage",
+    "analysis.reader.scan",
+    "analysis.why.lock_pieces",
+)
 EXAMPLE = "examples._countdown"
 NATIVE = Path("tracer/native")
 

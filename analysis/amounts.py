@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from .arrays import Float64s, Int64s
+from .arrays import Float64s, Int64s, UInt32s
 
 EXACT: Final = 100_000
 STEP_BITS: Final = 9
@@ -25,13 +25,16 @@ Told = tuple[int, int, int, int, bytes | dict[int, bytes]]
 
 @dataclass(frozen=True)
 class Amounts:
-    """Whole numbers, none negative; `values` is None when they are counted in `buckets`, by octave."""
+    """Whole numbers, none negative; `values` is None when they are counted in `buckets`, by octave.
+
+    `values` is of int64, or of uint32 where all are that small.
+    """
 
     count: int = 0
     total: int = 0
     least: int = 0
     most: int = 0
-    values: Int64s | None = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
+    values: Int64s | UInt32s | None = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     buckets: Mapping[int, Int64s] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -47,6 +50,8 @@ class Amounts:
         """Return them as the fold tells them."""
         count, total, least, most, kept = told
         if isinstance(kept, bytes):
+            if len(kept) == 4 * count:
+                return cls(count, total, least, most, np.frombuffer(kept, np.uint32))
             return cls(count, total, least, most, np.frombuffer(kept, np.int64))
         buckets = {key: np.frombuffer(row, np.int64) for key, row in kept.items()}
         return cls(count, total, least, most, None, buckets)
@@ -58,7 +63,7 @@ class Amounts:
     def percentile(self, percent: float) -> float:
         """Return a percentile as numpy's method "linear" does."""
         if self.values is not None:
-            return _linear(np.sort(self.values), percent)
+            return _linear(np.sort(self.values.astype(np.int64)), percent)
         position = percent / 100 * (self.count - 1)
         below, above = self._at(np.array([int(position), min(int(position) + 1, self.count - 1)])).tolist()
         return float(below + (above - below) * (position - int(position)))
@@ -90,7 +95,7 @@ def _middles(octave: int) -> Float64s:
     return (STEPS + steps) * width + (width - 1) / 2
 
 
-def bucket_of(values: Int64s) -> Int64s:
+def bucket_of(values: Int64s | UInt32s) -> Int64s:
     """Return the buckets of values, numbered through: step s of octave o is STEPS o + s.
 
     Below 2 STEPS a bucket is one value.
@@ -107,7 +112,7 @@ def bucket_of(values: Int64s) -> Int64s:
     return buckets
 
 
-def _counted(values: Int64s) -> dict[int, Int64s]:
+def _counted(values: Int64s | UInt32s) -> dict[int, Int64s]:
     """Count values in buckets."""
     counts = np.bincount(bucket_of(values)).astype(np.int64)
     rows = np.concatenate([counts, np.zeros(-len(counts) % STEPS, np.int64)]).reshape(-1, STEPS)

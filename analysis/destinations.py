@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+_HOLDERS: Final = (dict, list, tuple)
 
 
 def visible(text: str) -> str:
@@ -49,7 +53,32 @@ def stack_frame(text: str) -> str:
 
 def json_text(value: Any) -> str:
     """Return JSON that is also fit for a terminal: nothing but printable ASCII, in lines."""
-    return json.dumps(value, indent=2).replace("\x7f", "\\u007f")
+    return "".join(_indented(value, "\n")).replace("\x7f", "\\u007f")
+
+
+def _indented(value: Any, line: str) -> Iterator[str]:
+    """Yield what json.dumps(value, indent=2) returns; C, which can't indent, makes what holds no other."""
+    if not isinstance(value, _HOLDERS) or not value:
+        yield json.dumps(value)
+        return
+    items = value.values() if isinstance(value, dict) else value
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    inner = line + "  "
+    if not any(isinstance(each, _HOLDERS) for each in items):
+        yield f"{opening}{inner}{_encoder(inner)(value)[1:-1]}{line}{closing}"
+        return
+    before = opening + inner
+    keys = [json.dumps({key: 0})[1:-2] for key in value] if isinstance(value, dict) else [""] * len(value)
+    for key, each in zip(keys, items, strict=True):
+        yield before + key
+        yield from _indented(each, inner)
+        before = "," + inner
+    yield line + closing
+
+
+@lru_cache
+def _encoder(line: str) -> Callable[[Any], str]:
+    return json.JSONEncoder(separators=("," + line, ": ")).encode
 
 
 def html_text(text: str) -> str:

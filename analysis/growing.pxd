@@ -2,7 +2,7 @@
 # Every function can run without the GIL; those that may run out of memory return -1 then.
 
 from libc.stdint cimport int64_t, uint32_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, realloc
 
 cdef extern from *:
     """
@@ -141,28 +141,23 @@ cdef inline void forget_amounts(Amounts *of) noexcept nogil:
             free(of.octaves[octave])
         free(of.octaves)
     of.narrow, of.wide, of.octaves = NULL, NULL, NULL
-    of.count = of.room = of.total = 0
+    of.count = of.room = of.total = of.least = of.most = 0
 
 cdef inline object amounts_told(Amounts *of):
-    """Return count, total, least, most, and the values as bytes of int64, or {octave: bytes of int64}."""
-    cdef int64_t at
+    """Return count, total, least, most, and the values as bytes (of uint32, else of int64: by how many there
+    are of them), or {octave: bytes of int64}. Their memory is given back: it is told once."""
     cdef int octave
-    cdef int64_t *wide
+    figures = of.count, of.total, of.least, of.most
     if of.octaves != NULL:
-        buckets = {}
+        kept = {}
         for octave in range(OCTAVES):
             if of.octaves[octave] != NULL:
-                buckets[octave] = (<char *> of.octaves[octave])[:STEPS * sizeof(int64_t)]
-        return of.count, of.total, of.least, of.most, buckets
-    if of.count == 0:
-        return 0, 0, 0, 0, b""
-    if of.wide != NULL:
-        return of.count, of.total, of.least, of.most, (<char *> of.wide)[:of.count * sizeof(int64_t)]
-    wide = <int64_t *> malloc(of.count * sizeof(int64_t))
-    if wide == NULL:
-        raise MemoryError
-    for at in range(of.count):
-        wide[at] = of.narrow[at]
-    values = (<char *> wide)[:of.count * sizeof(int64_t)]
-    free(wide)
-    return of.count, of.total, of.least, of.most, values
+                kept[octave] = (<char *> of.octaves[octave])[:STEPS * sizeof(int64_t)]
+    elif of.count == 0:
+        kept = b""
+    elif of.wide != NULL:
+        kept = (<char *> of.wide)[:of.count * sizeof(int64_t)]
+    else:
+        kept = (<char *> of.narrow)[:of.count * sizeof(uint32_t)]
+    forget_amounts(of)
+    return *figures, kept

@@ -107,12 +107,14 @@ class Run:
 def run(tree: Path, trace: Path) -> Run:
     """Let a build say all that it says of a trace."""
     own = tree / ".venv/bin/python"
+    environment = {**os.environ, "PYTHONPATH": str(tree.resolve())}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # neither is to compile itself at each run
     with tempfile.TemporaryFile() as output:
         begin = time.perf_counter()
         process = subprocess.Popen(
             [str(own) if own.exists() else sys.executable, "-m", "analysis", str(trace.resolve()), "--json"],
             cwd="/",
-            env={**os.environ, "PYTHONPATH": str(tree.resolve())},
+            env=environment,
             stdout=output,
         )
         _, status, used = os.wait4(process.pid, 0)

@@ -1,15 +1,17 @@
 """A service recorded for an hour, kept small and watched: disk, memory and speed, minute by minute.
 
-    python -m benchmarks.hour [--minutes 60] [--keep 30s] [--limit 200MB] [--clients 6]
+    python -m benchmarks.hour [--minutes 60] [--keep 30s] [--limit 200MB] [--files 1500] [--whole]
 
 A threaded server answers clients over the loopback, each of which thinks between two requests: a service that
 has room, not a saturated machine. It looks at many files for each, so that 30 s of events are more than
-200 MB. In each minute it is asked for half of the time plain and for half of it
-recorded (in turn the other way round), two processes that live all the while; `gilscope top` looks at the
-recorded one. The pairs' ratios of requests a second and of CPU time a request are what recording costs; load
-from elsewhere moves the first more than the second. Each second the trace's size on the disk is looked at,
-each half minute the memory of the server, the launcher and top, and each minute a snapshot is made and
-validated. The exit status is 1 if something was not as it should be; speed is judged by the reader.
+200 MB. In each minute it is asked for half of the time plain and for half of it recorded (in turn the other
+way round), two processes that live all the while; `gilscope top` looks at the recorded one. `--files 100`
+makes it a request of some 200 events, as those of servers are; with `--whole` a third server is recorded
+without --keep, which shows what that alone costs. The pairs' ratios of requests a second and of CPU time a
+request are what recording costs; load from elsewhere moves the first more than the second. Each second the
+trace's size on the disk is looked at, each half minute the memory of the server, the launcher and top, and
+each minute a snapshot is made and validated. The exit status is 1 if something was not as it should be;
+speed is judged by the reader.
 """
 
 from __future__ import annotations
@@ -55,7 +57,12 @@ print(server.server_address[1], flush=True)
 server.serve_forever()
 """
 REQUESTS_A_CONNECTION = 100  # then a new one, and a new thread of the server's
-PLAIN, RECORDED = "plain", "recorded"
+PLAIN, RECORDED, WHOLE = "plain", "recorded", "whole"
+FIGURES = (
+    ("requests a second", "rate"),
+    ("median time of a request", "wait"),
+    ("CPU time a request", "cost"),
+)
 GROWTH = 1.1  # of memory, last quarter to second: more is not flat
 ENOUGH = 5  # minutes of each kind: in less, what is made once at the begin is not over
 
@@ -82,7 +89,7 @@ class Asked:
 class Seen:
     """All that was seen."""
 
-    asked: dict[str, list[Asked]] = field(default_factory=lambda: {PLAIN: [], RECORDED: []})
+    asked: dict[str, list[Asked]] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)
     memory: dict[str, list[int]] = field(default_factory=dict)
     snapshots: list[str] = field(default_factory=list)
@@ -97,6 +104,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=6)
     parser.add_argument("--files", type=int, default=1500, help="that the server looks at for a request")
     parser.add_argument("--think", default="20ms", help="mean time between an answer and the next request")
+    parser.add_argument("--whole", action="store_true", help="and one that is recorded without --keep")
     parser.add_argument("--short", action="store_true", help="two minutes of ten seconds each")
     options = parser.parse_args()
     minutes, length = (2, 10.0) if options.short else (options.minutes, 60.0)
@@ -105,14 +113,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as all_of_them:
         place = Path(name)
         (place / "server.py").write_text(SERVER)
-        words = ["-m", "tracer", "-q", "--no-png", "--keep", options.keep, "--limit", options.limit]
+        recorder = ["-m", "tracer", "-q", "--no-png"]
+        kept = [*recorder, "--keep", options.keep, "--limit", options.limit]
+        words = {PLAIN: [], RECORDED: kept} | ({WHOLE: recorder} if options.whole else {})
         servers = {
-            PLAIN: all_of_them.enter_context(serving(place, [], options.files)),
-            RECORDED: all_of_them.enter_context(
-                serving(place, [*words, "-o", "server.trace"], options.files)
-            ),
+            what: all_of_them.enter_context(serving(place, what, words[what], options.files))
+            for what in words
         }
-        trace = place / "server.trace"
+        trace = place / f"{RECORDED}.trace"
         top = all_of_them.enter_context(watching(trace))
         watched = {"server": servers[RECORDED].pid, "launcher": servers[RECORDED].started.pid, "top": top}
         cpu_before, begun = {what: cpu(pid) for what, pid in watched.items()}, time.monotonic()
@@ -120,10 +128,11 @@ def main() -> int:
         for minute in itertools.count():
             if time.monotonic() >= begun + minutes * length:
                 break
-            order = (PLAIN, RECORDED) if minute % 2 == 0 else (RECORDED, PLAIN)
-            for what in order:
-                asked = ask(servers[what], length / 2, options.clients, think, lambda: look(trace, seen))
-                seen.asked[what].append(asked)
+            for what in list(servers)[:: 1 if minute % 2 == 0 else -1]:
+                asked = ask(
+                    servers[what], length / len(servers), options.clients, think, lambda: look(trace, seen)
+                )
+                seen.asked.setdefault(what, []).append(asked)
                 for process, pid in watched.items():
                     seen.memory.setdefault(process, []).append(resident(pid))
                 print(
@@ -141,10 +150,11 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def serving(place: Path, words: list[str], files: int) -> Iterator[Server]:
-    """A server, while it is needed."""
+def serving(place: Path, name: str, words: list[str], files: int) -> Iterator[Server]:
+    """A server, while it is needed; what there is of it is recorded into `name`.trace."""
+    trace = place / f"{name}.trace"
     started = subprocess.Popen(
-        [sys.executable, *words, "server.py", str(files)],
+        [sys.executable, *words, *(["-o", str(trace)] if words else []), "server.py", str(files)],
         cwd=place,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -154,7 +164,6 @@ def serving(place: Path, words: list[str], files: int) -> Iterator[Server]:
     try:
         assert started.stdout is not None
         port = int(started.stdout.readline())
-        trace = place / "server.trace"
         pid = started.pid
         if words:
             pid = next(int(entry.name) for entry in trace.iterdir() if entry.name.isdecimal())
@@ -285,20 +294,17 @@ def verdict(seen: Seen, limit: int, cores: dict[str, float], running: dict[str, 
         )
         if len(seen.asked[PLAIN]) >= ENOUGH and last > GROWTH * second:
             failures.append(f"memory of {what} grows")
-    for name, attribute in (
-        ("requests a second", "rate"),
-        ("median time of a request", "wait"),
-        ("CPU time a request", "cost"),
-    ):
-        pairs = [
-            float(getattr(after, attribute) / getattr(before, attribute))
-            for before, after in zip(seen.asked[PLAIN], seen.asked[RECORDED], strict=True)
-        ]
-        low, middle, high = quartiles(pairs)
-        print(
-            f"{name}, recorded / plain: {middle:.3f}"
-            f" (median of {len(pairs)} pairs, quartiles {low:.3f} and {high:.3f})"
-        )
+    for what in [what for what in seen.asked if what != PLAIN]:
+        for name, attribute in FIGURES:
+            pairs = [
+                float(getattr(after, attribute) / getattr(before, attribute))
+                for before, after in zip(seen.asked[PLAIN], seen.asked[what], strict=True)
+            ]
+            low, middle, high = quartiles(pairs)
+            print(
+                f"{name}, {what} / plain: {middle:.3f}"
+                f" (median of {len(pairs)} pairs, quartiles {low:.3f} and {high:.3f})"
+            )
     for failure in failures:
         print(f"FAILED: {failure}")
     return 1 if failures else 0

@@ -1,6 +1,6 @@
 """What recording costs a program: its own time for its work, recorded against plain, in interleaved pairs.
 
-    python -m benchmarks.overhead [--short] [--pairs N] [--no-sched]
+    python -m benchmarks.overhead [--short] [--pairs N] [--only NAME] [--no-sched]
 
 Each run is a process of its own and prints the seconds that its work took, so neither the start nor the
 analysis counts. The ratio is taken pair by pair, plain first in one pair and last in the next; a machine that
@@ -56,6 +56,7 @@ sys.setswitchinterval(10e-6)
 timed(lambda: in_two_threads(lambda: count_down(3_000_000)))
 """
 )
+RECORDED, ARMED = "recorded", "armed"
 # The core alone, as the bootstrap loads it: hooks in, nothing recorded.
 INSTALLED = f"""
 import ctypes
@@ -70,15 +71,18 @@ class Case:
     limit: float
     plain: str
     changed: str
-    recorded: bool
+    how: str = ""
+    """RECORDED, ARMED, or as it is."""
 
 
 CASES = (
-    Case("countdown, two threads, recorded", 1.01, COUNTDOWN, COUNTDOWN, True),
-    Case("300,000 × os.stat, recorded", 1.05, STAT, STAT, True),
-    Case("two threads at a switch interval of 10 µs, recorded", 1.05, FAST_SWITCHES, FAST_SWITCHES, True),
-    Case("300,000 × os.stat, hooks in, not recording", 1.01, STAT, INSTALLED + STAT, False),
-    Case("countdown, hooks in, not recording", 1.01, COUNTDOWN, INSTALLED + COUNTDOWN, False),
+    Case("countdown, two threads, recorded", 1.01, COUNTDOWN, COUNTDOWN, RECORDED),
+    Case("300,000 × os.stat, recorded", 1.05, STAT, STAT, RECORDED),
+    Case("two threads at a switch interval of 10 µs, recorded", 1.05, FAST_SWITCHES, FAST_SWITCHES, RECORDED),
+    Case("300,000 × os.stat, hooks in, not recording", 1.01, STAT, INSTALLED + STAT),
+    Case("countdown, hooks in, not recording", 1.01, COUNTDOWN, INSTALLED + COUNTDOWN),
+    Case("300,000 × os.stat, armed", 1.01, STAT, STAT, ARMED),
+    Case("countdown, two threads, armed", 1.01, COUNTDOWN, COUNTDOWN, ARMED),
 )
 
 
@@ -93,11 +97,12 @@ def ratios(case: Case, pairs: int, directory: Path, *, sched: bool) -> list[floa
     plain, changed = directory / "plain.py", directory / "changed.py"
     plain.write_text(case.plain)
     changed.write_text(case.changed)
-    options = ["-m", "tracer", "-q", "--no-png", "--force", "-o", str(directory / "run.trace")]
-    options += [] if sched else ["--no-sched"]
+    recorded = ["-m", "tracer", "-q", "--no-png", "--force", "-o", str(directory / "run.trace")]
+    recorded += [] if sched else ["--no-sched"]
+    options = {RECORDED: recorded, ARMED: ["-m", "tracer", f"--armed={directory}"]}.get(case.how, [])
     runs: list[Callable[[], float]] = [
         lambda: _seconds([sys.executable, str(plain)]),
-        lambda: _seconds([sys.executable, *(options if case.recorded else []), str(changed)]),
+        lambda: _seconds([sys.executable, *options, str(changed)]),
     ]
     found = []
     for pair in range(pairs):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tracer.errors import UsageError
+from tracer.sched import shifted
 
 BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap"
 CORE = Path(__file__).resolve().parent / "native" / "libgilscope.so"
@@ -98,6 +99,7 @@ def target_environment(
         tags=tags,
     )
     environment["GILSCOPE_TRACE"] = str(trace.absolute())
+    environment["GILSCOPE_CLOCK"] = str(shifted("self"))  # all processes' times are by this one
     if broker:
         environment["GILSCOPE_BROKER"] = broker
     return environment
@@ -160,7 +162,7 @@ def run(
         If the interpreter can't be started.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would leave no status to wait for
-    watched = _PASSED_ON | {signal.SIGCHLD}
+    watched = _PASSED_ON | {signal.SIGCHLD, signal.SIGCONT}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
         try:
@@ -193,6 +195,8 @@ def _wait(pid: int, watched: set[signal.Signals]) -> int:
                 _stop_like(pid)
             elif done:
                 return os.waitstatus_to_exitcode(status)
+        elif received.si_signo == signal.SIGCONT:
+            pass  # this process runs on
         elif received.si_code != _SI_KERNEL and not _comes_from(received.si_pid, pid):
             try:
                 os.kill(pid, received.si_signo)
@@ -204,11 +208,14 @@ def _stop_like(pid: int) -> None:
     """Stop too, so that a shell takes its terminal back; go on together.
 
     Ctrl-Z stops both of us, and SIGCONT comes to both one after the other: the target may look stopped for a
-    moment while the job runs on again. Hence the pause.
+    moment while the job runs on again. Hence the pause. If SIGCONT has come to this process already, perhaps
+    after a pause of hours, nobody would send another.
     """
     time.sleep(_STOP_SETTLES)
     if _state(pid) == "T":
-        os.kill(os.getpid(), signal.SIGSTOP)
+        if signal.sigtimedwait({signal.SIGCONT}, 0) is None:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            signal.sigtimedwait({signal.SIGCONT}, 0)  # that one is answered here
         os.kill(pid, signal.SIGCONT)
 
 

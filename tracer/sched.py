@@ -105,7 +105,7 @@ _MACHINE_S_CLOCKS: Final = 0xEFFFFFFA
 
 
 def shifted(pid: int | str) -> int:
-    """Return the seconds that the CLOCK_MONOTONIC of a process is away from the machine's."""
+    """Return the ns that the CLOCK_MONOTONIC of a process is ahead of the machine's."""
     try:
         # Nearly always it ends here, without a descriptor: this runs in the program's own thread, too.
         if Path(f"/proc/{pid}/ns/time").stat().st_ino == _MACHINE_S_CLOCKS:
@@ -113,7 +113,8 @@ def shifted(pid: int | str) -> int:
         lines = Path(f"/proc/{pid}/timens_offsets").read_text().splitlines()
     except OSError:
         return 0  # a kernel without such namespaces, or a process that is not ours to look at
-    return next((int(line.split()[1]) for line in lines if line.startswith("monotonic")), 0)
+    words = next((line.split() for line in lines if line.startswith("monotonic")), ["", "0", "0"])
+    return int(words[1]) * 1_000_000_000 + int(words[2])
 
 
 _PLACE = "0" + " " * 19

@@ -44,7 +44,19 @@ cdef inline int off_kind(int cpu) noexcept nogil:
     """How a holder does not run: 0, wants a CPU; 1, sleeps; -1: it runs, or that is not known."""
     return 0 if cpu == READY_FOR_CPU else 1 if cpu == ASLEEP else -1
 
+cdef inline void tell_waited(OfThread *thread, int state, int64_t begin, int64_t end) noexcept nogil:
+    """Say for how long it had waited by the times in a piece that is not counted yet."""
+    cdef int64_t more
+    while thread.asked_left and thread.asked_time[0] <= end:
+        more = thread.asked_time[0] - begin if state == WAITING and thread.asked_time[0] > begin else 0
+        thread.waited_by[0] = thread.times[WAITING] + more
+        thread.asked_time += 1
+        thread.waited_by += 1
+        thread.asked_left -= 1
+
 cdef inline void add_piece(OfThread *thread, int state, int64_t begin, int64_t end) noexcept nogil:
+    if thread.asked_left:
+        tell_waited(thread, state, begin, end)
     thread.times[state] += end - begin
     while thread.native_left and thread.native_time[0] < end:
         thread.native_state[0] = <unsigned char> state

@@ -90,6 +90,9 @@ class Recorded(Protocol):
     def lock_waits(self) -> Table: ...
 
     @property
+    def moments(self) -> tuple[Int64s, Int64s]: ...
+
+    @property
     def switch_intervals(self) -> tuple[int, ...]: ...
 
 
@@ -119,10 +122,11 @@ def timed_lengths(trace: Recorded) -> list[Amounts] | None:
     return [merged(found.get((gil.process, gil.number), [])) for gil in trace.gils]
 
 
-def feed(trace: Recorded, native_states: Bytes) -> tuple[Fold, Int64s]:
+def feed(trace: Recorded, native_states: Bytes, waited_by: Int64s) -> tuple[Fold, Int64s]:
     """Return a fold that has all it needs, and the first item of each thread.
 
-    `native_states` gets for each of `native_sampled` what its thread did then.
+    `native_states` gets for each of `native_sampled` what its thread did then, `waited_by` for each of
+    `moments` for how long it had waited.
     """
     threads, given = trace.threads, trace.source.given
     gils = [[gil for gil in trace.gils if gil.process == process.index] for process in trace.processes]
@@ -144,6 +148,8 @@ def feed(trace: Recorded, native_states: Bytes) -> tuple[Fold, Int64s]:
         )
     native_time = np.ascontiguousarray(trace.native_sampled["time"])
     native = np.searchsorted(trace.native_sampled["thread"], np.arange(len(threads) + 1)).tolist()
+    asked_of, asked_at = trace.moments
+    asked = np.searchsorted(asked_of, np.arange(len(threads) + 1)).tolist()
     for index, thread in enumerate(threads):
         fold.thread(
             index,
@@ -160,9 +166,11 @@ def feed(trace: Recorded, native_states: Bytes) -> tuple[Fold, Int64s]:
             native_time[native[index] : native[index + 1]],
             native_states[native[index] : native[index + 1]],
         )
+        mine = slice(asked[index], asked[index + 1])
+        fold.ask(index, asked_at[mine], waited_by[mine])
     for process, of in zip(trace.processes, gils, strict=True):
-        mine = slice(first_of[process.index], first_of[process.index + 1])
-        trusted = trace.end if process.version >= _OWN_REQUESTS else max(0, 0, *until[mine])
+        of_process = slice(first_of[process.index], first_of[process.index + 1])
+        trusted = trace.end if process.version >= _OWN_REQUESTS else max(0, 0, *until[of_process])
         for number, gil in enumerate(of):
             samples = trace.sampled[process.index] if process.index < len(trace.sampled) else None
             times, tids = _samples(samples, gil)
@@ -175,7 +183,7 @@ def feed(trace: Recorded, native_states: Bytes) -> tuple[Fold, Int64s]:
                 process.begin,
                 trusted,
                 interval,
-                mine.stop - mine.start,
+                of_process.stop - of_process.start,
                 times,
                 tids,
             )

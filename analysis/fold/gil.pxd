@@ -499,8 +499,6 @@ cdef inline int end_wait(
         or count_waiting_code(world, waiter.process, <int64_t> frame + 1 if acquired or frame else 0, length, start) < 0
     ):
         return -1
-    if waiter.keeps_waits and (push(&waiter.waits, start) < 0 or push(&waiter.waits, length) < 0):
-        return -1
     item.wait_last_end = time
     item.contended_acquires += acquired
     if <double> parts[0] >= 0.9 * <double> gil.interval:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -136,6 +136,8 @@ class Folded:
         Of each thread those in which it was stalled, asleep with the GIL, ready.
     native_states : ndarray of uint8, shape (samples,)
         What threads did at each of `native_sampled`.
+    waited_by : ndarray of int64, shape (moments,)
+        For how long threads had waited for GILs at each of the trace's `moments`, ns.
     items : list of ThreadAndGil
         Those of thread i are `first_item[i]` to `first_item[i + 1]`, in the order of the process's GILs.
     gils : list of OfGil
@@ -153,6 +155,7 @@ class Folded:
     retries: Int64s
     stretches: list[list[Amounts]]
     native_states: Bytes
+    waited_by: Int64s
     items: list[ThreadAndGil]
     first_item: Int64s
     gils: list[OfGil]
@@ -203,7 +206,8 @@ def fold_trace(trace: Recorded) -> Folded | None:
     if not can_be_folded(trace):
         return None
     native_states = np.zeros(len(trace.native_sampled), np.uint8)
-    fold, first_item = feed(trace, native_states)
+    waited_by = np.zeros(len(trace.moments[0]), np.int64)
+    fold, first_item = feed(trace, native_states, waited_by)
     if not fold.run():
         return None
     times, counts = fold.of_threads()
@@ -219,6 +223,7 @@ def fold_trace(trace: Recorded) -> Folded | None:
         retries=retries,
         stretches=[[Amounts.told(told) for told in fold.stretches(at)] for at in range(threads)],
         native_states=native_states,
+        waited_by=waited_by,
         items=_items(trace, fold, first_item),
         first_item=first_item,
         gils=[_gil(fold.of_gil(gil.index), threads) for gil in trace.gils],
@@ -235,16 +240,6 @@ def fold_trace(trace: Recorded) -> Folded | None:
             axis=1,
         ),
     )
-
-
-def waits_of(trace: Recorded, threads: Iterable[int]) -> dict[int, Int64s]:
-    """Return start and length of each wait of some threads, in another pass over a trace that has one."""
-    threads = set(threads)
-    fold, _ = feed(trace, np.zeros(len(trace.native_sampled), np.uint8))
-    for thread in threads:
-        fold.keep_waits(thread)
-    fold.run()
-    return {thread: fold.waits(thread) for thread in threads}
 
 
 def _items(trace: Recorded, fold: Any, first_item: Int64s) -> list[ThreadAndGil]:

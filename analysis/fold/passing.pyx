@@ -10,7 +10,7 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from analysis.fold.cpu cimport begin_cpu, catch_up, end_cpu, pass_time, tell_retries
+from analysis.fold.cpu cimport begin_cpu, catch_up, end_cpu, pass_time, tell_retries, tell_waited
 from analysis.fold.cursor cimport Cursor, advance, give_back, key_of, next_life
 from analysis.fold.gil cimport (
     begin_hold,
@@ -92,6 +92,7 @@ cdef inline int end_life(World *world, int32_t number) noexcept nogil:
     if leave(world, thread, number, thread.end, NULL, False) < 0:
         return -1
     end_cpu(thread)
+    tell_waited(thread, UNKNOWN, thread.end, THE_END)
     return 0
 
 
@@ -288,7 +289,6 @@ cdef class Fold:
             forget(&self.world.gils[at].stalls)
             forget(&self.world.gils[at].late_holds)
         for at in range(self.thread_count if self.world.threads != NULL else 0):
-            forget(&self.world.threads[at].waits)
             for kind in range(3):
                 forget_amounts(&self.world.threads[at].stretches[kind])
         for at in range(self.item_count if self.world.items != NULL else 0):
@@ -338,6 +338,14 @@ cdef class Fold:
         if thread.native_left:
             thread.native_time, thread.native_state = &native_time[0], &native_state[0]
         self.kept.append((gils, locks, native_time, native_state))
+
+    def ask(self, int64_t at, const int64_t[::1] times, int64_t[::1] waited_by):
+        """Ask for how long a thread had waited for GILs by each of some times, sorted: `waited_by` gets it."""
+        cdef OfThread *thread = &self.world.threads[at]
+        thread.asked_left = times.shape[0]
+        if thread.asked_left:
+            thread.asked_time, thread.waited_by = &times[0], &waited_by[0]
+        self.kept.append((times, waited_by))
 
     def gil(self, int64_t at, int32_t process, int32_t number, int32_t in_trace, int64_t base,
             int64_t trusted_until, int64_t interval, int64_t threads, sample_time, sample_tid):
@@ -426,14 +434,6 @@ cdef class Fold:
             for kind in range(CPUS):
                 all_times[at, kind] = self.world.threads[at].cpu_times[kind]
         return times, retries
-
-    def keep_waits(self, int64_t at):
-        """Keep the waits of a thread: `waits` tells them."""
-        self.world.threads[at].keeps_waits = True
-
-    def waits(self, int64_t at):
-        """Return start and length of each wait of a thread that they were kept of."""
-        return table_of(&self.world.threads[at].waits, 2).copy()
 
     def stretches(self, int64_t at):
         """Return the stretches of a thread: stalled, asleep with the GIL, ready."""

@@ -100,8 +100,6 @@ cdef struct OfThread:
     int64_t timeouts
     int64_t releases
     int64_t abandons
-    bint keeps_waits
-    Numbers waits  # start and length of each, where they are kept
     # its waits for locks
     const int64_t *locks  # start, end, whether the world was stopped
     int64_t locks_left
@@ -118,6 +116,9 @@ cdef struct OfThread:
     const int64_t *native_time  # samples of native code, and what it did then
     uint8_t *native_state
     int64_t native_left
+    const int64_t *asked_time  # when it is asked for how long it has waited, and the answers
+    int64_t *waited_by
+    int64_t asked_left
 
 cdef struct Hold:
     int64_t acquired

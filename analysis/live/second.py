@@ -106,7 +106,7 @@ def look(path: Path, begin: int, end: int) -> Second | None:
     TraceFormatError
         There is no trace at `path`.
     """
-    around = load(path, salvage=True, within=(begin, end))
+    around = load(path, salvage=True, within=(begin, end), native=False)
     # Its last event may be a while ago: until now everything has stayed as it was.
     around = lasting(around, end)
     if around.end <= begin or around.begin >= end:

@@ -85,7 +85,7 @@ def distribution_of(amounts: Amounts) -> Distribution:
     if not amounts.count:
         return NONE
     if amounts.values is not None:
-        return distribution(amounts.values.copy())
+        return distribution(amounts.values.astype(np.int64))
     p50, p90, p99 = (amounts.percentile(percent) for percent in PERCENTILES)
     mean = amounts.total / amounts.count
     return Distribution(amounts.count, amounts.total, amounts.least, mean, p50, p90, p99, amounts.most)

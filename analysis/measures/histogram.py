@@ -88,7 +88,7 @@ def histogram(durations: Int64s) -> Histogram:
 def histogram_of(amounts: Amounts) -> Histogram:
     """Return the histogram of amounts that were added up: their buckets are its bins."""
     if amounts.values is not None:
-        return histogram(amounts.values)
+        return histogram(amounts.values.astype(np.int64))
     octaves = sorted(amounts.buckets)
     counts = np.concatenate([amounts.buckets[octave] for octave in octaves])
     bins = np.concatenate([_HALF * octave + np.arange(_HALF) for octave in octaves])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _UNIT: Final = 2
@@ -17,6 +18,9 @@ _LAST_LINE: Final = (1 << 31) - 1
 """Of a file that CPython reads."""
 
 _ONE_LINE, _NO_COLUMNS, _LONG, _NO_LOCATION = 10, 13, 14, 15
+_REMEMBERED: Final = 1024
+"""Tables: of some megabytes."""
+
 _COLUMN_BYTES = (1,) * 10 + (2,) * 3 + (0,) * 3
 
 
@@ -33,6 +37,7 @@ class LineTable:
         return self.lines[at] if at >= 0 else 0
 
 
+@lru_cache(_REMEMBERED)  # who looks at a recording that goes on meets the same code again and again
 def decode(table: bytes, first_line: int) -> LineTable:
     """Decode a `co_linetable`; what is cut off, or no table at all, gives no lines from there on."""
     offsets: list[int] = []

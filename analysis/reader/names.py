@@ -7,6 +7,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import TraceFormatError
@@ -19,6 +20,9 @@ KEPT = "names_kept"
 
 _HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
 _OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK, Name.MARK_TEXT)
+_REMEMBERED = 128
+"""Packets: of 4 MiB of names."""
+
 _MADE_UP = re.compile(r"Dummy-[0-9]+")
 _OF_THREADS = (Name.THREAD_NAME, Name.THREAD_ALIVE, Name.THREAD_COMM)
 
@@ -54,35 +58,42 @@ class Names:
         return (record for record in self.records if record.kind == kind)
 
 
-def read_names(path: Path, *, pid: int | None, problems: Problems) -> Names:
-    """Read the names stream of a process, and what a flight recorder kept of packets that it gave up."""
-    kept, first = _read_kept(path.with_name(KEPT), pid, problems)
+def read_names(path: Path, *, pid: int | None, problems: Problems, again: bool = False) -> Names:
+    """Read the names stream of a process, and what a flight recorder kept of packets that it gave up.
+
+    Parameters
+    ----------
+    again : bool
+        They are read again and again while they grow: what is in a packet is remembered.
+    """
+    kept, first = _read_kept(path.with_name(KEPT), pid, problems, again)
     packets = read_packets(path, stream_class=STREAM_NAMES, pid=pid, problems=problems, before=first)
-    rest = _read(packets, problems, kept)
+    rest = _read(packets, problems, kept, again)
     return Names(path, tuple(rest), packets.discarded, begun=packets.begun)
 
 
-def _read_kept(path: Path, pid: int | None, problems: Problems) -> tuple[list[NameRecord], int]:
+def _read_kept(path: Path, pid: int | None, problems: Problems, again: bool) -> tuple[list[NameRecord], int]:
     """Return the kept records, and how many packets of the stream they stand for."""
     if not os.path.lexists(path):
         return [], 0
     packets = read_packets(path, stream_class=STREAM_NAMES, pid=pid, problems=problems)
     stands_for = int(packets.headers["reserved"][0][0]) if len(packets) else 0
-    return _read(packets, problems, []), stands_for
+    return _read(packets, problems, [], again), stands_for
 
 
-def _read(packets: Packets, problems: Problems, records: list[NameRecord]) -> list[NameRecord]:
+def _read(packets: Packets, problems: Problems, records: list[NameRecord], again: bool) -> list[NameRecord]:
     path = packets.path
+    decode = _remembered if again else _decode
     for number, (data, content, header) in enumerate(
         zip(packets.data, packets.content.tolist(), packets.headers, strict=True)
     ):
         begin, end = int(header["timestamp_begin"]), int(header["timestamp_end"])
-        try:
-            for record in _records(data[HEADER_SIZE : HEADER_SIZE + content].tobytes()):
-                if not max(begin, records[-1].time if records else 0) <= record.time <= end:
-                    raise _Wrong(f"time {record.time}", "times that never decrease, within their packet")
-                records.append(record)
-        except _Wrong as wrong:
+        found, wrong = decode(data[HEADER_SIZE : HEADER_SIZE + content].tobytes(), begin, end)
+        if records and found and found[0].time < records[-1].time:
+            wrong = _out_of_order(found[0])
+        else:
+            records.extend(found)
+        if wrong is not None:
             error = TraceFormatError(path, wrong.found, wrong.expected, f"packet {number}")
             problems.report(error, "the names from there on")
             break
@@ -94,6 +105,26 @@ class _Wrong(Exception):
         super().__init__(found)
         self.found = found
         self.expected = expected
+
+
+def _out_of_order(record: NameRecord) -> _Wrong:
+    return _Wrong(f"time {record.time}", "times that never decrease, within their packet")
+
+
+def _decode(content: bytes, begin: int, end: int) -> tuple[tuple[NameRecord, ...], _Wrong | None]:
+    """Return the records of a packet that begins and ends at these times, and what is wrong after them."""
+    found: list[NameRecord] = []
+    try:
+        for record in _records(content):
+            if not max(begin, found[-1].time if found else 0) <= record.time <= end:
+                return tuple(found), _out_of_order(record)
+            found.append(record)
+    except _Wrong as wrong:
+        return tuple(found), wrong
+    return tuple(found), None
+
+
+_remembered = lru_cache(_REMEMBERED)(_decode)
 
 
 def _records(content: bytes) -> Iterator[NameRecord]:

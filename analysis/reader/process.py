@@ -149,7 +149,7 @@ def read_process(
     else:
         streams = list(_left_in_place(files, metadata.pid, store))
     if files or os.path.lexists(directory / "names"):  # a process killed at its very start has neither
-        names = read_names(directory / "names", pid=metadata.pid, problems=problems)
+        names = read_names(directory / "names", pid=metadata.pid, problems=problems, again=within != EVER)
     else:
         names = Names(directory / "names", (), 0)
     streams = [stream for stream in streams if stream.first < stream.last]

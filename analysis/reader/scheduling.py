@@ -104,9 +104,18 @@ class _Stream:
 
 
 def read_scheduling(
-    directory: Path, problems: Problems, within: tuple[int, int] = EVER, symbols: Symbols | None = None
+    directory: Path,
+    problems: Problems,
+    within: tuple[int, int] = EVER,
+    symbols: Symbols | None = None,
+    native: bool = True,
 ) -> Scheduling | None:
     """Read the scheduler's part of a trace; None if it has none, or all of it had to be skipped.
+
+    Parameters
+    ----------
+    native : bool
+        Read the samples of native code, too.
 
     Raises
     ------
@@ -143,14 +152,15 @@ def read_scheduling(
     path = directory / "names"
     names = Names(path, (), 0)
     if os.path.lexists(path) or any(len(stream.time) for stream in streams):
-        names = _real(read_names(path, pid=pid, problems=problems), problems)
+        names = _real(read_names(path, pid=pid, problems=problems, again=within != EVER), problems)
     failed = next(names.of(Name.RECORDING_FAILED), None)
     if failed is not None:  # some of what comes later may be there, but who knows what is not
         unseen += [Loss(failed.time, np.iinfo(np.int64).max, stream.cpu, 0) for stream in streams]
     scheduling = _sorted_by_task(metadata, streams, names, unseen)
-    symbols = symbols or read_symbols(directory, metadata, problems)
-    native = read_native(directory, scheduling.tasks, names, symbols, problems, within)
-    scheduling = replace(scheduling, native=native)
+    if native:
+        symbols = symbols or read_symbols(directory, metadata, problems)
+        samples = read_native(directory, scheduling.tasks, names, symbols, problems, within)
+        scheduling = replace(scheduling, native=samples)
     return replace(scheduling, failure=failed.reason) if failed is not None else scheduling
 
 

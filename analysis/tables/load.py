@@ -44,7 +44,9 @@ _MOST_MAPPED: Final = 128
 _PROCESS_DIRECTORY: Final = re.compile(r"\d+(_\d+)?")
 
 
-def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = EVER) -> Trace:
+def load(
+    path: Path | str, *, salvage: bool = False, within: tuple[int, int] = EVER, native: bool = True
+) -> Trace:
     """Read a trace.
 
     Parameters
@@ -56,6 +58,9 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
     within : (int, int)
         ns of CLOCK_MONOTONIC: read only the packets that are about this time. The trace begins a little
         earlier, with nothing known; `Trace.between` cuts it.
+    native : bool
+        Read the samples of native code, too. (To name the functions takes longer than all else of a short
+        window.)
 
     Raises
     ------
@@ -65,11 +70,11 @@ def load(path: Path | str, *, salvage: bool = False, within: tuple[int, int] = E
     path = Path(path)
     problems = Problems(salvage)
     if is_packed(path):
-        return _load_packed(path, problems, within)
-    return _load_known(path, problems, within)
+        return _load_packed(path, problems, within, native)
+    return _load_known(path, problems, within, native)
 
 
-def _load_known(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
+def _load_known(path: Path, problems: Problems, within: tuple[int, int], native: bool) -> Trace:
     """Read a directory from the moment on from which all that is left of it is known.
 
     A flight recorder gives up the oldest packets of each stream. Streams of threads that did little reach
@@ -77,8 +82,8 @@ def _load_known(path: Path, problems: Problems, within: tuple[int, int]) -> Trac
     """
     begin = known_from(path)
     if begin is None or within[0] > begin:
-        return _load_directory(path, problems, within)
-    trace = _load_directory(path, problems, (begin, within[1]))
+        return _load_directory(path, problems, within, native)
+    trace = _load_directory(path, problems, (begin, within[1]), native)
     return trace.between(begin, trace.end) if trace.end > begin else trace
 
 
@@ -98,7 +103,7 @@ def known_from(path: Path) -> int | None:
     return max(times, default=None)
 
 
-def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
+def _load_packed(path: Path, problems: Problems, within: tuple[int, int], native: bool) -> Trace:
     """Read a packed trace; what is said of its files names them as they are in it."""
     import tempfile
 
@@ -108,7 +113,7 @@ def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Tra
         directory = Path(name)
         try:
             unpack(path, directory, problems)
-            trace = _load_known(directory, problems, within)
+            trace = _load_known(directory, problems, within, native)
         except TraceFormatError as wrong:
             if not wrong.path.is_relative_to(directory):
                 raise
@@ -118,14 +123,14 @@ def _load_packed(path: Path, problems: Problems, within: tuple[int, int]) -> Tra
     return replace(trace, path=path, skipped=skipped)
 
 
-def _load_directory(path: Path, problems: Problems, within: tuple[int, int]) -> Trace:
+def _load_directory(path: Path, problems: Problems, within: tuple[int, int], native: bool) -> Trace:
     """Read a directory; its events are read when they are needed, also when it is gone by then."""
     directories = _process_directories(path, problems)
     if not problems.salvage:  # at once; else whoever reads a file that is none says what is skipped
         for directory in (*directories, path / "sched"):
             check_all(directory)
     processes, source = _read_processes(directories, problems, within)
-    scheduling = read_scheduling(path / "sched", problems, within)
+    scheduling = read_scheduling(path / "sched", problems, within, native=native)
     placed = place(processes, scheduling) if scheduling is not None else None
     if placed is not None:
         processes = placed.processes

@@ -44,13 +44,14 @@ from .columns import Columns, SideColumns, Source, make_side
 from .cpu_states import Merged, States, cpu_interval_table, cpu_time, merge, split, state_table, without_cpus
 from .handoffs import Holds, first_releases, frames_of_holds, handoff_table, holds_at, holds_of
 from .intervals import Intervals, interval_table, make_intervals
+from .lock_hands import Asked, Hands, asked_of, hands_of
 from .lock_states import with_lock_waits
 from .locks import LockTables, hold_table, lock_tables, pause_table, spin_table
 from .marks import NOTHING_SAID, Said, cut_said
 from .onto_cpu import ON, UNSURE, Stretches, make_stretches
 from .retries import retry_table
 from .switch_interval import seen_interval
-from .waits import someone_waits, wait_table, waiters_at
+from .waits import someone_waits, wait_table, waited_by, waiters_at
 from .window import cut, cut_side, threads_within
 
 _MOMENT: Final = 250_000
@@ -296,6 +297,28 @@ class Trace(Shown):
     def lock_wakes(self) -> Table:
         """The LOCK_WAKE table: shape (wakes,), sorted by time."""
         return self._lock_tables.wakes
+
+    @cached_property
+    def lock_hands(self) -> Hands:
+        """Through whose hands locks went while threads waited for them."""
+        return hands_of(self.lock_waits, self.lock_wakes, self.locks)
+
+    @cached_property
+    def lock_moments(self) -> Asked:
+        """When it matters whether who had a lock waited for a GIL."""
+        return asked_of(self.lock_hands)
+
+    @property
+    def moments(self) -> tuple[Int64s, Int64s]:
+        """Threads and times, sorted, at which one pass is to say for how long they had waited for GILs."""
+        if not len(self.lock_waits):
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return self.lock_moments.thread, self.lock_moments.time
+
+    @cached_property
+    def waited_by(self) -> Int64s:
+        """For how long threads had waited for GILs at each of the `moments`, ns."""
+        return self.folded.waited_by if self.folded is not None else waited_by(self.waits, *self.moments)
 
     @cached_property
     def lock_holds(self) -> Table:

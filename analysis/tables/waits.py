@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Bytes, Int32s, Int64s, Table
+from ..arrays import Bytes, Int32s, Int64s, Table, distinct
 from ..model import WAIT, Outcome
 from ..reader.format import Event
 from .columns import Columns
@@ -65,3 +65,17 @@ def waiters_at(start: Int64s, end: Int64s, time: Int64s) -> Int64s:
     over = np.searchsorted(np.sort(end), time, "right")
     waiters: Int64s = begun - over
     return waiters
+
+
+def waited_by(waits: Table, thread: Int64s, time: Int64s) -> Int64s:
+    """Return for how long a thread had waited by a time, for each of some moments, ns."""
+    start, until = waits["start"], waits["start"] + waits["duration"]
+    before = np.concatenate([[0], np.cumsum(waits["duration"])])
+    result = np.zeros(len(thread), np.int64)
+    for each in distinct(thread).tolist():
+        mine = thread == each
+        low, high = np.searchsorted(waits["thread"], [each, each + 1]).tolist()
+        at = low + np.searchsorted(start[low:high], time[mine], "left")  # the next wait
+        goes_on = np.where(at > low, until[np.maximum(at, 1) - 1] - time[mine], 0) if high > low else 0
+        result[mine] = before[at] - before[low] - np.maximum(goes_on, 0)
+    return result

@@ -1,27 +1,23 @@
 """Blame for waits for locks: by thread, and by the lines of code at both ends.
 
-Every moment of a wait is charged to whoever had the lock then (`lock_holders`), or to nobody. So the charges
-of a thread's waits sum up to the time that it waited, exactly.
+Every moment of a wait is charged to whoever had the lock then (`tables.lock_hands`), or to nobody. So the
+charges of a thread's waits sum up to the time that it waited, exactly.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Table, distinct
+from ..arrays import Int32s, Int64s, Table, UInt64s, distinct
 from ..measures.lock_names import lock_name, place_of
 from ..model import LockKind
 from ..tables.trace import Trace
 from .blame_by_thread import BLAME, NOBODY, Blame
-from .lock_holders import lock_pieces
+from .lock_pieces import Pieces
 
-_NOBODYS: Final = -2
-"""In place of a frame, where nobody had it."""
-
-_Key = tuple[int, str, LockKind, str, str, bool]
+_Group = tuple[int, str, LockKind, str]
 
 
 @dataclass(frozen=True)
@@ -81,88 +77,82 @@ class LockBlame:
     lines: tuple[LockLine, ...]
     total: int
     nobody: int
-    pieces: Table = field(repr=False)
 
 
 def lock_blame(trace: Trace) -> LockBlame:
     """Charge all waits for locks of a trace."""
-    pieces = lock_pieces(trace)
-    nobody = int(pieces["duration"][pieces["holder"] == NOBODY].sum())
+    pieces = Pieces(trace.lock_hands)
+    table = _by_thread(trace, pieces)
     return LockBlame(
-        Blame(_by_thread(pieces), len(trace.threads)),
+        Blame(table, len(trace.threads)),
         _by_line(trace, pieces),
-        int(pieces["duration"].sum()),
-        nobody,
-        pieces,
+        int(table["time"].sum()),
+        int(table["time"][table["holder"] == NOBODY].sum()),
     )
 
 
-def _by_thread(pieces: Table) -> Table:
-    if not len(pieces):
-        return np.zeros(0, BLAME)
-    key = (pieces["thread"].astype(np.int64) << 32) + pieces["holder"] + 1
-    keys, of = np.unique(key, return_inverse=True)
-    table = np.zeros(len(keys), BLAME)
-    table["blocked"], table["holder"] = keys >> 32, (keys & 0xFFFFFFFF) - 1
-    np.add.at(table["time"], of, pieces["duration"])
-    waits = int(pieces["wait"].max(initial=0)) + 1
-    pairs = distinct(of * waits + pieces["wait"])  # a wait counts once for each holder
-    table["waits"] = np.bincount(pairs // waits, minlength=len(keys))
+def _by_thread(trace: Trace, pieces: Pieces) -> Table:
+    rows = pieces.by_thread(trace.lock_waits["thread"].copy(), len(trace.threads))
+    table = np.zeros(len(rows), BLAME)
+    for column, name in enumerate(("blocked", "holder", "time", "waits")):
+        table[name] = rows[:, column]
     return table
 
 
-def _by_line(trace: Trace, pieces: Table) -> tuple[LockLine, ...]:
-    if not len(pieces):
-        return ()
+def _by_line(trace: Trace, pieces: Pieces) -> tuple[LockLine, ...]:
     waits = trace.lock_waits
-    lock = waits["lock"][pieces["wait"]]
-    frame = waits["frame"][pieces["wait"]]
-    nobody = pieces["holder"] == NOBODY
-    columns = np.stack([lock, frame, np.where(nobody, _NOBODYS, pieces["frame"])]).astype(np.int64)
-    combinations, of = np.unique(columns, axis=1, return_inverse=True)
-    of = of.reshape(-1)
-    numbers: dict[_Key, int] = {}
-    first = np.zeros(combinations.shape[1], np.int64)
-    first[of[::-1]] = np.arange(len(of))[::-1]
-    group = [
-        numbers.setdefault(_key(trace, lock, waiter, holder, int(pieces["thread"][at])), len(numbers))
-        for (lock, waiter, holder), at in zip(combinations.T.tolist(), first.tolist(), strict=True)
+    combinations = np.stack([waits["lock"], waits["frame"], _processes(trace)[waits["thread"]]])
+    each, of = np.unique(combinations, axis=1, return_inverse=True)
+    groups: dict[_Group, int] = {}
+    numbers = [
+        groups.setdefault((*_what(trace, lock, process), place_of(trace, frame)), len(groups))
+        for lock, frame, process in each.T.tolist()
     ]
-    group_of = np.array(group, np.int64)[of]
-    order = np.argsort(group_of, kind="stable")
-    bounds = np.searchsorted(group_of[order], np.arange(len(numbers) + 1)).tolist()
-    parts = zip(numbers, bounds[:-1], bounds[1:], strict=True)
-    return tuple(
-        sorted(
-            (_line(waits, pieces[np.sort(order[begin:end])], key) for key, begin, end in parts),
-            key=lambda line: (-line.waited, line.lock, line.where, line.let_go),
+    group = np.array(numbers, np.int64)[of.reshape(-1)]
+    places, place = _places(trace)
+    rows, bits = pieces.by_line(waits["thread"].copy(), len(trace.threads), group, place, len(places))
+    keys = list(groups)
+    lines = [
+        LockLine(
+            lock=keys[of_wait][1],
+            kind=keys[of_wait][2],
+            process=keys[of_wait][0],
+            where=keys[of_wait][3],
+            let_go=places[at] if at < len(places) else "",
+            waited=waited,
+            longest=longest,
+            longest_at=int(waits["start"][wait]),
+            waits=count,
+            waiters=_set(mine[0]),
+            holders=_set(mine[1]),
+            nobody=at == len(places),
         )
-    )
+        for (of_wait, at, waited, count, longest, wait), mine in zip(rows.tolist(), bits, strict=True)
+    ]
+    return tuple(sorted(lines, key=lambda line: (-line.waited, line.lock, line.where, line.let_go)))
 
 
-def _key(trace: Trace, lock: int, waiter: int, holder: int, thread: int) -> _Key:
-    known = trace.locks[lock] if lock >= 0 else None
-    process = known.process if known else trace.threads[thread].process
-    name, kind = (lock_name(known), known.kind) if known else ("a lock", LockKind.UNKNOWN)
-    return process, name, kind, place_of(trace, waiter), place_of(trace, holder), holder == _NOBODYS
+def _places(trace: Trace) -> tuple[list[str], Int64s]:
+    """Return in words where locks were let go, and the place of each frame; the last is that of frame -1."""
+    numbers: dict[str, int] = {}
+    place = np.zeros(len(trace.frames) + 1, np.int64)
+    for frame in distinct(np.append(trace.lock_wakes["frame"], np.int32(-1))).tolist():
+        place[frame] = numbers.setdefault(place_of(trace, frame), len(numbers))
+    return list(numbers), place
 
 
-def _line(waits: Table, rows: Table, key: _Key) -> LockLine:
-    process, name, kind, where, let_go, nobody = key
-    wait, of = np.unique(rows["wait"], return_inverse=True)
-    length = np.bincount(of, rows["duration"]).astype(np.int64)
-    longest = int(np.argmax(length))
-    return LockLine(
-        lock=name,
-        kind=kind,
-        process=process,
-        where=where,
-        let_go=let_go,
-        waited=int(rows["duration"].sum()),
-        longest=int(length[longest]),
-        longest_at=int(waits["start"][wait[longest]]),
-        waits=len(wait),
-        waiters=tuple(distinct(rows["thread"]).tolist()),
-        holders=tuple(distinct(rows["holder"][rows["holder"] >= 0]).tolist()),
-        nobody=nobody,
-    )
+def _processes(trace: Trace) -> Int32s:
+    return np.array([thread.process for thread in trace.threads], np.int32)
+
+
+def _what(trace: Trace, lock: int, process: int) -> tuple[int, str, LockKind]:
+    """Return whose a lock is, what it is called, and its kind."""
+    if lock < 0:
+        return process, "a lock", LockKind.UNKNOWN
+    known = trace.locks[lock]
+    return known.process, lock_name(known), known.kind
+
+
+def _set(bits: UInt64s) -> tuple[int, ...]:
+    """Return which bits are there."""
+    return tuple(np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little")).tolist())

@@ -16,30 +16,44 @@ import analysis
 from analysis import State, statistics
 from tests.launcher.support import Launcher, environment
 
-needs_314 = pytest.mark.skipif(sys.version_info < (3, 14), reason="attaching takes Python 3.14 or later")
-
 SERVICE = """
-import sys, threading, time
+import asyncio, sys, threading, time
 def compute():
     while not over:
         sum(range(2000))
+async def idle():
+    line = asyncio.Event()
+    asyncio.get_running_loop().add_reader(0, line.set)
+    await line.wait()
 over = []
 threads = [threading.Thread(target=compute, name=f"worker-{number}") for number in range(2)]
 [thread.start() for thread in threads]
 print("ready", flush=True)
-while not sys.stdin.closed:
+if "readline" in sys.argv:
+    sys.stdin.readline()
+if "asyncio" in sys.argv:
+    asyncio.run(idle())
+while True:
     time.sleep(0.01)
-    if sys.argv[1:] == ["block"]:
-        sys.stdin.readline()
-        break
 """
 
 
+@pytest.fixture
+def attachable(interpreter: str) -> str:
+    """An interpreter whose processes can be attached to."""
+    code = "import sys; print(hasattr(sys, 'remote_exec'))"
+    if subprocess.run([interpreter, "-c", code], capture_output=True, text=True).stdout != "True\n":
+        pytest.skip("attaching takes Python 3.14 or later (GILSCOPE_PYTHONS names some)")
+    return interpreter
+
+
 @contextmanager
-def service(launcher: Launcher, *arguments: str, **changes: str) -> Iterator[subprocess.Popen[str]]:
+def service(
+    launcher: Launcher, *arguments: str, python: str = sys.executable, **changes: str
+) -> Iterator[subprocess.Popen[str]]:
     path = launcher.write(SERVICE, "service.py")
     process = subprocess.Popen(
-        [sys.executable, str(path), *arguments],
+        [python, str(path), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **changes},
@@ -64,9 +78,8 @@ def looks(pid: int) -> tuple[list[str], int]:
     return sorted(fds), len(list((of / "task").iterdir()))
 
 
-@needs_314
-def test_a_living_process_is_recorded_and_left_as_it_was(launcher: Launcher) -> None:
-    with service(launcher) as process:
+def test_a_living_process_is_recorded_and_left_as_it_was(launcher: Launcher, attachable: str) -> None:
+    with service(launcher, python=attachable) as process:
         before = looks(process.pid)
         resident = []
         for number in range(10):
@@ -93,31 +106,49 @@ def test_a_living_process_is_recorded_and_left_as_it_was(launcher: Launcher) -> 
         assert sum(thread.time[State.WAITING] for thread in statistics(trace).threads) > 0
 
 
-@needs_314
-def test_a_process_in_a_long_call_is_waited_for(launcher: Launcher) -> None:
-    with service(launcher, "block") as process:
-        time.sleep(0.3)
-        attaching = subprocess.Popen(
-            launcher.command(
-                "attach", str(process.pid), "--for", "10ms", "-q", "--no-png", "-o", "program.trace"
-            ),
-            cwd=launcher.directory,
-            env=environment(),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert attaching.stderr is not None
-        assert "runs no Python code now, waiting" in attaching.stderr.readline()
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-        attaching.communicate(timeout=60)
-        assert attaching.returncode in (0, 2)  # it may have ended before
+def wait_for_idleness(pid: int) -> None:
+    """Until its main thread waits in the kernel for input; where the kernel does not say so, for a second."""
+    for _ in range(100):
+        where = Path(f"/proc/{pid}/wchan").read_text()
+        if "pipe" in where or "poll" in where:
+            return
+        time.sleep(0.01)
 
 
-@needs_314
-def test_a_process_that_forbids_it_is_left_alone(launcher: Launcher) -> None:
-    with service(launcher, PYTHON_DISABLE_REMOTE_DEBUG="1") as process:
+@contextmanager
+def attaching(launcher: Launcher, pid: int) -> Iterator[subprocess.Popen[str]]:
+    """One that has said that it waits for the process."""
+    attach = subprocess.Popen(
+        launcher.command("attach", str(pid), "--for", "10ms", "-q", "--no-png", "-o", "program.trace"),
+        cwd=launcher.directory,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert attach.stderr is not None
+        assert "runs no Python code now, waiting" in attach.stderr.readline()
+        yield attach
+    finally:
+        attach.kill()
+        attach.communicate()
+
+
+@pytest.mark.parametrize("idle", ["readline", "asyncio"])
+def test_a_process_that_runs_no_python_is_waited_for(launcher: Launcher, attachable: str, idle: str) -> None:
+    with service(launcher, idle, python=attachable) as process:
+        wait_for_idleness(process.pid)
+        with attaching(launcher, process.pid) as attach:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+            attach.communicate(timeout=60)
+        assert attach.returncode == 0 and process.poll() is None
+    assert analysis.validate(analysis.load(launcher.directory / "program.trace")) == []
+
+
+def test_a_process_that_forbids_it_is_left_alone(launcher: Launcher, attachable: str) -> None:
+    with service(launcher, python=attachable, PYTHON_DISABLE_REMOTE_DEBUG="1") as process:
         said = launcher.run("attach", str(process.pid), status=2).stderr
     assert "PYTHON_DISABLE_REMOTE_DEBUG" in said
     assert said.count("\n") == 1

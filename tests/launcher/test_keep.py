@@ -220,6 +220,32 @@ def test_a_clock_of_its_own(launcher: Launcher) -> None:
     assert loaded.end - loaded.begin < 50_000 * 10**9
 
 
+IN_ANOTHER_TIME = """
+import os, subprocess, sys, time
+def times():  # of this process, and of one that is forked in it
+    if os.fork() == 0:
+        os.stat("/")
+        os._exit(0)
+    os.wait()
+if sys.argv[1:]:
+    times()
+else:
+    inside = ["unshare", "--time", "--monotonic", "100000", "--fork", sys.executable, __file__, "child"]
+    sys.exit(subprocess.run(inside).returncode)
+"""
+
+
+def test_a_child_with_a_clock_of_its_own(launcher: Launcher) -> None:
+    if subprocess.run(["unshare", "--time", "--fork", "true"], capture_output=True).returncode:
+        pytest.skip("no time namespace can be made here")
+    loaded = launcher.record(IN_ANOTHER_TIME).load()
+    assert analysis.validate(loaded) == []
+    recorded = [each for each in loaded.processes if (loaded.path / str(each.pid)).is_dir()]
+    parent, child, forked = recorded  # the others are as the scheduler saw them
+    assert (forked.ppid, child.begin > parent.begin) == (child.pid, True)
+    assert child.end < parent.end < parent.begin + 50_000 * 10**9
+
+
 def test_who_is_not_recorded_gets_no_snapshot(launcher: Launcher) -> None:
     launcher.write(SNAPSHOTS)
     done = subprocess.run(

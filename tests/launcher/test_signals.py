@@ -16,6 +16,7 @@ import pytest
 
 import analysis
 from tests.launcher.support import TIMEOUT, Launcher, environment
+from tracer.launcher import _stop_like
 
 COUNTS_SIGNALS = """
 import os, signal, sys, time
@@ -228,6 +229,23 @@ def test_job_control(launcher: Launcher) -> None:
     shell.type(b"exit\n")
     shell.wait()
     load(launcher)
+
+
+def test_a_job_that_was_told_to_run_on_is_not_stopped_again() -> None:
+    """SIGCONT came before the launcher saw that its target had been stopped with it: no other will come."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
+    sleeper = subprocess.Popen(["sleep", "600"])
+    try:
+        sleeper.send_signal(signal.SIGSTOP)
+        os.waitpid(sleeper.pid, os.WUNTRACED)
+        os.kill(os.getpid(), signal.SIGCONT)
+        _stop_like(sleeper.pid)
+        assert os.WIFCONTINUED(os.waitpid(sleeper.pid, os.WCONTINUED)[1])
+        assert signal.sigtimedwait({signal.SIGCONT}, 0) is None
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        sleeper.kill()
+        sleeper.wait()
 
 
 def test_a_program_that_stops_itself_stops_the_job(launcher: Launcher) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 from ...arrays import Int64s, Table, distinct
 from ...measures.lock_names import lock_name, place_of
 from ...model import Process
+from ...tables.lock_hands import mutual
 from ...tables.trace import Trace
 from ...tables.waits import someone_waits
-from ..lock_holders import lock_pieces, mutual
+from ..lock_pieces import Pieces
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class LockScene:
         waits, trace = self.trace.lock_waits, self.trace
         threads = trace.threads_of(self.process)
         inside = (waits["thread"] >= threads.start) & (waits["thread"] < threads.stop)
-        mine = np.flatnonzero(mutual(trace, waits) & inside)
+        mine = np.flatnonzero(mutual(trace.locks, waits) & inside)
         if not len(mine):
             return ()
         pairs = np.stack([waits["lock"][mine], waits["frame"][mine]])
@@ -92,9 +93,21 @@ class LockScene:
         return tuple(sorted(found, key=lambda queue: -queue.waited))
 
     @cached_property
-    def pieces(self) -> Table:
-        """LOCK_PIECE of the whole trace."""
-        return lock_pieces(self.trace)
+    def waited_meanwhile(self) -> tuple[int, ...]:
+        """For each of `queues` how long, in its waits, who had it waited for a GIL, ns."""
+        trace = self.trace
+        if not self.queues:
+            return ()
+        queue = np.full(len(trace.lock_waits), -1, np.int64)
+        for number, each in enumerate(self.queues):
+            queue[each.number] = number
+        asked, by_then = trace.lock_moments, trace.waited_by
+        known = [
+            np.append(by_then, 0)[places]
+            for places in (asked.here, asked.before, asked.first, asked.since, asked.until)
+        ]
+        sums = Pieces(trace.lock_hands).waited_meanwhile(queue, len(self.queues), *known)
+        return tuple(sums.tolist())
 
     @cached_property
     def pauses(self) -> Table:

@@ -13,6 +13,7 @@ from analysis.destinations import json_text
 from analysis.report.summary import to_json
 from analysis.tables.columns import Source
 from analysis.tables.trace import Trace
+from analysis.why.lock_blame import lock_blame
 from analysis.why.long_holds import long_holds
 
 
@@ -35,6 +36,8 @@ def said(trace: Trace) -> dict[str, Any]:
         "long": long_holds(trace).tolist(),
         "flow": figures.flow.tolist(),
         "by_thread": analysis.blame(trace).table.tolist(),
+        "locks": [repr(line) for line in lock_blame(trace).lines],
+        "waited_by": trace.waited_by.tolist(),
         "intervals": list(trace.switch_intervals),
         "cpu_time": trace.cpu_time.tolist(),
         "native": [repr(each) for each in figures.native],

@@ -106,6 +106,8 @@ def _with_locks(rows: list[Row], rnd: random.Random) -> list[Row]:
         tid, time, event = int(row[0]), int(row[1]), row[2]
         if event == "gil_acquired" and rnd.random() < 0.1:
             result.append((tid, time, "mark", 0, 0))
+        if event == "gil_acquired" and rnd.random() < 0.3:
+            result += _wake(tid, time, sorted({int(each[0]) for each in rows}), rnd)
         if event in ("gil_released", "gil_abandoned") and rnd.random() < 0.2 and until > time:
             since = rnd.randint(time, until)
             end = rnd.choice(["lock_acquired", "lock_timeout", "lock_interrupted"])
@@ -118,8 +120,18 @@ def _with_locks(rows: list[Row], rnd: random.Random) -> list[Row]:
             if rnd.random() < 0.3:
                 result.append((tid, since, "lock_held", 0, lock))
             if rnd.random() < 0.9:
-                result.append((tid, rnd.randint(since, until), end, 0, lock))
+                result.append((tid, rnd.choice([until, rnd.randint(since, until)]), end, 0, lock))
     return result
+
+
+def _wake(tid: int, time: int, tids: list[int], rnd: random.Random) -> list[Row]:
+    """Let go of a lock: of whoever waits for it, or of one that is named, where the code is known or not."""
+    woken: list[Row] = [(tid, time, "lock_wake", 0, rnd.randint(1, 3))]
+    if rnd.random() < 0.3:
+        woken.append((tid, time, "lock_waiter", 0, rnd.choice(tids)))
+    if rnd.random() < 0.7:
+        woken.append((tid, time, "lock_frame", 0, rnd.randrange(1, _FRAMES)))
+    return woken
 
 
 def _asked(rows: list[Row], release: Row) -> bool:

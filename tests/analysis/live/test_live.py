@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from analysis.live.metrics import MOST_PATTERNS, OTHERS, Metrics, pattern, serve
 from analysis.live.recording import recording_of
 from analysis.live.screen import folded, ordered, plain, screen
 from analysis.live.second import Second, ThreadSecond, look
+from analysis.reader import names, native
 from tests.synthetic import TraceWriter
 
 MS = 1_000_000
@@ -187,3 +189,30 @@ def test_top_of_a_program_that_runs(tmp_path: Path) -> None:
     target.stdout.close()
     assert any("compute(), program.py:" in line and "threads waited" in line for line in lines), lines
     assert 'gilscope_waited_seconds_total{thread="worker-*"}' in page
+
+
+def test_what_was_read_is_not_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TraceWriter(tmp_path / "t") as trace:
+        process = trace.process(pid=100)
+        process.events(
+            [(100, 0, "recording_start"), (100, 0, "gil_acquired"), (100, 30 * MS, "gil_released")]
+        )
+        for number in range(1, 1000):  # of more than one packet
+            process.name(100, number, f"a thread's name, for the {number}th time, which is a longer text")
+        scheduler = trace.scheduler()
+        scheduler.task(100, 0, 100, "python").events(0, [(0, "in", 100)])
+        scheduler.mapped(100, 0, 0x1000, 0x2000, "/lib/x.so").native(0, [(10 * MS, 100, 0x1000)])
+    decoded: list[bytes] = []
+    really = names._records
+
+    def counted(content: bytes) -> Iterator[names.NameRecord]:
+        decoded.append(content)
+        return really(content)
+
+    names._remembered.cache_clear()
+    monkeypatch.setattr(names, "_records", counted)
+    monkeypatch.setattr(native, "_codes", None)  # `top` does not say which it was
+    looks = [look(tmp_path / "t", 5 * MS, 20 * MS) for _ in range(3)]
+    assert len(decoded) == 4  # three packets of the process, one of the scheduler
+    assert looks[0] is not None and looks[0] == looks[1] == looks[2]
+    assert looks[0].threads[0].name.startswith("a thread's name, for the 999th time")

@@ -147,3 +147,9 @@ def test_whatever_reads_it_gets_the_name_itself() -> None:
 def test_markup_is_text(traces: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     main([str(traces[0])])
     assert ODD[1] in capsys.readouterr().out
+
+
+def test_json_is_indented_as_python_does_it() -> None:
+    row = {"a": 1, "b": [1.5, None, True], "c": (), "d": {}}
+    for value in ("x", [], {}, row, [row, [row, []]], {"rows": [row, row], "n": float("inf")}, {1: [{}]}):
+        assert json_text(value) == json.dumps(value, indent=2)

@@ -13,14 +13,18 @@
 
 #include "base/hidden.h"
 
+/* In a time namespace: ns that CLOCK_MONOTONIC is ahead of the recording's, which is its launcher's. */
+extern GS_HIDDEN uint64_t gs_clock_ahead;
+
 static inline uint64_t gs_clock_read(clockid_t id)
 {
     struct timespec now;
     clock_gettime(id, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    uint64_t ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    return id == CLOCK_MONOTONIC ? ns - gs_clock_ahead : ns;
 }
 
-void gs_clock_initialise(void); /* also in a forked child */
+void gs_clock_initialise(void); /* also in a forked child, which may have a clock of its own */
 
 #if defined(__x86_64__)
 

@@ -1,8 +1,8 @@
 /* A stream's file as its writer has it: mapped a window at a time, so that a packet is had without a descriptor.
  *
- * A window's packets are in the file, with their headers, before any is used; space for one is had before it is given
- * out, so a later store neither raises SIGBUS nor waits for the disk. Windows grow: a thread that does little has two
- * packets, one that does much has to make a new one only every 65,000 events. */
+ * A window's packets are in the file, with their headers and zeros, before any is used; space for one is had before it
+ * is given out, so a later store neither raises SIGBUS nor waits for the disk. Windows grow: a thread that does little
+ * has two packets, one that does much has to make a new one only every 16,000 events. */
 #ifndef GILSCOPE_ROOM_H
 #define GILSCOPE_ROOM_H
 
@@ -12,7 +12,7 @@
 #include "stream/packet.h"
 
 #define GS_WINDOW_FIRST 2u /* packets */
-#define GS_WINDOW_MOST 32u
+#define GS_WINDOW_MOST 8u
 
 struct gs_window {
     char *memory; /* NULL: there is none */

@@ -139,8 +139,10 @@ def test_a_trace_that_kills_workers_takes_no_other_with_it(monkeypatch: pytest.M
         def __init__(self, part: list[Source]) -> None:
             self.status = "error" if any(source.path == "bad" for source in part) else "finished"
 
-        def exception(self) -> Exception:
-            return RuntimeError("its worker died\nat length")
+            self.status = "lost" if part[0].path == "fourth" else self.status
+
+        def exception(self) -> Exception | None:
+            return RuntimeError("its worker died\nat length") if self.status == "error" else None
 
     class Client:
         def map(self, _: object, parts: list[Any], **__: object) -> list[Any]:

@@ -26,6 +26,7 @@ FOLD = (
     "analysis.fold.passing",
     "analysis.fold.coverage",
     "analysis.reader.scan",
+    "analysis.tables.switches",
     "analysis.why.lock_pieces",
 )
 EXAMPLE = "examples._countdown"

@@ -142,7 +142,7 @@ def _parts(trace: Recorded, begin: int, end: int, cpus: bool, edges: Int64s, sho
                     trace.threads[thread].begin,
                     trace.threads[thread].end,
                     until[thread] >= 0,
-                    *(_touching(trace, trace.threads[thread]) if cpus else (0, 0)),
+                    *(_touching(trace, trace.threads[thread])[:2] if cpus else (0, 0)),
                     row,
                 )
                 for thread, row in zip(threads, rows, strict=True)

@@ -24,8 +24,10 @@ WHATIF = "analysis.whatif"
 MACHINE = ("agenda", "machine")
 FOLD = (
     "analysis.fold.passing",
+    "analysis.fold.brief",
     "analysis.fold.coverage",
     "analysis.reader.scan",
+    "analysis.tables.switches",
     "analysis.why.lock_pieces",
 )
 EXAMPLE = "examples._countdown"

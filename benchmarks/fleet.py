@@ -5,10 +5,10 @@
 
 Traces are one real recording (threads that call os.stat) under other ids and hosts: the processes' files are
 the same, their metadata is not; `recorded` has the scheduler's records too. Printed: events/s of the fleet
-beside the rate of one such trace alone; peak memory of this process and all its workers together (PSS: pages
-that are shared count once); seconds for the merge; what 1, 2 and 4 workers take for the same traces. With
-`sleeping` they lie in a file system of fsspec's whose every file comes after a pause, so that workers beyond
-the CPUs that are there have something to do.
+beside the rate of one such trace alone, and of a process a CPU side by side, without Dask; peak memory of
+this process and all its workers together (PSS: pages that are shared count once); seconds for the merge;
+what 1, 2 and 4 workers take for the same traces. With `sleeping` they lie in a file system of fsspec's whose
+every file comes after a pause, so that workers beyond the CPUs that are there have something to do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,10 @@ threads = [threading.Thread(target=stat) for _ in range(4)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 """
+
+
+_TIMES = 60
+"""That a trace is summarised by each of several processes: some seconds."""
 
 
 class Sleeping(LocalFileSystem):  # type: ignore[misc]
@@ -163,6 +169,23 @@ def _alone(one: Path) -> tuple[int, float]:
     return events, events / min(times)
 
 
+def _side_by_side(one: Path, cores: int) -> float:
+    """Return how many times a second as many processes as there are CPUs summarise it together, without Dask.
+
+    (CPUs that are all busy are slower than one that is alone.)
+    """
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        list(pool.map(_alone, [one] * cores))  # all of it is imported
+        return sum(pool.map(_for_a_while, [one] * cores))
+
+
+def _for_a_while(one: Path) -> float:
+    begin = time.perf_counter()
+    for _ in range(_TIMES):
+        list(summaries(analysis.load(one), {}))
+    return _TIMES / (time.perf_counter() - begin)
+
+
 def _cpu() -> float:
     """Return the CPU time of this process, and of all below it that have ended, s."""
     mine, ended = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -180,11 +203,13 @@ def many_traces(directory: Path, count: int, events: int, *, sched: bool = False
     size, alone = _alone(one)
     rate = count * size / took
     cores = os.cpu_count() or 1
+    beside = size * _side_by_side(one, cores)
     print(
         f"{count:,} traces{' with the scheduler' if sched else ''}, {count * size:,} events: {took:.1f} s,"
         f" {rate / 1e6:.2f} M events/s,"
         f" {rate / cores / alone:.2f} x one trace's rate ({alone / 1e6:.2f} M/s) a core"
-        f" ({count * size / cpu / alone:.2f} by {cpu:.1f} s of CPU time);"
+        f" ({count * size / cpu / alone:.2f} by {cpu:.1f} s of CPU time),"
+        f" {rate / beside:.2f} x that of {cores} processes side by side ({beside / 1e6:.2f} M/s);"
         f" {found.processes:,} processes, {memory}",
         flush=True,
     )
@@ -210,15 +235,17 @@ def many_summaries(directory: Path, count: int, files: int, events: int) -> None
 
 
 @contextmanager
-def _workers(number: int, one: Path) -> Iterator[str]:
+def _workers(number: int, one: str) -> Iterator[str]:
     """While it lasts there are so many, which have summarised one trace; gives the scheduler's address."""
     from distributed import Client, LocalCluster
 
     how: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None}
-    with LocalCluster(number, scheduler_kwargs={"dashboard_address": "127.0.0.1:0"}, **how) as cluster:
+    with LocalCluster(
+        n_workers=number, scheduler_kwargs={"dashboard_address": "127.0.0.1:0"}, **how
+    ) as cluster:
         with Client(cluster) as client:
             client.run(_know_sleeping)
-            client.run(work.scan, [Source(str(one), True)], How({}))  # all of it is imported
+            client.run(work.scan, [Source(one, True)], How({}))  # all of it is imported
         yield cluster.scheduler_address
 
 
@@ -233,18 +260,18 @@ def workers(directory: Path, count: int, events: int, *, pause: float = 0, sleep
     copies(record(directory, events), directory / "copies", count)
     os.environ["SLEEPING"] = str(pause)  # for the workers too
     _know_sleeping()
-    path = f"{'sleeping://' if sleeping else ''}{directory / 'copies'}"
+    where = f"{'sleeping://' if sleeping else ''}{directory}"
     took = {}
     for number in (1, 2, 4):
         if not sleeping and number > (os.cpu_count() or 1):
             continue
-        with _workers(number, directory / "one.trace") as address:
+        with _workers(number, f"{where}/one.trace") as address:
             begin = time.perf_counter()
-            fleet([path], scheduler=address)
+            fleet([f"{where}/copies"], scheduler=address)
             took[number] = time.perf_counter() - begin
-    where = f"files {1000 * pause:.0f} ms away" if sleeping else "on CPUs"
+    far = f"files {1000 * pause:.0f} ms away" if sleeping else "on CPUs"
     figures = (f"{n} {time_:.1f} s ({took[1] / time_ / n:.2f} of ideal)" for n, time_ in took.items())
-    print(f"{count:,} traces, {where}, by workers: {', '.join(figures)}", flush=True)
+    print(f"{count:,} traces, {far}, by workers: {', '.join(figures)}", flush=True)
 
 
 def main() -> None:

@@ -140,7 +140,8 @@ def _on(
         ]
     (last,) = level
     del level
-    _let_go_of(adds, lambda done: progress((len(parts) + done) / total))
+    count = len(adds)
+    _let_go_of(adds, lambda done: progress(1 - (count - done) / total))
     return _with_problems(last.result(), [*lost, *problems])
 
 
@@ -151,10 +152,11 @@ def _scanned(
     scans = client.map(work.scan, parts, how=how, retries=_RETRIES, pure=False)
     finds = client.map(work.found, scans, retries=_RETRIES, pure=False)
     _wait(finds, done)
-    read = [at for at, find in enumerate(finds) if find.status == _DONE]
+    errors = [_error(find) for find in finds]
+    read = [at for at, error in enumerate(errors) if error is None]
     # A part that no worker could do killed every one that tried: which of its sources did, shows one by one.
-    failed = [at for at, find in enumerate(finds) if find.status != _DONE]
-    lost = [f"{parts[at][0].path}: {_reason(finds[at])}" for at in failed if len(parts[at]) == 1]
+    failed = [at for at, error in enumerate(errors) if error is not None]
+    lost = [f"{parts[at][0].path}: {_reason(errors[at])}" for at in failed if len(parts[at]) == 1]
     found = [[each[at] for at in read] for each in (parts, scans, finds)]
     again = [[source] for at in failed if len(parts[at]) > 1 for source in parts[at]]
     if again:
@@ -164,8 +166,13 @@ def _scanned(
     return found[0], found[1], found[2], lost
 
 
-def _reason(future: Any) -> str:
-    error = future.exception()
+def _error(future: Any) -> BaseException | None:
+    """Return what a future failed of. One that was lost with its worker is done again: that is waited for."""
+    error: BaseException | None = None if future.status == _DONE else future.exception()
+    return error
+
+
+def _reason(error: BaseException | None) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
@@ -249,7 +256,7 @@ def _client(scheduler: str, sources: int) -> Iterator[Client]:
         workers = min(sources, CPU_COUNT)
         with (
             dask.config.set(_LOCAL),
-            LocalCluster(workers, threads_per_worker=1, silence_logs=_QUIET, **how) as cluster,
+            LocalCluster(n_workers=workers, threads_per_worker=1, silence_logs=_QUIET, **how) as cluster,
             Client(cluster) as client,
         ):
             yield client

@@ -5,17 +5,17 @@ The sums are those that `plots.timeline.coverage` makes of tables, to the nanose
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
-from ..arrays import Bytes, Int32s, Int64s
+from ..arrays import Int64s
 from ..parallel import together
 from ..states import State
 from .coverage import Covered
-from .feed import Recorded, _locks, _threads_of, _touching, _unknown_until
+from .feed import Recorded
+from .lanes import Part, on_cpus, parts_of
 
 _NONE = np.zeros(0, np.int64)
 
@@ -54,19 +54,34 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Threads of one process, in one stream or in none, and what is found of them."""
+class _Task:
+    """A part that is looked through; `rows` has the row of each thread: without one of its own the last."""
 
-    process: int
-    threads: list[int]
+    part: Part
     rows: list[int]
+    own: int
     covered: Covered
-    cover: Callable[[], bool]
 
+    @classmethod
+    def of(cls, part: Part, covered: Covered, shown: set[int]) -> _Task:
+        mine = [thread for thread in part.threads if thread in shown]
+        return cls(
+            part, [mine.index(t) if t in shown else len(mine) for t in part.threads], len(mine), covered
+        )
 
-def can_be_covered(trace: Recorded) -> bool:
-    """Return whether a trace's streams lie where they can be read again."""
-    return trace.source.given is None and bool(trace.source.streams)
+    def __call__(self) -> bool:
+        part = self.part
+        return self.covered.cover(
+            part.data,
+            part.packets,
+            part.records,
+            part.lives,
+            np.concatenate([part.lanes, np.array(self.rows, np.int64)[:, None]], axis=1),
+            part.locks,
+            part.places,
+            len(part.gils) if len(part.gils) > 1 else 0,
+            self.own + 1,
+        )
 
 
 def cover(
@@ -89,9 +104,10 @@ def cover(
     shown : collection of int
         The threads that have a row of their own.
     """
-    parts = _parts(trace, begin, end, cpus, edges, set(shown))
+    when, own = on_cpus(trace, cpus), set(shown)
+    tasks = [_Task.of(part, Covered(begin, end, edges, *when), own) for part in parts_of(trace, cpus)]
     events = sum(stream.scanned.events for stream in trace.source.streams)
-    if not all(together([part.cover for part in parts], events=events)):
+    if not all(together(tasks, events=events)):
         return None
     count = len(trace.threads)
     found = Coverage(
@@ -100,13 +116,13 @@ def cover(
         np.zeros(count, np.int64),
         np.zeros((count, 3), np.int64),
     )
-    for part in parts:
-        _gather(found, part, len(edges) > 0)
+    for task in tasks:
+        _gather(found, task, len(edges) > 0)
     return found
 
 
-def _gather(found: Coverage, part: _Part, with_cells: bool) -> None:
-    covered = part.covered
+def _gather(found: Coverage, task: _Task, with_cells: bool) -> None:
+    part, covered = task.part, task.covered
     found.times[part.threads] = covered.times
     found.intervals[part.threads], found.holds[part.threads] = covered.counts[:, 0], covered.counts[:, 1]
     found.opening[part.threads] = covered.counts[:, 2:]
@@ -114,76 +130,10 @@ def _gather(found: Coverage, part: _Part, with_cells: bool) -> None:
     for at, thread in enumerate(part.threads):
         if several:
             found.held[thread], found.about[thread] = covered.held[at], covered.about[at]
-        row = part.rows[at]
-        if with_cells and row + 1 < len(covered.cells):
+        row = task.rows[at]
+        if with_cells and row < task.own:
             found.cells[thread], found.held_cells[thread] = covered.cells[row], covered.held_cells[row]
     if with_cells:
         for sums, cells in ((found.rest, covered.cells), (found.rest_held, covered.held_cells)):
             before = sums.get(part.process)
             sums[part.process] = cells[-1] if before is None else before + cells[-1]
-
-
-def _parts(trace: Recorded, begin: int, end: int, cpus: bool, edges: Int64s, shown: set[int]) -> list[_Part]:
-    stretches = trace.stretches if cpus else None
-    when: tuple[Int64s, Int64s, Bytes] = (_NONE, _NONE, np.zeros(0, np.uint8))
-    if stretches is not None:
-        when = stretches.start, stretches.duration, stretches.state
-    until = _unknown_until(trace.source)
-    locks = _locks(trace) if cpus else [_NONE] * len(trace.threads)
-    gils = [[gil.number for gil in trace.gils if gil.process == each.index] for each in trace.processes]
-
-    def part(threads: list[int], lives: Int64s, data: Bytes, packets: int, last: int) -> _Part:
-        process = trace.threads[threads[0]].process
-        mine = [thread for thread in threads if thread in shown]
-        rows = [mine.index(thread) if thread in shown else len(mine) for thread in threads]
-        lanes = np.array(
-            [
-                (
-                    trace.threads[thread].begin,
-                    trace.threads[thread].end,
-                    until[thread] >= 0,
-                    *(_touching(trace, trace.threads[thread]) if cpus else (0, 0)),
-                    row,
-                )
-                for thread, row in zip(threads, rows, strict=True)
-            ],
-            np.int64,
-        )
-        several = len(gils[process]) if len(gils[process]) > 1 else 0
-        covered = Covered(begin, end, edges, *when)
-        task = partial(
-            covered.cover,
-            data,
-            packets,
-            last,
-            lives,
-            lanes,
-            [locks[thread] for thread in threads],
-            _places(gils[process]),
-            several,
-            len(mine) + 1,
-        )
-        return _Part(process, threads, rows, covered, task)
-
-    thread_of = _threads_of(trace.source)
-    found, seen = [], set()
-    for stream in trace.source.streams:
-        scanned = stream.scanned
-        threads = [thread_of[stream.first + at] for at in scanned.lives[:, 0].tolist()]
-        counts = scanned.lives[:, 3] - scanned.lives[:, 0]
-        seen.update(threads)
-        found.append(part(threads, counts.copy(), stream.data, scanned.packets, scanned.records))
-    nothing = np.zeros(1, np.uint8)
-    for process in trace.processes:
-        others = [t.index for t in trace.threads if t.process == process.index and t.index not in seen]
-        if others:
-            found.append(part(others, np.zeros(len(others), np.int64), nothing, 0, 0))
-    return found
-
-
-def _places(numbers: list[int]) -> Int32s:
-    """Return the places of GILs among those of their process, by their numbers."""
-    places = np.full(max(numbers, default=-1) + 1, -1, np.int32)
-    for place, number in enumerate(numbers):
-        places[number] = place
-    return places

@@ -135,12 +135,15 @@ cdef inline void tell_retries(OfThread *thread, int64_t time) noexcept nogil:
         thread.retries += 1
         thread.retry_end = -1
 
+cdef inline int64_t end_of_stretch(World *world, OfThread *thread, int64_t at) noexcept nogil:
+    return world.cpu_start[at + 1] if at + 1 < thread.cpu_stop else thread.cpu_end
+
 cdef inline void may_be_retry(World *world, OfThread *thread, int64_t at, int64_t time) noexcept nogil:
     """A stretch begins in a wait: one on a CPU that ends in it too, asleep, was for nothing."""
     tell_retries(thread, time)
     if world.cpu_state[at] == ON_CPU and not world.cpu_preempted[at] and world.cpu_start[at] > thread.wait_start:
         thread.retry_end_before = thread.retry_end
-        thread.retry_end = world.cpu_start[at] + world.cpu_duration[at]
+        thread.retry_end = end_of_stretch(world, thread, at)
 
 cdef inline int64_t in_life(OfThread *thread, int64_t time) noexcept nogil:
     return thread.begin if time < thread.begin else thread.end if time > thread.end else time
@@ -151,7 +154,7 @@ cdef inline void find_next(World *world, OfThread *thread) noexcept nogil:
     if at < thread.cpu_stop:
         thread.cpu_next = in_life(thread, world.cpu_start[at])
     elif at == thread.cpu_stop:
-        thread.cpu_next = in_life(thread, world.cpu_start[at - 1] + world.cpu_duration[at - 1])
+        thread.cpu_next = in_life(thread, thread.cpu_end)
     else:
         thread.cpu_next = NEVER
 
@@ -177,10 +180,10 @@ cdef inline int catch_up(World *world, int32_t number, int64_t time) noexcept no
         find_next(world, thread)
     return 0
 
-cdef inline void begin_cpu(World *world, OfThread *thread, int64_t at, int64_t stop) noexcept nogil:
+cdef inline void begin_cpu(World *world, OfThread *thread, int64_t at, int64_t stop, int64_t end) noexcept nogil:
     """Give a thread the stretches that touch its life; `at` is `stop` where there are none."""
     thread.cpu, thread.cpu_since = UNSURE, thread.begin
-    thread.cpu_at, thread.cpu_stop = at, stop
+    thread.cpu_at, thread.cpu_stop, thread.cpu_end = at, stop, end
     if at < stop:
         find_next(world, thread)
     else:

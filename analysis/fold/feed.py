@@ -55,6 +55,8 @@ class Cpus(Protocol):
 
     def touching(self, task: int, begin: int, end: int) -> tuple[int, int]: ...
 
+    def until(self, task: int, low: int, high: int) -> Int64s: ...
+
 
 class Recorded(Protocol):
     """What the fold has to know of a trace: `tables.trace.Trace`."""
@@ -141,7 +143,6 @@ def feed(trace: Recorded, native_states: Bytes, waited_by: Int64s) -> tuple[Fold
     if stretches is not None:
         fold.cpus(
             stretches.start,
-            stretches.duration,
             stretches.state,
             stretches.preempted.view(np.uint8),
             bool(len(native_states)),
@@ -213,11 +214,13 @@ def _feed_streams(fold: Fold, source: Streams) -> None:
         fold.cursor(number, stream.data, scanned.packets, scanned.records, lives)
 
 
-def _touching(trace: Recorded, thread: Thread) -> tuple[int, int]:
-    """Return from which to which of `stretches` touch a thread's life."""
-    if trace.stretches is None or trace.tasks[thread.index] < 0:
-        return 0, 0
-    return trace.stretches.touching(trace.tasks[thread.index], thread.begin, thread.end)
+def _touching(trace: Recorded, thread: Thread) -> tuple[int, int, int]:
+    """Return from which to which of `stretches` touch a thread's life, and when the last one ends."""
+    task = -1 if trace.stretches is None else trace.tasks[thread.index]
+    if trace.stretches is None or task < 0:
+        return 0, 0, 0
+    low, high = trace.stretches.touching(task, thread.begin, thread.end)
+    return low, high, int(trace.stretches.until(task, high - 1, high)[0]) if high > low else 0
 
 
 def _lookup(gils: Sequence[Gil]) -> Int32s:

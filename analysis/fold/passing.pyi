@@ -4,7 +4,7 @@ from ..arrays import Bytes, Int32s, Int64s
 
 class Fold:
     def __init__(self, threads: int, gils: int, items: int, cursors: int) -> None: ...
-    def cpus(self, start: Int64s, duration: Int64s, state: Bytes, preempted: Bytes, native: bool) -> None: ...
+    def cpus(self, start: Int64s, state: Bytes, preempted: Bytes, native: bool) -> None: ...
     def thread(
         self,
         at: int,
@@ -19,6 +19,7 @@ class Fold:
         locks: Int64s,
         cpu_at: int,
         cpu_stop: int,
+        cpu_end: int,
         native_time: Int64s,
         native_state: Bytes,
     ) -> None: ...

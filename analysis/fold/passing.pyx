@@ -304,23 +304,24 @@ cdef class Fold:
         free(self.keys)
         free(self.order)
 
-    def cpus(self, const int64_t[::1] start, const int64_t[::1] duration, const uint8_t[::1] state,
-             const uint8_t[::1] preempted, bint native):
+    def cpus(self, const int64_t[::1] start, const uint8_t[::1] state, const uint8_t[::1] preempted,
+             bint native):
         """Say when tasks had a CPU, and whether there are samples of native code."""
         self.world.keeps_late = native
         if start.shape[0]:
-            self.world.cpu_start, self.world.cpu_duration = &start[0], &duration[0]
+            self.world.cpu_start = &start[0]
             self.world.cpu_state, self.world.cpu_preempted = &state[0], &preempted[0]
-        self.kept.append((start, duration, state, preempted))
+        self.kept.append((start, state, preempted))
 
     def thread(self, int64_t at, int32_t process, int64_t tid, int32_t local, int64_t begin, int64_t end,
                bint unknown, int64_t item, const int32_t[::1] gils, const int64_t[::1] locks,
-               int64_t cpu_at, int64_t cpu_stop, const int64_t[::1] native_time, uint8_t[::1] native_state):
+               int64_t cpu_at, int64_t cpu_stop, int64_t cpu_end, const int64_t[::1] native_time,
+               uint8_t[::1] native_state):
         """Say what is known of a thread.
 
         `gils` has for each number of a GIL its index; `locks` are the begins and the ends of its waits for
         others, and whether the world was stopped; from `cpu_at` to `cpu_stop` are the stretches that touch its
-        life; `native_state` gets what it did at each sample of native code.
+        life, until `cpu_end`; `native_state` gets what it did at each sample of native code.
         """
         cdef OfThread *thread = &self.world.threads[at]
         thread.process, thread.tid, thread.local = process, tid, local
@@ -333,7 +334,7 @@ cdef class Fold:
         thread.locks = &locks[0] if locks.shape[0] else NULL
         thread.locks_left = locks.shape[0] // 3
         thread.retry_end = thread.retry_end_before = -1
-        begin_cpu(&self.world, thread, cpu_at, cpu_stop)
+        begin_cpu(&self.world, thread, cpu_at, cpu_stop, cpu_end)
         thread.native_left = native_time.shape[0]
         if thread.native_left:
             thread.native_time, thread.native_state = &native_time[0], &native_state[0]

@@ -106,6 +106,7 @@ cdef struct OfThread:
     # what its CPU did
     int64_t cpu_at  # the next of the stretches that touch its life: World.cpu_start
     int64_t cpu_stop
+    int64_t cpu_end  # of the last of them
     int64_t cpu_next  # when that begins, or the last one ends
     int64_t cpu_times[CPUS]
     bint piece_of_gil  # what it does since then began with an event about a GIL
@@ -232,6 +233,5 @@ cdef struct World:
     bint starts  # thread_start is told: its thread was known before
     # when tasks had a CPU: tables.onto_cpu.Stretches
     const int64_t *cpu_start
-    const int64_t *cpu_duration
     const uint8_t *cpu_state
     const uint8_t *cpu_preempted

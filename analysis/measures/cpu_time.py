@@ -175,15 +175,15 @@ def _of_task(stretches: Stretches, task: int, lives: Sequence[Thread]) -> tuple[
     for low in range(int(stretches.first[task]), int(stretches.first[task + 1]), _AT_ONCE):
         some = slice(low, min(low + _AT_ONCE, int(stretches.first[task + 1])))
         on = stretches.state[some] == ON
-        start, duration = stretches.start[some][on], stretches.duration[some][on]
+        start, until = stretches.start[some][on], stretches.until(task, some.start, some.stop)[on]
         cpu, was_preempted = stretches.cpu[some][on], stretches.preempted[some][on]
         whose = np.full(len(start), -1, np.int32)
         for number, thread in enumerate(lives):
-            whose[(start < thread.end) & (start + duration > thread.begin)] = number
+            whose[(start < thread.end) & (until > thread.begin)] = number
         moved = (whose == np.append(last_whose, whose[:-1])[: len(whose)]) & (
             cpu != np.append(last_cpu, cpu[:-1])[: len(cpu)]
         )
-        seen += int(duration.sum())
+        seen += int((until - start).sum())
         for number in range(len(lives)):
             mine = whose == number
             preempted[number] += int(np.count_nonzero(mine & was_preempted))

@@ -12,24 +12,21 @@ until it gets its first CPU.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from functools import cached_property
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import Bools, Bytes, Int16s, Int64s
-from ..reader.format import Sched
-from ..reader.scheduling import Scheduling
+from ..reader.scheduling import Loss, Scheduling
 from ..states import Cpu
+from .switches import Between
 
 UNSURE: Final = Cpu.UNSURE
 OFF: Final = Cpu.OFF
 ON: Final = Cpu.ON
-_EXIT: Final = 255
-_NOTHING: Final = 0
-_AT_ONCE: Final = 1 << 16
-_Number = TypeVar("_Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,8 @@ class Stretches:
 
     Attributes
     ----------
-    start, duration : ndarray of int64
-        ns; none is empty.
+    start : ndarray of int64
+        ns; none is empty, and each ends where the task's next one starts.
     state : ndarray of uint8
         `states.Cpu`.
     cpu : ndarray of int16
@@ -48,14 +45,32 @@ class Stretches:
         ON, and ended though the task could have gone on.
     first : ndarray of int64, shape (tasks + 1,)
         Task i has the stretches first[i] to first[i + 1].
+    end : ndarray of int64, shape (tasks,)
+        When the last one of each task ends.
     """
 
     start: Int64s
-    duration: Int64s
     state: Bytes
     cpu: Int16s
     preempted: Bools
     first: Int64s
+    end: Int64s
+
+    @cached_property
+    def duration(self) -> Int64s:
+        """How long each is, ns: shape (stretches,)."""
+        until = np.empty(len(self.start), np.int64)
+        until[:-1] = self.start[1:]
+        some = np.diff(self.first) > 0
+        until[self.first[1:][some] - 1] = self.end[some]
+        until -= self.start
+        return until
+
+    def until(self, task: int, low: int, high: int) -> Int64s:
+        """Return when the stretches low to high of a task end, ns."""
+        if high < self.first[task + 1]:
+            return self.start[low + 1 : high + 1]
+        return np.append(self.start[low + 1 : high], self.end[task])
 
     def touching(self, task: int, begin: int, end: int) -> tuple[int, int]:
         """Return from which to which of them touch a life of a task."""
@@ -63,173 +78,44 @@ class Stretches:
         starts = self.start[low:high]
         since = low + max(int(np.searchsorted(starts, begin, "right")) - 1, 0)
         until = low + int(np.searchsorted(starts, end, "left"))
-        if since < until and self.start[since] + self.duration[since] <= begin:
+        if since < until and self.until(task, since, since + 1)[0] <= begin:
             since += 1
         return since, max(since, until)
 
 
-@dataclass(frozen=True)
-class _Gaps:
-    """What lies between two events of a task, or one and its begin or end: one more than it has events."""
-
-    start: Int64s
-    end: Int64s
-    before: Bytes  # kinds of the events around it: _NOTHING at a begin, or at an end that was not seen
-    after: Bytes
-    cpu_before: Int16s
-    cpu_after: Int16s
-
-
 def make_stretches(scheduling: Scheduling) -> Stretches:
     """Return when each task had a CPU."""
-    bounds = scheduling.first + np.arange(len(scheduling.first))  # of gaps: a task has one more than events
-    size, used = int(bounds[-1]), 0
-    # There are few more of them than gaps: where records were lost. What is not used is never touched.
-    room = size + 2 * size if scheduling.losses else size
-    start, duration = np.empty(room, np.int64), np.empty(room, np.int64)
-    state, cpu, preempted = np.empty(room, np.uint8), np.empty(room, np.int16), np.empty(room, np.bool_)
-    first = np.zeros(len(bounds), np.int64)
-    for low in range(0, size, _AT_ONCE):
-        gaps = _gaps(scheduling, bounds, low, min(low + _AT_ONCE, size))
-        part = _stretches_of(scheduling, gaps)
-        to = used + len(part.start)
-        start[used:to], duration[used:to], state[used:to] = part.start, part.duration, part.state
-        cpu[used:to], preempted[used:to] = part.cpu, part.preempted
-        begins = slice(*np.searchsorted(bounds, [low, low + len(gaps.start)]).tolist())
-        first[begins] = used + part.before[bounds[begins] - low]
-        used = to
-    first[np.searchsorted(bounds, size) :] = used
-    return Stretches(start[:used], duration[:used], state[:used], cpu[:used], preempted[:used], first)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The stretches of some gaps; `before` are how many come before each gap."""
-
-    start: Int64s
-    duration: Int64s
-    state: Bytes
-    cpu: Int16s
-    preempted: Bools
-    before: Int64s
-
-
-def _stretches_of(scheduling: Scheduling, gaps: _Gaps) -> _Part:
-    earlier, later = _state_after(gaps.before), _state_before(gaps.after)
-    newborn = (gaps.before == _NOTHING) & (gaps.after == Sched.SCHED_IN)
-    earlier[newborn] = Cpu.READY  # its first event is later than its begin: that was told by itself
-    cpu = np.where(earlier == ON, gaps.cpu_before, gaps.cpu_after)
-    state = np.where(earlier == UNSURE, later, earlier)
-    agree = ((earlier == ON) == (later == ON)) | (earlier == UNSURE) | (later == UNSURE)
-    moved = (earlier == ON) & (gaps.cpu_before != gaps.cpu_after) & (gaps.after != _EXIT) & (later == ON)
-    state[~agree | moved] = UNSURE
-    if scheduling.end is None:  # what came after its last event may not have been written
-        state[(gaps.after == _NOTHING) & (gaps.before != _NOTHING)] = UNSURE
-    at, begin, end = _lossy(scheduling, gaps)
-    start, until = gaps.start, gaps.end
-    which = np.arange(len(start))
-    preempted = gaps.after == Sched.SCHED_PREEMPTED
-    if len(at):
-        # Known up to the first loss, not during losses, and again what the event after the last one says.
-        state[at] = np.where(begin > start[at], earlier[at], UNSURE)
-        behind = np.repeat(at + 1, 2)
-        ends = np.insert(until, behind, np.stack([end, until[at]], 1).ravel())
-        start = np.insert(start, behind, np.stack([begin, end], 1).ravel())
-        state = np.insert(state, behind, np.stack([np.full(len(at), UNSURE), later[at]], 1).ravel())
-        cpu = np.insert(cpu, behind, np.stack([np.full(len(at), -1), gaps.cpu_after[at]], 1).ravel())
-        preempted = np.insert(
-            preempted, behind, np.stack([np.zeros(len(at), bool), preempted[at]], 1).ravel()
-        )
-        which = np.insert(which, behind, np.repeat(at, 2))
-        cut = np.searchsorted(which, at)
-        preempted[cut] = False
-        ends[cut] = begin
-        until = ends
-    keep = until > start
-    before = np.concatenate([[0], np.cumsum(keep)])[np.searchsorted(which, np.arange(len(gaps.start)))]
-    on = state == ON
-    cpu = np.where(on, cpu, -1).astype(np.int16)
-    return _Part(
-        start[keep],
-        (until - start)[keep],
-        state[keep].astype(np.uint8),
-        cpu[keep],
-        (preempted & on)[keep],
-        before,
+    tasks = scheduling.tasks
+    gaps = len(scheduling.time) + len(tasks)  # a task has one more than events
+    # There are few more stretches than gaps: where records were lost. What is not used is never touched.
+    room = 3 * gaps if scheduling.losses else gaps
+    start, state, cpu = np.empty(room, np.int64), np.empty(room, np.uint8), np.empty(room, np.int16)
+    preempted, first = np.empty(room, np.uint8), np.zeros(len(tasks) + 1, np.int64)
+    end = np.array([task.end for task in tasks], np.int64)
+    cpus = range(max((loss.cpu for loss in scheduling.losses), default=-1) + 1)
+    of_cpus = [[loss for loss in scheduling.losses if loss.cpu == each] for each in cpus]
+    between = Between(
+        np.array([task.begin for task in tasks], np.int64),
+        end,
+        np.array([task.exited for task in tasks], np.uint8),
+        scheduling.end is not None,
+        _in_order(scheduling.losses),
+        _joined([_in_order(losses) for losses in of_cpus]),
+        np.cumsum([0, *(len(losses) for losses in of_cpus)], dtype=np.int64),
     )
+    columns = scheduling.time, scheduling.kind, scheduling.cpu
+    used = between.stretches(*columns, scheduling.first, start, state, cpu, preempted, first)
+    return Stretches(start[:used], state[:used], cpu[:used], preempted[:used].view(np.bool_), first, end)
 
 
-def _gaps(scheduling: Scheduling, bounds: Int64s, low: int, high: int) -> _Gaps:
-    """Return the gaps low … high; those of task i are bounds[i] … bounds[i + 1]."""
-    number = np.arange(low, high)
-    task = np.searchsorted(bounds, number, "right") - 1
-    opens, closes = number == bounds[task], number + 1 == bounds[task + 1]
-    after = number - task  # the event at its end
-    most = max(len(scheduling.time) - 1, 0)
-    before, after = np.clip(after - 1, 0, most), np.clip(after, 0, most)
-    tasks = scheduling.tasks[int(task[0]) : int(task[-1]) + 1]
-    of = task - task[0]
-
-    def chosen(
-        column: npt.NDArray[_Number], at: Int64s, instead: Bools, value: npt.NDArray[_Number]
-    ) -> npt.NDArray[_Number]:
-        found = column[at] if len(column) else np.zeros(len(at), column.dtype)
-        found[instead] = value[of[instead]]
-        return found
-
-    begin = np.array([each.begin for each in tasks], np.int64)
-    end = np.array([each.end for each in tasks], np.int64)
-    nothing, nowhere = np.full(len(tasks), _NOTHING, np.uint8), np.full(len(tasks), -1, np.int16)
-    exited = np.array([_EXIT if each.exited else _NOTHING for each in tasks], np.uint8)
-    return _Gaps(
-        start=chosen(scheduling.time, before, opens, begin),
-        end=chosen(scheduling.time, after, closes, end),
-        before=chosen(scheduling.kind, before, opens, nothing),
-        after=chosen(scheduling.kind, after, closes, exited),
-        cpu_before=chosen(scheduling.cpu, before, opens, nowhere),
-        cpu_after=chosen(scheduling.cpu, after, closes, nowhere),
-    )
+def _in_order(losses: Sequence[Loss]) -> tuple[Int64s, Int64s]:
+    """Return begins of losses, sorted, and the latest end up to each."""
+    losses = sorted(losses, key=lambda loss: loss.begin)
+    begin = np.array([loss.begin for loss in losses], np.int64)
+    return begin, np.maximum.accumulate(np.array([loss.end for loss in losses], np.int64))
 
 
-def _state_after(kind: Bytes) -> Bytes:
-    table = np.zeros(256, np.uint8)
-    table[Sched.SCHED_IN] = ON
-    table[Sched.SCHED_OUT] = Cpu.ASLEEP
-    table[Sched.SCHED_PREEMPTED] = Cpu.READY
-    return table[kind]
-
-
-def _state_before(kind: Bytes) -> Bytes:
-    table = np.zeros(256, np.uint8)
-    table[Sched.SCHED_IN] = OFF
-    table[[Sched.SCHED_OUT, Sched.SCHED_PREEMPTED, _EXIT]] = ON  # a thread runs when it exits
-    return table[kind]
-
-
-def _lossy(scheduling: Scheduling, gaps: _Gaps) -> tuple[Int64s, Int64s, Int64s]:
-    """Return the gaps in which the task may have come onto a CPU, or left its own, and nobody saw it.
-
-    Also from when to when: the losses' begin and end, cut to the gap. A task that is on a CPU before and
-    after the gap, with nothing lost there, was there all the time, whatever was lost elsewhere.
-    """
-    losses = sorted(scheduling.losses, key=lambda loss: loss.begin)
+def _joined(parts: Sequence[tuple[Int64s, Int64s]]) -> tuple[Int64s, Int64s]:
     none = np.zeros(0, np.int64)
-    if not losses:
-        return none, none, none
-    begins = np.array([loss.begin for loss in losses], np.int64)
-    ends = np.maximum.accumulate(np.array([loss.end for loss in losses], np.int64))
-    first = np.searchsorted(ends, gaps.start, "right")  # the first loss that ends in the gap, or later
-    last = np.searchsorted(begins, gaps.end, "left") - 1
-    touched = (first <= last) & (gaps.end > gaps.start)
-    same = (_state_after(gaps.before) == ON) & (_state_before(gaps.after) == ON)
-    same &= gaps.cpu_before == gaps.cpu_after
-    for cpu in {loss.cpu for loss in losses}:
-        here = [loss for loss in losses if loss.cpu == cpu]
-        since = np.array([loss.begin for loss in here], np.int64)
-        until = np.maximum.accumulate(np.array([loss.end for loss in here], np.int64))
-        mine = np.searchsorted(until, gaps.start, "right") < np.searchsorted(since, gaps.end, "left")
-        same &= ~((gaps.cpu_before == cpu) & mine)
-    at = np.flatnonzero(touched & ~same)
-    begin = np.maximum(gaps.start[at], begins[first[at]])
-    end = np.minimum(gaps.end[at], ends[last[at]])
-    return at, begin, end
+    begin, end = (np.concatenate([none, *(part[at] for part in parts)]) for at in range(2))
+    return begin, end

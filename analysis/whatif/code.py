@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Int64s
+from ..arrays import Bools, Int8s
 from ..errors import GilscopeError
 from ..model import Code, State
 from ..tables.trace import Trace
+from .recording import Recording
 
 WAITS_FOR_THREADS: Final = (
     "/threading.py",
@@ -28,32 +29,35 @@ class NoSuchFunction(GilscopeError):
     """What is to run without the GIL is not in the trace."""
 
 
-def holds_of_threads(trace: Trace, threads: tuple[str, ...]) -> Bools:
-    """Return which of `trace.intervals_by_column` are holds of these threads: shape (intervals,).
+def holds_of_threads(recording: Recording, threads: tuple[str, ...]) -> Bools | None:
+    """Return which intervals of a recording are holds of these threads: shape (intervals,); None: no threads.
 
     Raises
     ------
     NoSuchFunction
         No thread is called so in the summary.
     """
-    intervals = trace.intervals_by_column
-    found = np.zeros(len(intervals.start), bool)
+    if not threads:
+        return None
+    trace = recording.trace
+    found = np.zeros(len(recording), bool)
     for name in threads:
         mine = [thread.index for thread in trace.threads if thread.name == name]
         if not mine:
             names = sorted({thread.name for thread in trace.threads})
             raise NoSuchFunction(f"no thread {name!r} in {trace.path}: {_near(name, names)}")
         for index in mine:
-            found[int(intervals.first[index]) : int(intervals.first[index + 1])] = True
-    found &= intervals.state == State.HOLDING
+            found[int(recording.first[index]) : int(recording.first[index + 1])] = True
+    found &= recording.state == State.HOLDING
     return found
 
 
-def waits_for_threads(trace: Trace) -> Int64s | None:
+def waits_for_threads(recording: Recording) -> Int8s | None:
     """Return, for each interval, what the code that went on after it waits for.
 
     1: another thread, 0: something else, -1: not known. Shape (intervals,); None without frames.
     """
+    trace = recording.trace
     if not len(trace.frames):
         return None
     says = np.full(len(trace.codes), -1)
@@ -63,11 +67,10 @@ def waits_for_threads(trace: Trace) -> Int64s | None:
             says[code.index] = 1
         elif any(part in file for part in WAITS_FOR_OTHERS):
             says[code.index] = 0
-    frames = trace.wait_frames
-    intervals = trace.intervals_by_column
-    result = np.full(len(intervals.start), -1)
-    known = np.flatnonzero((frames >= 0) & (intervals.waiting > 0))
-    result[intervals.waiting[known] - 1] = says[trace.frames["code"][frames[known]]]
+    waits, frames = recording.wait_frames()
+    result = np.full(len(recording), -1, np.int8)
+    known = np.flatnonzero((frames >= 0) & (waits > 0))
+    result[waits[known] - 1] = says[trace.frames["code"][frames[known]]]
     return result
 
 

@@ -7,9 +7,11 @@ cdef long long _DONE, _SLEEPING, _AWAITING, _WAITING, _WOKEN, _SWITCHING, _QUEUE
 cdef long long _RUN, _ASK, _TRY, _NEXT, _SAME
 
 cdef class Machine(Agenda):
-    cdef long long[::1] first, kind, gil, amount
-    cdef long long[::1] post_first, post_at, post_event, post_delay
-    cdef long long[::1] call_first, call_begin, call_end
+    cdef long long[::1] first, amount
+    cdef signed char[::1] kind
+    cdef short[::1] gil
+    cdef int[::1] post_first, call_first
+    cdef long long[::1] post_at, post_event, post_delay, call_begin, call_end
     cdef long long[::1] pool_first, pool_value, pool_next
     cdef long long[::1] interval, essential
     cdef long long cpus, idle, threads, gils, queue_first, queued, left

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import Bools, Int64s
+from ..arrays import Bools, Int8s, Int32s, Int64s
 from .kinds import BLOCKED, NATIVE, PYTHON
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _part_at(before: Int64s, begin: Int64s, step: Int64s, at: Int64s) -> Int64s:
 
 
 def _moved_posts(
-    program: Program, before: Int64s, begin: Int64s, kind: Int64s, amount: Int64s
+    program: Program, before: Int64s, begin: Int64s, kind: Int8s | Int64s, amount: Int64s
 ) -> tuple[Int64s, Int64s]:
     """Return where posts are now: what sleeps posts nothing, so that is done before it, or after."""
     step = np.repeat(np.arange(len(program.kind)), np.diff(program.post_first))
@@ -130,7 +130,7 @@ def _moved_posts(
 
 
 def _moved_calls(
-    program: Program, before: Int64s, begin: Int64s, kind: Int64s, amount: Int64s
+    program: Program, before: Int64s, begin: Int64s, kind: Int8s | Int64s, amount: Int64s
 ) -> tuple[Int64s, Int64s, Int64s]:
     """Return the calls that are left: those that need the GIL, or what of them does."""
     step = np.repeat(np.arange(len(program.kind)), np.diff(program.call_first))
@@ -145,8 +145,9 @@ def _moved_calls(
     return part[left], since[left], until[left]
 
 
-def firsts(step: Int64s, steps: int) -> Int64s:
+def firsts(step: Int64s, steps: int) -> Int32s:
     """Return where what belongs to each step begins, when sorted by step: shape (steps + 1,)."""
-    first = np.zeros(steps + 1, np.int64)
-    np.cumsum(np.bincount(step, minlength=steps), out=first[1:])
+    first = np.zeros(steps + 1, np.int32)
+    np.add.at(first, step + 1, 1)
+    np.cumsum(first, out=first)
     return first

@@ -34,13 +34,11 @@ class Pools:
     remarks: tuple[str, ...]
 
 
-def make_pools(recording: Recording, requested: Bools, dropped: Bools, call: int) -> Pools:
+def make_pools(recording: Recording, dropped: Bools, call: int) -> Pools:
     """Return the pools of a recording.
 
     Parameters
     ----------
-    requested : ndarray of bool
-        For each interval: a hold that ended as it was asked for.
     dropped : ndarray of bool
         For each interval: the stretch from a drop that was asked for to asking for the GIL again.
     call : int
@@ -52,7 +50,7 @@ def make_pools(recording: Recording, requested: Bools, dropped: Bools, call: int
     in_calls = np.zeros(len(answered), bool)
     typical = np.zeros(0, np.int64)
     for order, (hold, asked, total) in zip(recording.orders, recording.answers, strict=True):
-        began, ended = recording.trace.timed_waits(order.gil)
+        began, ended = recording.timed_waits(order.gil)
         said = recording.trace.processes[order.gil.process].switch_interval or DEFAULT_INTERVAL
         interval = recording.trace.switch_intervals[order.gil.index] or DEFAULT_INTERVAL
         if interval != said:
@@ -64,7 +62,7 @@ def make_pools(recording: Recording, requested: Bools, dropped: Bools, call: int
         typical = np.concatenate([typical, back])
         pools += [_or(forced, both, HANDOFF), _or(voluntary, both, HANDOFF)]
         pools += [_or(np.maximum(ended - began - interval, 0), None, HANDOFF), _or(back, None, HANDOFF)]
-        took, thread = total - asked, recording.thread[hold]
+        took, thread = total - asked, recording.thread_of(hold)
         for each in np.unique(thread).tolist():
             mine = took[thread == each]
             in_calls[each] |= bool(np.median(mine) >= call)
@@ -88,18 +86,21 @@ def _or(pool: Int64s, instead: Int64s | None, default: int) -> Int64s:
 
 def _handoffs(recording: Recording, order: LockOrder) -> tuple[Int64s, Int64s]:
     """Return release → take by a thread that waited at the release: of requested releases, and of others."""
-    taker = order.at[1:]
-    before = np.maximum(taker - 1, 0)
-    waited = (recording.state[before] == State.WAITING) & (recording.thread[before] == order.thread[1:])
-    waited &= (recording.start[before] <= order.released[:-1]) & (order.thread[1:] != order.thread[:-1])
-    latency = order.acquired[1:] - order.released[:-1]
-    requested = order.requested[:-1]
+    taker = np.flatnonzero(recording.state[np.maximum(order.at[1:] - 1, 0)] == State.WAITING) + 1
+    hold, giver = order.at[taker], order.at[taker - 1]
+    before = np.maximum(hold - 1, 0)
+    thread, released = recording.thread_of(hold), recording.end_of(giver)
+    waited = (recording.thread_of(before) == thread) & (recording.start[before] <= released)
+    waited &= thread != recording.thread_of(giver)
+    latency, requested = order.acquired[taker] - released, order.requested[taker - 1]
     return latency[waited & requested], latency[waited & ~requested]
 
 
 def _returns(recording: Recording, order: LockOrder, dropped: Bools) -> Int64s:
     """Return take by the next thread → the one that dropped the GIL asks again."""
     after = np.minimum(order.at[:-1] + 1, len(dropped) - 1)
-    does = dropped[after] & (order.thread[1:] != order.thread[:-1])
-    back: Int64s = np.maximum(recording.end[after] - order.acquired[1:], 0)[does]
+    which = np.flatnonzero(dropped[after])
+    does = recording.thread_of(order.at[which + 1]) != recording.thread_of(order.at[which])
+    which = which[does]
+    back: Int64s = np.maximum(recording.end_of(after[which]) - order.acquired[which + 1], 0)
     return back

@@ -12,6 +12,7 @@ from ..measures.distribution import Distribution, distribution
 from ..tables.trace import Trace
 from .code import holds_of_threads, waits_for_threads
 from .program import Program, make_program
+from .recording import Recording
 from .released import portions_in
 from .replay import Replay, Scenario, replay
 
@@ -85,14 +86,17 @@ def what_if(trace: Trace, *scenarios: Scenario) -> WhatIf:
     GilscopeError
         A scenario names a function or a thread that the trace doesn't have.
     """
-    waits_for = waits_for_threads(trace)
+    recording = Recording(trace)
+    waits_for = waits_for_threads(recording)
     programs: dict[tuple[tuple[str, ...], tuple[str, ...]], Program] = {}
     for scenario in (Scenario(), *scenarios):
         key = scenario.release, scenario.release_threads
         if key not in programs:
-            released = holds_of_threads(trace, scenario.release_threads)
+            released = holds_of_threads(recording, scenario.release_threads)
             portions = portions_in(trace, scenario.release) if scenario.release else None
-            programs[key] = make_program(trace, released, waits_for, portions)
+            programs[key] = make_program(trace, released, waits_for, portions, recording)
+    recorded = of_recording(recording)
+    del recording, waits_for, released, portions  # the replays need none of it
     predictions = tuple(
         (each, of_replay(trace, replay(programs[each.release, each.release_threads], each)))
         for each in scenarios
@@ -105,7 +109,7 @@ def what_if(trace: Trace, *scenarios: Scenario) -> WhatIf:
         left_out += LEFT_OUT_RELEASED
     return WhatIf(
         trace=trace,
-        recorded=of_trace(trace),
+        recorded=recorded,
         replayed=of_replay(trace, replay(recorded_as)),
         predictions=predictions,
         remarks=recorded_as.remarks,
@@ -113,21 +117,22 @@ def what_if(trace: Trace, *scenarios: Scenario) -> WhatIf:
     )
 
 
-def of_trace(trace: Trace) -> Figures:
+def of_recording(recording: Recording) -> Figures:
     """Return the figures of what was recorded; a thread ends when its last step does."""
-    waits = trace.waits
-    switches = 0
-    for gil in trace.gils:
-        holds = trace.holds(gil)
-        handed = holds.handed_on()
-        switches += int(np.count_nonzero(holds.thread[:-1][handed] != holds.thread[1:][handed]))
+    trace = recording.trace
+    duration, thread = recording.waits()
     return Figures(
         wall=trace.end - trace.begin,
-        wait=distribution(waits["duration"].copy()),
-        switches=switches,
+        wait=distribution(duration.copy()),
+        switches=sum(order.switches for order in recording.orders),
         finished=np.array([thread.end for thread in trace.threads], np.int64) - trace.begin,
-        waited=_sums(waits["duration"], waits["thread"], len(trace.threads)),
+        waited=_sums(duration, thread, len(trace.threads)),
     )
+
+
+def of_trace(trace: Trace) -> Figures:
+    """Return the figures of a trace."""
+    return of_recording(Recording(trace))
 
 
 def of_replay(trace: Trace, run: Replay) -> Figures:

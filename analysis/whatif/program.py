@@ -18,33 +18,24 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Int64s
+from ..arrays import Bools, Int8s, Int16s, Int32s, Int64s
 from ..model import State
 from ..tables.trace import Trace
 from ..units import share
-from .kinds import AWAIT, BLOCKED, NATIVE, PYTHON
+from .kinds import AWAIT
 from .parts import Stretches, firsts, without_gil_in
 from .pools import Pools, make_pools
-from .recording import NEVER, Recording
+from .recording import NEVER, Recording, in_parts
 from .released import Portions
+from .steps import CALL, Chain, Steps, find_chain
 from .wakes import Wakes, find_wakes
-
-RETURN_LIMIT: Final = 1_000_000
-"""ns after another thread took the GIL within which the one that had to drop it asks again."""
-
-BUSY_LIMIT: Final = 20_000_000
-"""The same of one that dropped it right after the request: on a busy machine it waits for a CPU to ask."""
-
-CALL: Final = 100_000
-"""ns of work from which on an answer to a request was not the next check, but the end of a call."""
-
 
 _WORTH_A_WORD: Final = 0.02
 
 
 @dataclass(frozen=True)
 class Program:
-    """Programs of all threads of a trace; arrays are int64.
+    """Programs of all threads of a trace; arrays are int64, or of few bits where there are many.
 
     Attributes
     ----------
@@ -70,14 +61,14 @@ class Program:
     """
 
     first: Int64s
-    kind: Int64s
-    gil: Int64s
+    kind: Int8s | Int64s
+    gil: Int16s | Int64s
     amount: Int64s
-    post_first: Int64s
+    post_first: Int32s | Int64s
     post_at: Int64s
     post_event: Int64s
     post_delay: Int64s
-    call_first: Int64s
+    call_first: Int32s | Int64s
     call_begin: Int64s
     call_end: Int64s
     pools: Pools
@@ -87,22 +78,12 @@ class Program:
     remarks: tuple[str, ...] = field(default=())
 
 
-@dataclass(frozen=True)
-class _Chain:
-    """What follows a hold, for all intervals; what is said of others means nothing."""
-
-    requested: Bools
-    next_taken: Int64s
-    """When the GIL was taken next; NEVER: it was not."""
-    returns: Bools
-    """Only a request ended it, and the thread asked again at once."""
-
-
 def make_program(
     trace: Trace,
     released: Bools | None = None,
-    waits_for_threads: Int64s | None = None,
+    waits_for_threads: Int8s | None = None,
     portions: Portions | None = None,
+    recording: Recording | None = None,
 ) -> Program:
     """Return the program that was recorded.
 
@@ -111,52 +92,30 @@ def make_program(
     released : ndarray of bool, optional
         For each interval of `trace.intervals_by_column`, if it is a hold: whether its work is to be done
         without the GIL.
-    waits_for_threads : ndarray of int64, optional
+    waits_for_threads : ndarray of int, optional
         For each interval without the GIL what the stacks say: see `wakes.find_wakes`.
     portions : Portions, optional
         Of holds: what else is to be done without the GIL.
+    recording : Recording, optional
+        That of the trace, if it is there.
     """
-    recording = Recording(trace)
-    count = len(recording.start)
-    released = np.zeros(count, bool) if released is None else released
-    chain = _chain(recording)
-    holding = recording.state == State.HOLDING
-    gap = (recording.state == State.RELEASED) | (recording.state == State.UNKNOWN)
+    recording = Recording(trace) if recording is None else recording
+    count = len(recording)
+    chain = find_chain(recording)
     dropped = np.zeros(count, bool)  # the gaps after forced drops: no part of the program
-    dropped[1:] = chain.returns[:-1]
-    pools = make_pools(recording, chain.requested, dropped, CALL)
-    native = np.where(gap & ~dropped, recording.native, 0)
-    blocked = np.where(gap & ~dropped, recording.blocked, 0)
-    _without_switch_wait(recording, chain, pools, blocked)
-    blocked[gap & recording.last] = 0  # what a thread doesn't come back from is the end of its program
+    dropped[chain.hold[chain.returns] + 1] = True
+    pools = make_pools(recording, dropped, CALL)
+    gaps, blocked = _blocked(recording, dropped)
+    _without_switch_wait(recording, chain, pools, gaps, blocked)
 
-    gaps = np.flatnonzero(blocked > 0)
     says = np.full(len(gaps), -1) if waits_for_threads is None else waits_for_threads[gaps]
     wakes = find_wakes(recording, gaps, says)
-    awaits = np.zeros(count, np.int64)
-    awaits[wakes.gap[~wakes.begins]] = 1
-    begun = np.zeros(count, bool)
-    begun[wakes.gap[wakes.begins]] = True
-    late = np.zeros(count, np.int64)  # threads that nobody of the recording started
-    first = recording.intervals.first[:-1]
-    late[first] = np.where(begun[first], 0, recording.start[first] - trace.begin)
-
-    leads = holding & ~_continues(recording, chain, holding, released)
-    steps = _Steps(recording, begun, late, leads, native, blocked)
-    at = np.flatnonzero(holding)
-    leading = np.flatnonzero(leads[at])
-    leader = leading[np.cumsum(leads[at]) - 1]
-    work = recording.work[at]
-    before = np.cumsum(work) - work
-    base, of_hold = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    base[at] = before - before[leader]
-    of_hold[at] = steps.main[at[leader]]
-
-    kind, gil, amount = steps.arrays(released, awaits)
-    np.add.at(amount, of_hold[at], work)
-    _await(recording, steps, wakes, kind, amount)
-    posts = _posts(recording, wakes, of_hold, base, len(kind))
-    calls = _calls(recording, pools.in_calls, of_hold, base, len(kind))
+    steps = Steps(recording, chain, wakes, gaps, dropped, released)
+    del dropped
+    kind, gil, amount = steps.arrays(released, blocked)
+    _await(steps, wakes, kind, amount)
+    posts = _posts(recording, wakes, steps)
+    calls = _calls(recording, pools.in_calls, steps)
     program = Program(
         steps.first,
         kind,
@@ -172,126 +131,78 @@ def make_program(
     )
     if portions is None:
         return program
-    mine = ~released[portions.interval]
+    mine = slice(None) if released is None else ~released[portions.interval]
     hold, since, until = portions.interval[mine], portions.begin[mine], portions.end[mine]
-    taken = _stretches(recording, of_hold, base, hold, since, until)
-    return without_gil_in(program, taken, _stretches(recording, of_hold, base, *recording.asleep))
+    taken = _stretches(recording, steps, hold, since, until)
+    return without_gil_in(program, taken, _stretches(recording, steps, *recording.asleep))
 
 
-def _stretches(
-    recording: Recording, of_hold: Int64s, base: Int64s, hold: Int64s, begin: Int64s, end: Int64s
-) -> Stretches:
+def _blocked(recording: Recording, dropped: Bools) -> tuple[Int64s, Int64s]:
+    """Return the stretches without the GIL in which threads were blocked, and for how long.
+
+    What a thread doesn't come back from is the end of its program.
+    """
+    found: list[tuple[Int64s, Int64s]] = [(_NONE, _NONE)]
+    for low, high in in_parts(len(recording)):
+        blocked = recording.durations(low, high)
+        recording.lost_in(low, high, blocked)
+        blocked -= recording.brief.native[low:high]
+        gap = recording.state[low:high] <= State.RELEASED  # or unknown
+        at = np.flatnonzero(gap & ~dropped[low:high] & ~recording.last[low:high] & (blocked > 0))
+        found.append((at + low, blocked[at]))
+    gaps, blocked = (np.concatenate(each) for each in zip(*found, strict=True))
+    return gaps, blocked
+
+
+def _stretches(recording: Recording, steps: Steps, hold: Int64s, begin: Int64s, end: Int64s) -> Stretches:
     """Return stretches of holds, ns, as stretches of work in steps."""
-    since, until = (base[hold] + recording.work_until(hold, time) for time in (begin, end))
-    return Stretches(of_hold[hold], since, until)
+    step, base = steps.of_holds(hold)
+    since, until = (base + recording.work_until(hold, time) for time in (begin, end))
+    return Stretches(step, since, until)
 
 
-def _chain(recording: Recording) -> _Chain:
-    count = len(recording.start)
-    requested, next_taken = np.zeros(count, bool), np.full(count, NEVER)
-    for order in recording.orders:
-        requested[order.at] = order.requested
-        next_taken[order.at[:-1]] = order.acquired[1:]
-    limit = np.full(count, RETURN_LIMIT)
-    for hold, asked, answered in recording.answers:
-        limit[hold[answered - asked < CALL]] = BUSY_LIMIT
-    returns = np.zeros(count, bool)
-    at = np.flatnonzero(requested[:-2] & ~recording.last[:-2] & ~recording.last[1:-1])
-    back = np.where(next_taken[at] < NEVER, next_taken[at], 0) + limit[at]
-    returns[at] = (
-        (recording.state[at + 1] == State.RELEASED)
-        & (recording.gil[at + 2] == recording.gil[at])
-        & (recording.end[at + 1] <= back)
-    )
-    return _Chain(requested, next_taken, returns)
-
-
-def _continues(recording: Recording, chain: _Chain, holding: Bools, released: Bools) -> Bools:
-    """Return which holds go on with the work of the thread's hold before, of the same kind."""
-    continues = np.zeros(len(holding), bool)
-    at = np.flatnonzero(chain.returns)
-    following = at + 2 + (recording.state[np.minimum(at + 2, len(holding) - 1)] == State.WAITING)
-    fits = following < len(holding)
-    at, following = at[fits], following[fits]
-    fits = holding[following] & (recording.thread[at] == recording.thread[following])
-    fits &= released[at] == released[following]
-    continues[following[fits]] = True
-    return continues
-
-
-def _without_switch_wait(recording: Recording, chain: _Chain, pools: Pools, blocked: Int64s) -> None:
+def _without_switch_wait(
+    recording: Recording, chain: Chain, pools: Pools, gaps: Int64s, blocked: Int64s
+) -> None:
     """Take from stretches after a requested release what the thread waited for another to take the GIL.
 
     The replay has it wait anew.
     """
-    at = np.flatnonzero(chain.requested[:-1] & (blocked[1:] > 0) & ~recording.last[:-1])
-    at = at[chain.next_taken[at] < NEVER]
-    waited = chain.next_taken[at] - recording.end[at] + pools.typical_return
-    blocked[at + 1] = np.maximum(blocked[at + 1] - waited, 1)
+    some = (chain.next_taken < NEVER) & (chain.hold < len(recording) - 1)
+    some &= ~recording.last[chain.hold]
+    hold, next_taken = chain.hold[some], chain.next_taken[some]
+    place = np.searchsorted(gaps, hold + 1)
+    there = np.flatnonzero(np.append(gaps, -1)[place] == hold + 1)
+    waited = next_taken[there] - recording.end_of(hold[there]) + pools.typical_return
+    blocked[place[there]] = np.maximum(blocked[place[there]] - waited, 1)
 
 
-class _Steps:
-    """Which steps come from which interval: [begin | late] [native] [main]."""
-
-    def __init__(
-        self, recording: Recording, begun: Bools, late: Int64s, leads: Bools, native: Int64s, blocked: Int64s
-    ) -> None:
-        self._recording, self._late, self._native, self._blocked = recording, late, native, blocked
-        self._leads = leads
-        self._opens = begun | (late > 0)
-        count = self._opens.astype(np.int64) + (native > 0) + (leads | (blocked > 0))
-        before = np.zeros(len(count) + 1, np.int64)
-        np.cumsum(count, out=before[1:])
-        self.first = before[recording.intervals.first]
-        self.begin = before[:-1]
-        self._native_at = self.begin + self._opens
-        self.main = self._native_at + (native > 0)
-        self.count = int(before[-1])
-
-    def arrays(self, released: Bools, awaits: Int64s) -> tuple[Int64s, Int64s, Int64s]:
-        """Return kinds, GILs and amounts; those of holds and of events are not filled in."""
-        kind, gil = np.full(self.count, BLOCKED), np.full(self.count, -1)
-        amount = np.zeros(self.count, np.int64)
-        at = np.flatnonzero(self._opens)
-        amount[self.begin[at]] = self._late[at]
-        at = np.flatnonzero(self._native > 0)
-        kind[self._native_at[at]] = NATIVE
-        amount[self._native_at[at]] = self._native[at]
-        at = np.flatnonzero(self._blocked > 0)
-        amount[self.main[at]] = self._blocked[at]
-        at = np.flatnonzero(self._leads)
-        kind[self.main[at]] = np.where(released[at], NATIVE, PYTHON)
-        gil[self.main[at]] = np.where(released[at], -1, self._recording.gil[at])
-        return kind, gil, amount
-
-
-def _await(recording: Recording, steps: _Steps, wakes: Wakes, kind: Int64s, amount: Int64s) -> None:
-    at = np.where(wakes.begins, steps.begin[wakes.gap], steps.main[wakes.gap])
+def _await(steps: Steps, wakes: Wakes, kind: Int8s, amount: Int64s) -> None:
+    at = np.where(wakes.begins, steps.begin[wakes.gap], steps.main(wakes.gap))
     kind[at] = AWAIT
     amount[at] = np.arange(len(at))
 
 
 def _posts(
-    recording: Recording, wakes: Wakes, of_hold: Int64s, base: Int64s, steps: int
-) -> tuple[Int64s, Int64s, Int64s, Int64s]:
-    step = of_hold[wakes.hold]
-    at = base[wakes.hold] + recording.work_until(wakes.hold, wakes.time)
+    recording: Recording, wakes: Wakes, steps: Steps
+) -> tuple[Int32s | Int64s, Int64s, Int64s, Int64s]:
+    step, base = steps.of_holds(wakes.hold)
+    at = base + recording.work_until(wakes.hold, wakes.time)
     order = np.lexsort((at, step))
-    return firsts(step, steps), at[order], order, wakes.delay[order]
+    return firsts(step, steps.count), at[order], order, wakes.delay[order]
 
 
-def _calls(
-    recording: Recording, in_calls: Bools, of_hold: Int64s, base: Int64s, steps: int
-) -> tuple[Int64s, Int64s, Int64s]:
+def _calls(recording: Recording, in_calls: Bools, steps: Steps) -> tuple[Int32s | Int64s, Int64s, Int64s]:
     found: list[tuple[Int64s, Int64s, Int64s]] = []
     for hold, asked, answered in recording.answers:
-        long = (answered - asked >= CALL) & ~in_calls[recording.thread[hold]]
+        long = (answered - asked >= CALL) & ~in_calls[recording.thread_of(hold)]
         hold, asked, answered = hold[long], asked[long], answered[long]
         begin = np.maximum(2 * asked - answered, 0)
-        found.append((of_hold[hold], base[hold] + begin, base[hold] + answered))
+        of, base = steps.of_holds(hold)
+        found.append((of, base + begin, base + answered))
     step, begin, end = (np.concatenate(each) for each in zip(*found, strict=True)) if found else (_NONE,) * 3
     order_ = np.lexsort((begin, step))
-    return firsts(step, steps), begin[order_], end[order_]
+    return firsts(step, steps.count), begin[order_], end[order_]
 
 
 _NONE: Final = np.zeros(0, np.int64)
@@ -303,14 +214,14 @@ def _essential(recording: Recording) -> Int64s:
     Main ones, those that were seen to exit, and those that let go of the GIL for good after a main one has.
     Others (daemons) may be in the middle of something when the program is over.
     """
-    trace, intervals = recording.trace, recording.intervals
+    trace = recording.trace
     main = np.array([thread.main for thread in trace.threads], bool)
-    last = intervals.first[1:] - 1
+    last = recording.first[1:] - 1
     released = np.where(recording.state[last] == State.RELEASED, recording.start[last], NEVER)
     process = np.array([thread.process for thread in trace.threads], np.int64)
     over = np.full(len(trace.processes), NEVER)
     np.minimum.at(over, process[main], released[main])
-    essential = main | trace.columns.exited | ((released < NEVER) & (released > over[process]))
+    essential = main | recording.exited | ((released < NEVER) & (released > over[process]))
     return (essential if essential.any() else np.ones(len(main), bool)).astype(np.int64)
 
 

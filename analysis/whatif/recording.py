@@ -1,23 +1,31 @@
 """What the replay's program is made from: intervals with the work that was done in them, and their order.
 
-An interval is named by its position in `Intervals` throughout; arrays have one element an interval unless
-something else is said. Times and durations are in ns.
+An interval is named by its position in `Brief` (that in `Intervals`) throughout. Of millions of them hardly
+any is asked for, waited for or stalled in: what all of them have is kept in a few bytes each, and all else is
+worked out for those that are asked about. Times and durations are in ns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Int32s, Int64s, distinct
+from ..arrays import Bools, Int32s, Int64s
+from ..fold.briefly import FOUND, Brief, brief_intervals, told_briefly
+from ..fold.lanes import can_be_covered
 from ..model import Gil, State
+from ..reader.format import Event
+from ..states import Cpu
 from ..tables import requests
-from ..tables.intervals import Intervals
+from ..tables.handoffs import Holds
 from ..tables.trace import Trace
 
 NEVER = requests.NEVER
+AT_ONCE: Final = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -25,12 +33,12 @@ class LockOrder:
     """The holds of one GIL in the order of the lock, those whose acquire was seen."""
 
     gil: Gil
-    at: Int64s
+    at: Int32s | Int64s
     """Their intervals."""
     acquired: Int64s
-    released: Int64s
-    thread: Int32s
     requested: Bools
+    switches: int
+    """How often it went from one thread to another."""
 
     def before(self, time: Int64s) -> Int64s:
         """Return which hold began last before each time; -1: none."""
@@ -38,25 +46,114 @@ class LockOrder:
         return found
 
 
+@dataclass(frozen=True)
+class _Held:
+    """As `requests.Order`."""
+
+    acquired: Int64s
+    released: Int64s
+    thread: Int32s
+
+
+def in_parts(count: int) -> Iterator[tuple[int, int]]:
+    """Yield from where to where to go at once: what is made of so many stays small."""
+    for low in range(0, count, AT_ONCE):
+        yield low, min(low + AT_ONCE, count)
+
+
 class Recording:
     """A trace as the replay sees it."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self.intervals: Intervals = trace.intervals_by_column
-        intervals = self.intervals
-        self.start, self.end = intervals.start, intervals.start + intervals.duration
-        self.state = intervals.state
-        self.thread = np.repeat(np.arange(len(trace.threads), dtype=np.int32), np.diff(intervals.first))
-        self.gil = np.where(self.state >= State.WAITING, trace.gil_of_events[intervals.event], -1)
+        brief = brief_intervals(trace) if can_be_covered(trace) else None
+        self.from_streams = brief is not None
+        self.brief = brief if brief is not None else _of_tables(trace)
+        self.first, self.start, self.state = self.brief.first, self.brief.start, self.brief.state
         self.scheduled = trace.scheduling is not None
+
+    def __len__(self) -> int:
+        return len(self.start)
 
     @cached_property
     def last(self) -> Bools:
         """Whether it is its thread's last."""
         last = np.zeros(len(self.start), bool)
-        last[self.intervals.first[1:] - 1] = True
+        last[self.first[1:] - 1] = True
         return last
+
+    def thread_of(self, at: Int32s | Int64s) -> Int64s:
+        """Return the threads of intervals."""
+        found: Int64s = np.searchsorted(self.first, at, "right") - 1
+        return found
+
+    def gil_of(self, at: Int32s | Int64s) -> Int64s:
+        """Return the GILs that are held or waited for in intervals; -1: none."""
+        return np.where(self.state[at] >= State.WAITING, self.brief.gil[at], -1).astype(np.int64)
+
+    def end_of(self, at: Int32s | Int64s) -> Int64s:
+        """Return when intervals end: where the thread's next one begins."""
+        end = self.start[np.minimum(at + 1, len(self.start) - 1)]
+        last = np.flatnonzero(self.last[at])
+        end[last] = self.trace.ends[self.thread_of(at[last])]
+        return end
+
+    def durations(self, low: int, high: int) -> Int64s:
+        """Return how long the intervals from `low` to `high` are."""
+        durations = np.empty(high - low, np.int64)
+        durations[:-1] = self.start[low + 1 : high] - self.start[low : high - 1]
+        last = np.flatnonzero(self.last[low:high])
+        if low < high:
+            durations[-1:] = self.end_of(np.array([high - 1])) - self.start[high - 1]
+        durations[last] = self.trace.ends[self.thread_of(low + last)] - self.start[low + last]
+        return durations
+
+    @cached_property
+    def seen_alive(self) -> Bools:
+        """Which threads lived when the recording began."""
+        if not self.from_streams:
+            return self.trace.columns.seen_alive
+        return np.array([run.seen_alive for run in self.trace.source.runs], bool)
+
+    @cached_property
+    def exited(self) -> Bools:
+        """Which threads were seen to exit."""
+        if not self.from_streams:
+            return self.trace.columns.exited
+        return np.array([run.exited for run in self.trace.source.runs], bool)
+
+    @cached_property
+    def last_holds(self) -> Int64s:
+        """Each thread's last hold; -1: it has none."""
+        found = np.full(len(self.trace.threads), -1)
+        for thread in range(len(found)):
+            holding = np.flatnonzero(self.state[self.first[thread] : self.first[thread + 1]] == State.HOLDING)
+            if len(holding):
+                found[thread] = self.first[thread] + holding[-1]
+        return found
+
+    def wait_frames(self) -> tuple[Int64s, Int32s]:
+        """Return waits that ended with the GIL, or go on, and the frame that wanted it; -1: not known."""
+        if not self.from_streams:
+            return self.trace.intervals_by_column.waiting, self.trace.wait_frames
+        wait, number = self.brief.wait, self.brief.frame
+        frame = np.full(len(wait), -1, np.int32)
+        for process in self.trace.processes:
+            threads = self.trace.threads_of(process)
+            bounds = np.searchsorted(wait, self.first[[threads.start, threads.stop]]).tolist()
+            mine = slice(*bounds)
+            frame[mine] = self.trace.stacks.of(process.index, number[mine])
+        return wait, frame
+
+    def timed_waits(self, gil: Gil) -> tuple[Int64s, Int64s]:
+        """Return when the timed waits for a GIL that ran out began and ended."""
+        mine = self.brief.timed_gil == gil.index
+        return self.brief.timed_begin[mine], self.brief.timed_end[mine]
+
+    def waits(self) -> tuple[Int64s, Int64s]:
+        """Return the durations of all waits, and whose they were."""
+        waiting = np.flatnonzero(self.state == State.WAITING)
+        return self.end_of(waiting) - self.start[waiting], self.thread_of(waiting)
 
     @cached_property
     def orders(self) -> list[LockOrder]:
@@ -64,24 +161,77 @@ class Recording:
         return [self._order(gil) for gil in self.trace.gils]
 
     def _order(self, gil: Gil) -> LockOrder:
-        holds = self.trace.holds(gil)
-        at = self.trace.holding(gil)
-        acquired = self.start[at]
-        if not (acquired[1:] > acquired[:-1]).all():
-            order = np.argsort(acquired, kind="stable")
-            in_order = acquired[order]
-            if (in_order[1:] == in_order[:-1]).any():  # a hold of no length is before one that begins then
-                order = np.lexsort((self.end[at], acquired))
-            at = at[order]
+        at = self._sorted(self._holding(gil))
+        holds = self._holds(gil, at)
+        requested = requests.requested(holds, *self.timed_waits(gil), self._trusted_until(gil))
+        handed = holds.handed_on()
+        switches = int(np.count_nonzero((holds.thread[:-1] != holds.thread[1:])[handed]))
         seen = holds.acquire_seen
-        requested = holds.requested if seen.all() else holds.requested[seen]
-        return LockOrder(gil, at, self.start[at], self.end[at], self.thread[at], requested)
+        if not seen.all():
+            requested = requested[seen]
+        return LockOrder(gil, at, self.start[at], requested, switches)
+
+    def _holding(self, gil: Gil) -> Int32s | Int64s:
+        at = np.flatnonzero(self.state == State.HOLDING)
+        if len(self.trace.gils) > 1:
+            at = at[self.brief.gil[at] == gil.index]
+        return at.astype(np.int32) if len(self.start) <= np.iinfo(np.int32).max else at
+
+    def _sorted(self, at: Int32s | Int64s) -> Int32s | Int64s:
+        """Return holds in the order of the lock."""
+        acquired = self.start[at]
+        if (acquired[1:] > acquired[:-1]).all():
+            return at
+        order = np.argsort(acquired, kind="stable")
+        in_order = acquired[order]
+        if (in_order[1:] == in_order[:-1]).any():  # a hold of no length is before one that begins then
+            order = np.lexsort((self.end_of(at), acquired))
+        return at[order]
+
+    def _holds(self, gil: Gil, at: Int32s | Int64s) -> Holds:
+        """Return the holds as `tables.handoffs` has them; `requested` is where one was found."""
+        after = np.where(self.last[at], np.uint8(0), self.brief.kind[np.minimum(at + 1, len(self.start) - 1)])
+        released = (after & (FOUND - 1)) == Event.GIL_RELEASED
+        found = after == Event.GIL_RELEASED | FOUND
+        acquired, until, thread = self.start[at], self.end_of(at), self.thread_of(at).astype(np.int32)
+        unseen = self._unseen(gil)
+        if not len(unseen):
+            return Holds(acquired, until, thread, np.ones(len(at), bool), released, found)
+        begin = self.start[unseen]
+        seen = np.append(np.ones(len(at), bool), np.zeros(len(unseen), bool))
+        acquired, until = np.append(acquired, begin), np.append(until, begin)
+        thread = np.append(thread, self.thread_of(unseen).astype(np.int32))
+        released = np.append(released, np.ones(len(unseen), bool))
+        found = np.append(found, self.brief.kind[unseen] == Event.GIL_RELEASED | FOUND)
+        order = np.argsort(acquired, kind="stable")
+        in_order = acquired[order]
+        if (in_order[1:] == in_order[:-1]).any():
+            order = np.lexsort((~released, until, acquired))
+        return Holds(acquired[order], until[order], thread[order], seen[order], released[order], found[order])
+
+    def _unseen(self, gil: Gil) -> Int64s:
+        """Return the intervals that begin with a release whose acquire was not seen."""
+        after = np.flatnonzero(self.state == State.UNKNOWN) + 1
+        after = after[after < len(self.start)]
+        after = after[~np.isin(after, self.first)]
+        after = after[(self.brief.kind[after] & (FOUND - 1)) == Event.GIL_RELEASED]
+        mine: Int64s = after[self.brief.gil[after] == gil.index]
+        return mine
+
+    def _trusted_until(self, gil: Gil) -> int:
+        process = self.trace.processes[gil.process]
+        if process.version >= requests.OWN_REQUESTS:
+            return self.trace.end
+        threads = self.trace.threads_of(process)
+        first, last = self.first[threads.start], self.first[threads.stop]
+        unknown = np.flatnonzero(self.state[first:last] == State.UNKNOWN) + first
+        return int(self.end_of(unknown).max(initial=0))
 
     # Work: time in a hold, less what the thread lost its CPU to other threads of the trace: the replay has
     # them compete anew. What it lost to other programs stays: they are not in the replay, and would be there
     # again. Without scheduling a stretch without the GIL is no work at all.
 
-    def _full(self, begin: Int64s, duration: Int64s) -> Int64s:
+    def _full(self, begin: Int64s, end: Int64s) -> Int64s:
         """Return how long, within these stretches, all CPUs ran threads of the trace."""
         begins, before = self._all_busy
 
@@ -92,105 +242,91 @@ class Recording:
             full: Int64s = np.where(at >= 0, before[inside] + passed, 0)
             return full
 
-        return until(begin + duration) - until(begin) if len(begins) else np.zeros(len(begin), np.int64)
+        return until(end) - until(begin) if len(begins) else np.zeros(len(begin), np.int64)
 
     @cached_property
     def _all_busy(self) -> tuple[Int64s, Int64s]:
         """Begins of the stretches in which all CPUs ran threads of the trace, and their sums before each."""
+        stretches = self.trace.stretches
         assert self.trace.scheduling is not None
-        on_cpu, cpus = self.trace.on_cpu, max(len(self.trace.scheduling.cpus), 1)
-        time = np.concatenate([on_cpu["start"], on_cpu["start"] + on_cpu["duration"]])
-        change = np.repeat([1, -1], len(on_cpu))
+        assert stretches is not None
+        on, cpus = np.flatnonzero(stretches.state == Cpu.ON), max(len(self.trace.scheduling.cpus), 1)
+        start = stretches.start[on]
+        time = np.concatenate([start, start + stretches.duration[on]])
+        change = np.repeat(np.array([1, -1], np.int8), len(on))
         order = np.lexsort((change, time))
-        running = np.cumsum(change[order])
+        running = np.cumsum(change[order], dtype=np.int32)
         full = np.flatnonzero(running[:-1] >= cpus)
-        begins = time[order][full]
+        begins = time[order[full]]
         before = np.zeros(len(full) + 1, np.int64)
-        np.cumsum(time[order][full + 1] - begins, out=before[1:])
+        np.cumsum(time[order[full + 1]] - begins, out=before[1:])
         return begins, before
+
+    @cached_property
+    def _stalled(self) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+        """Stretches in which a holder was stalled: hold, begin, end, and how long all CPUs were full then."""
+        return self._pieces(State.STALLED)
+
+    def _pieces(self, state: State) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+        brief = self.brief
+        at = np.flatnonzero(brief.off_state == state)
+        begin, end = brief.off_begin[at], brief.off_end[at]
+        return brief.off_of[at], begin, end, self._full(begin, end) if self.scheduled else begin[:0]
 
     def work_until(self, interval: Int64s, time: Int64s) -> Int64s:
         """Return the work in these holds up to these times, which are in them."""
-        start = self.start[interval]
+        passed = time - self.start[interval]
         if not self.scheduled or not len(interval):
-            passed: Int64s = time - start
             return passed
-        # Of what was asked about only: mostly few holds of many.
-        states, holds = self.trace.states_by_column, distinct(interval)
-        low, high = (np.searchsorted(states.of, holds, side) for side in ("left", "right"))
+        hold, begin, end, full = self._stalled
+        low, high = (np.searchsorted(hold, interval, side) for side in ("left", "right"))
         count = high - low
-        rows = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
-        works = states.duration[rows]
-        stalled = np.flatnonzero(states.state[rows] == State.STALLED)
-        works[stalled] -= self._full(states.start[rows[stalled]], works[stalled])
-        before = np.append(0, np.cumsum(works))
-        begin = int(start.min())
-        span = int(time.max()) - begin + 2
-        key = np.repeat(np.arange(len(holds)), count) * span + (states.start[rows] - begin)
-        hold = np.searchsorted(holds, interval)
-        done: Int64s = np.zeros(len(time), np.int64)
-        for sign, moment in ((1, time), (-1, start)):
-            wanted = hold * span + (moment - begin)
-            at = np.searchsorted(key, wanted, "right") - 1
-            done += sign * (before[at] + np.minimum(wanted - key[at], works[at]))
-        return done
+        which = np.repeat(np.arange(len(interval)), count)
+        piece = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
+        work = end[piece] - begin[piece] - full[piece]
+        within = np.clip(time[which] - begin[piece], 0, end[piece] - begin[piece])
+        np.subtract.at(passed, which, np.maximum(within - work, 0))
+        return passed
 
-    @cached_property
-    def work(self) -> Int64s:
-        """Work in holds; 0 elsewhere."""
-        work = np.where(self.state == State.HOLDING, self.intervals.duration, 0)
+    def work_of(self, interval: Int64s) -> Int64s:
+        """Return all the work in these holds."""
+        work = self.end_of(interval) - self.start[interval]
         if self.scheduled:
-            states = self.trace.states_by_column
-            stalled = np.flatnonzero(states.state == State.STALLED)
-            np.subtract.at(
-                work, states.of[stalled], self._full(states.start[stalled], states.duration[stalled])
-            )
+            hold, _, _, full = self._stalled
+            before = np.append(0, np.cumsum(full))
+            work -= before[np.searchsorted(hold, interval, "right")]
+            work += before[np.searchsorted(hold, interval, "left")]
         return work
 
-    @cached_property
-    def native(self) -> Int64s:
-        """Work without the GIL: NATIVE; none is known without scheduling."""
-        return self._of_state(State.NATIVE)
+    def lost_in(self, low: int, high: int, durations: Int64s) -> None:
+        """Take from the durations of intervals what their threads lost a CPU to others of the trace for.
+
+        Of holds work is left, of stretches without the GIL what their threads chose.
+        """
+        for of, _, _, full in (self._stalled, self._ready) if self.scheduled else ():
+            some = slice(*np.searchsorted(of, [low, high]).tolist())
+            np.subtract.at(durations, of[some] - low, full[some])
 
     @cached_property
-    def blocked(self) -> Int64s:
-        """What is left of stretches without the GIL."""
-        without = (self.state == State.RELEASED) | (self.state == State.UNKNOWN)
-        blocked = np.where(without, self.intervals.duration - self.native, 0)
-        return blocked - self._preempted if self.scheduled else blocked
+    def _ready(self) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+        """Stretches in which a thread without the GIL had lost its CPU: as `_stalled`."""
+        return self._pieces(State.READY)
 
     @property
     def asleep(self) -> tuple[Int64s, Int64s, Int64s]:
         """Stretches in which a holder slept: their holds, begins and ends."""
-        states = self.trace.states_by_column
-        at = np.flatnonzero(states.state == State.HOLDING_ASLEEP)
-        return states.of[at], states.start[at], states.start[at] + states.duration[at]
+        brief = self.brief
+        at = np.flatnonzero(brief.off_state == State.HOLDING_ASLEEP)
+        return brief.off_of[at], brief.off_begin[at], brief.off_end[at]
 
     @cached_property
-    def _preempted(self) -> Int64s:
-        """How long a thread without the GIL had lost its CPU to others of the trace."""
-        states = self.trace.states_by_column
-        ready = np.flatnonzero(states.state == State.READY)
-        sums = np.zeros(len(self.start), np.int64)
-        np.add.at(sums, states.of[ready], self._full(states.start[ready], states.duration[ready]))
-        return sums
-
-    def _of_state(self, state: State) -> Int64s:
-        """Return, for each interval, how long it was in a state."""
-        sums = np.zeros(len(self.start), np.int64)
-        if self.scheduled:
-            states = self.trace.states_by_column
-            at = np.flatnonzero(states.state == state)
-            np.add.at(sums, states.of[at], states.duration[at])
-        return sums
-
-    @property
     def lost_to_others(self) -> float:
         """Share of the time in holds in which other programs had the thread's CPU."""
-        held = int(self.intervals.duration[self.state == State.HOLDING].sum())
-        stalled = int(self._of_state(State.STALLED).sum())
-        gone = held - int(self.work.sum())
-        return (stalled - gone) / held if held else 0.0
+        held = 0
+        for low, high in in_parts(len(self.start)):
+            held += int(self.durations(low, high)[self.state[low:high] == State.HOLDING].sum())
+        _, begin, end, full = self._stalled
+        return int((end - begin - full).sum()) / held if held and self.scheduled else 0.0
 
     # Requests.
 
@@ -200,7 +336,33 @@ class Recording:
         return [self._answers(order) for order in self.orders]
 
     def _answers(self, order: LockOrder) -> tuple[Int64s, Int64s, Int64s]:
-        asked = requests.first_requests(order, *self.trace.timed_waits(order.gil))
+        ends, threads = self.end_of(order.at), self.thread_of(order.at).astype(np.int32)
+        asked = requests.first_requests(_Held(order.acquired, ends, threads), *self.timed_waits(order.gil))
         which = np.flatnonzero(order.requested & (asked < NEVER))
-        hold = order.at[which]
-        return hold, self.work_until(hold, asked[which]), self.work[hold]
+        hold = order.at[which].astype(np.int64)
+        return hold, self.work_until(hold, asked[which]), self.work_of(hold)
+
+
+def _of_tables(trace: Trace) -> Brief:
+    """Return the intervals of a trace that is told by tables."""
+    intervals, states, columns = trace.intervals_by_column, trace.states_by_column, trace.columns
+    kind = intervals.kind.copy()
+    following = np.minimum(intervals.event + 1, max(len(columns.kind) - 1, 0))
+    asked = (columns.kind[following] == Event.GIL_DROP_REQUESTED) & (kind == Event.GIL_RELEASED)
+    kind[asked] |= FOUND
+    about = trace.gil_of_events[intervals.event]
+    timed = [(gil.index, *trace.timed_waits(gil)) for gil in trace.gils]
+    none = np.zeros(0, np.int64)
+    return told_briefly(
+        intervals.first,
+        intervals.start,
+        intervals.state,
+        kind,
+        about.astype(np.int16),
+        (states.of, states.state, states.start, states.start + states.duration),
+        (
+            np.concatenate([none, *(began for _, began, _ in timed)]),
+            np.concatenate([none, *(ended for _, _, ended in timed)]),
+            np.concatenate([none, *(np.full(len(began), gil) for gil, began, _ in timed)]),
+        ),
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import Bools, Int64s, Table
 from ..errors import GilscopeError
@@ -121,7 +122,7 @@ def replay(
     )
     threads = len(program.first) - 1
     run = machine(
-        [_numbers(column) for column in _columns(program)],
+        _columns(program),
         [_numbers(program.pools.first), _numbers(program.pools.value)],
         _numbers(interval),
         scenario.cpus or program.cpus or max(threads, 1),
@@ -157,21 +158,26 @@ def without_gil(program: Program, slowdown: float = 1.0) -> Program:
     )
 
 
-def _columns(program: Program) -> Sequence[Int64s]:
+def _columns(program: Program) -> Sequence[memoryview]:
     return (
-        program.first,
-        program.kind,
-        program.gil,
-        program.amount,
-        program.post_first,
-        program.post_at,
-        program.post_event,
-        program.post_delay,
-        program.call_first,
-        program.call_begin,
-        program.call_end,
-        program.essential,
+        _as_is(program.first, np.int64),
+        _as_is(program.kind, np.int8),
+        _as_is(program.gil, np.int16),
+        _as_is(program.amount, np.int64),
+        _as_is(program.post_first, np.int32),
+        _as_is(program.post_at, np.int64),
+        _as_is(program.post_event, np.int64),
+        _as_is(program.post_delay, np.int64),
+        _as_is(program.call_first, np.int32),
+        _as_is(program.call_begin, np.int64),
+        _as_is(program.call_end, np.int64),
+        _as_is(program.essential, np.int64),
     )
+
+
+def _as_is(column: npt.NDArray[Any], kind: type[np.integer[Any]]) -> memoryview:
+    """Return a column in the machine's type (machine.pxd): where it has that, no copy."""
+    return np.require(column, kind, ["C", "W"]).data
 
 
 def _numbers(column: Int64s) -> array[int]:

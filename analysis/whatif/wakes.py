@@ -26,7 +26,7 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Float64s, Int64s
+from ..arrays import Bools, Float64s, Int8s, Int64s
 from ..model import State
 from .recording import LockOrder, Recording
 
@@ -66,7 +66,7 @@ class Wakes:
     begins: Bools
 
 
-def find_wakes(recording: Recording, gaps: Int64s, waits_for_threads: Int64s) -> Wakes:
+def find_wakes(recording: Recording, gaps: Int64s, waits_for_threads: Int8s | Int64s) -> Wakes:
     """Return the wake-ups.
 
     Parameters
@@ -90,27 +90,28 @@ def find_wakes(recording: Recording, gaps: Int64s, waits_for_threads: Int64s) ->
     gap = np.concatenate([gaps[at], begins])
     source = np.concatenate([hold[at], starters])
     is_begin = np.arange(len(gap)) >= len(at)
-    until = np.where(is_begin, recording.start[gap], recording.end[gap])
-    time = np.minimum(until, recording.end[source])
+    until = np.where(is_begin, recording.start[gap], recording.end_of(gap))
+    time = np.minimum(until, recording.end_of(source))
     return Wakes(gap, source, time, until - time, is_begin)
 
 
 def _next_gil(recording: Recording, gaps: Int64s) -> Int64s:
     """Return the GIL that each thread asked for next; -1: none."""
-    after = np.minimum(gaps + 1, len(recording.gil) - 1)
-    return np.where(recording.last[gaps], -1, recording.gil[after])
+    after = np.minimum(gaps + 1, len(recording) - 1)
+    return np.where(recording.last[gaps], -1, recording.gil_of(after))
 
 
 def _holds_at_end(recording: Recording, order: LockOrder, gaps: Int64s) -> Int64s:
     """Return the other thread's hold in which, or shortly after which, each stretch ends; -1: none."""
-    end = recording.end[gaps]
+    end = recording.end_of(gaps)
     at = order.before(end)
     found = np.maximum(at, 0)
-    fits = (at >= 0) & (order.thread[found] != recording.thread[gaps]) if len(order.at) else at >= 0
-    if len(order.at):
-        fits &= end - order.released[found] <= LATENCY
-        return np.where(fits, order.at[found], -1)
-    return np.full(len(gaps), -1)
+    if not len(order.at):
+        return np.full(len(gaps), -1)
+    hold = order.at[found].astype(np.int64)
+    fits = (at >= 0) & (recording.thread_of(hold) != recording.thread_of(gaps))
+    fits &= end - recording.end_of(hold) <= LATENCY
+    return np.where(fits, hold, -1)
 
 
 def _starts(recording: Recording, gaps: Int64s, hold: Int64s, sure: Bools) -> tuple[Int64s, Int64s]:
@@ -119,27 +120,27 @@ def _starts(recording: Recording, gaps: Int64s, hold: Int64s, sure: Bools) -> tu
     The one that starts a thread waits until it has begun: its stretch contains the beginning, and ends with
     the new thread's first hold. Without such a stretch it is the one that had the GIL then.
     """
-    trace, intervals = recording.trace, recording.intervals
-    order_of_ends = np.argsort(recording.end[gaps], kind="stable")
-    ends = recording.end[gaps][order_of_ends]
+    trace = recording.trace
+    order_of_ends = np.argsort(recording.end_of(gaps), kind="stable")
+    ends = recording.end_of(gaps)[order_of_ends]
     begins, starters = [], []
     for thread in trace.threads:
-        first, last = int(intervals.first[thread.index]), int(intervals.first[thread.index + 1])
+        first, last = int(recording.first[thread.index]), int(recording.first[thread.index + 1])
         process = trace.processes[thread.process]
-        if thread.begin <= process.begin or trace.columns.seen_alive[thread.index]:
+        if thread.begin <= process.begin or recording.seen_alive[thread.index]:
             continue
         mine = first + np.flatnonzero(recording.state[first : min(first + 4, last)] == State.HOLDING)
         if not len(mine):
             continue
         own = int(mine[0])
         low = np.searchsorted(ends, recording.start[own], "right")
-        high = np.searchsorted(ends, recording.end[own] + LATENCY, "right")
+        high = np.searchsorted(ends, recording.end_of(np.array([own]))[0] + LATENCY, "right")
         near = order_of_ends[low:high]
         near = near[
             (recording.start[gaps[near]] <= thread.begin)
-            & (recording.thread[gaps[near]] != thread.index)
+            & (recording.thread_of(gaps[near]) != thread.index)
             & (recording.state[gaps[near] - 1] == State.HOLDING)
-            & (recording.thread[gaps[near] - 1] == recording.thread[gaps[near]])
+            & (recording.thread_of(gaps[near] - 1) == recording.thread_of(gaps[near]))
             & _same_process(recording, gaps[near], thread.process)
         ]
         if len(near):
@@ -148,9 +149,9 @@ def _starts(recording: Recording, gaps: Int64s, hold: Int64s, sure: Bools) -> tu
             begins.append(first)
             starters.append(int(gaps[waiter]) - 1)
             continue
-        order = recording.orders[int(recording.gil[own])]
+        order = recording.orders[int(recording.gil_of(np.array([own]))[0])]
         at = int(order.before(np.array([thread.begin]))[0])
-        if at >= 0 and order.thread[at] != thread.index:
+        if at >= 0 and recording.thread_of(order.at[at : at + 1])[0] != thread.index:
             begins.append(first)
             starters.append(int(order.at[at]))
     return np.array(begins, np.int64), np.array(starters, np.int64)
@@ -158,7 +159,7 @@ def _starts(recording: Recording, gaps: Int64s, hold: Int64s, sure: Bools) -> tu
 
 def _same_process(recording: Recording, gaps: Int64s, process: int) -> Bools:
     threads = recording.trace.threads_of(recording.trace.processes[process])
-    thread = recording.thread[gaps]
+    thread = recording.thread_of(gaps)
     same: Bools = (thread >= threads.start) & (thread < threads.stop)
     return same
 
@@ -166,24 +167,23 @@ def _same_process(recording: Recording, gaps: Int64s, process: int) -> Bools:
 def _exits(recording: Recording, gaps: Int64s, hold: Int64s, sure: Bools) -> None:
     """Find joins: stretches that end where another thread of the process released the GIL for good."""
     trace = recording.trace
-    end, holding = recording.end[gaps], recording.intervals.holding
+    end = recording.end_of(gaps)
     for process in trace.processes:
         threads = trace.threads_of(process)
-        bounds = np.searchsorted(holding, recording.intervals.first[threads.start : threads.stop + 1])
         # The recording may stop before the exit of a thread is seen: to have released for good is enough.
-        lasts = recording.intervals.first[1:][threads] - 1
-        ended = (recording.state[lasts] == State.RELEASED) & (bounds[1:] > bounds[:-1])
-        finals = holding[bounds[1:][ended] - 1]
+        lasts = recording.first[1:][threads] - 1
+        holds = recording.last_holds[threads]
+        finals = holds[(recording.state[lasts] == State.RELEASED) & (holds >= 0)]
         if not len(finals):
             continue
-        finals = finals[np.argsort(recording.end[finals], kind="stable")]
-        begins = recording.intervals.first[[threads.start, threads.stop]]
+        finals = finals[np.argsort(recording.end_of(finals), kind="stable")]
+        begins = recording.first[[threads.start, threads.stop]]
         mine = np.arange(*np.searchsorted(gaps, begins))
         mine = mine[~sure[mine]]
-        at = np.searchsorted(recording.end[finals], end[mine] + EXIT_EARLY, "right") - 1
+        at = np.searchsorted(recording.end_of(finals), end[mine] + EXIT_EARLY, "right") - 1
         mine, at = mine[at >= 0], at[at >= 0]
         final = finals[at]
-        released = recording.end[final]
+        released = recording.end_of(final)
         fits = (end[mine] - released <= EXIT_LATE) & (released > recording.start[gaps[mine]])
         fits &= recording.start[final] < end[mine]
         hold[mine[fits]] = final[fits]
@@ -193,15 +193,15 @@ def _exits(recording: Recording, gaps: Int64s, hold: Int64s, sure: Bools) -> Non
 def _by_statistics(recording: Recording, gaps: Int64s, ends_in_hold: Bools, open_: Bools) -> Bools:
     """Return which stretches end with another thread's doing, judged by the thread's stretches together."""
     gil = _next_gil(recording, gaps)
-    length = recording.end[gaps] - recording.start[gaps]
+    length = recording.end_of(gaps) - recording.start[gaps]
     eligible = np.flatnonzero(open_ & (gil >= 0) & (length > LATENCY))
     likely = np.zeros(len(gaps), bool)
     covered = np.zeros(len(eligible))
     for order in recording.orders:
         mine = gil[eligible] == order.gil.index
         which = gaps[eligible[mine]]
-        covered[mine] = _held(order, recording.start[which] + LATENCY, recording.end[which])
-    thread = recording.thread[gaps[eligible]]
+        covered[mine] = _held(recording, order, recording.start[which] + LATENCY, recording.end_of(which))
+    thread = recording.thread_of(gaps[eligible])
     count = len(recording.trace.threads)
     n = np.bincount(thread, minlength=count)
     k = np.bincount(thread[ends_in_hold[eligible]], minlength=count)
@@ -215,12 +215,15 @@ def _by_statistics(recording: Recording, gaps: Int64s, ends_in_hold: Bools, open
     return likely
 
 
-def _held(order: LockOrder, begin: Int64s, end: Int64s) -> Int64s:
+def _held(recording: Recording, order: LockOrder, begin: Int64s, end: Int64s) -> Int64s:
     """Return for how long, from each begin to each end, somebody held the GIL or had just released it."""
     if not len(order.at):
         return np.zeros(len(begin), np.int64)
-    until = np.minimum(order.released + LATENCY, np.append(order.acquired[1:], order.released[-1] + LATENCY))
-    before = np.append(0, np.cumsum(until - order.acquired))
+    until = recording.end_of(order.at)
+    until += LATENCY
+    until[:-1] = np.minimum(until[:-1], order.acquired[1:])
+    before = np.zeros(len(until) + 1, np.int64)
+    np.cumsum(until - order.acquired, out=before[1:])
 
     def held_until(time: Int64s) -> Int64s:
         at = np.searchsorted(order.acquired, time, "right") - 1

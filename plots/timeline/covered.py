@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.fold.covered import Coverage, can_be_covered, cover
+from analysis.fold.covered import Coverage, cover
+from analysis.fold.lanes import can_be_covered
 from analysis.model import HELD, INTERVAL, State
 
 from ..style import states_of

@@ -163,6 +163,24 @@ def test_children_arm_themselves_and_the_parent_stays_armed(launcher: Launcher) 
             os.kill(child, signal.SIGKILL)
 
 
+def test_a_process_that_forks_again_and_again_is_heard(launcher: Launcher) -> None:
+    """The thread that listens makes way for each fork: what it has not heard by then is asked anew."""
+    source = """
+    import os, time
+    print("ready", flush=True)
+    while True:
+        if (child := os.fork()) == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        time.sleep(0.01)
+    """
+    with running(launcher, source) as process:
+        attach = ("attach", str(process.pid), *SHORT, "--force", "-o", "a.trace")
+        assert any(launcher.run(*attach).returncode == 0 for _ in range(5))
+        assert process.poll() is None
+    assert analysis.validate(analysis.load(launcher.directory / "a.trace")) == []
+
+
 def test_a_program_that_becomes_another_is_armed_again(launcher: Launcher) -> None:
     source = """
     import os, sys

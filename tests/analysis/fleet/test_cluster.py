@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 
 from analysis.errors import GilscopeError
 from analysis.fleet import cluster, fleet
-from analysis.fleet.cluster import _parts, _scanned
+from analysis.fleet.cluster import _client, _parts, _scanned
 from analysis.fleet.sources import How, Source
 
 from .programs import random_trace
@@ -107,13 +107,42 @@ def test_traces_go_in_parts_that_all_workers_have_some_of() -> None:
     assert sizes(3, 0, files=1025) == [1, 1, 1] + [3] * 341 + [2]
 
 
+def test_local_workers_are_no_more_than_sources_and_keep_their_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import dask
+    import distributed
+
+    begun: list[dict[str, Any]] = []
+
+    def environment() -> dict[str, Any]:
+        return dict(dask.config.get("distributed.nanny.pre-spawn-environ"))
+
+    def fake(*_: object, **options: Any) -> Any:
+        begun.append({**options, "environment": environment()})
+        return nullcontext()
+
+    monkeypatch.setattr(distributed, "LocalCluster", fake)
+    monkeypatch.setattr(distributed, "Client", lambda _: nullcontext())
+    before = environment()
+    with _client("local", 1):
+        pass
+    (options,) = begun
+    assert (options["n_workers"], options["threads_per_worker"]) == (1, 1)
+    assert options["environment"]["MALLOC_TRIM_THRESHOLD_"] == str(64 << 20)
+    assert options["environment"].keys() >= before.keys()
+    assert environment() == before
+
+
 def test_a_trace_that_kills_workers_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class Future:
         def __init__(self, part: list[Source]) -> None:
             self.status = "error" if any(source.path == "bad" for source in part) else "finished"
 
-        def exception(self) -> Exception:
-            return RuntimeError("its worker died\nat length")
+            self.status = "lost" if part[0].path == "fourth" else self.status
+
+        def exception(self) -> Exception | None:
+            return RuntimeError("its worker died\nat length") if self.status == "error" else None
 
     class Client:
         def map(self, _: object, parts: list[Any], **__: object) -> list[Any]:

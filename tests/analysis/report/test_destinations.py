@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
@@ -150,6 +151,7 @@ def test_markup_is_text(traces: tuple[Path, Path], capsys: pytest.CaptureFixture
 
 
 def test_json_is_indented_as_python_does_it() -> None:
-    row = {"a": 1, "b": [1.5, None, True], "c": (), "d": {}}
-    for value in ("x", [], {}, row, [row, [row, []]], {"rows": [row, row], "n": float("inf")}, {1: [{}]}):
+    row: dict[Any, Any] = {"a": 1, "b": [1.5, None, True], "c": (), "d": {}}
+    values: list[Any] = ["x", [], {}, row, [row, [row, []]], {"n": float("inf"), "rows": [row]}, {1: [{}]}]
+    for value in values:
         assert json_text(value) == json.dumps(value, indent=2)

@@ -16,6 +16,7 @@ from analysis.__main__ import main
 from analysis.whatif.code import NoSuchFunction, holds_of_threads, waits_for_threads
 from analysis.whatif.kinds import AWAIT, BLOCKED, NATIVE, PYTHON
 from analysis.whatif.program import Program, make_program
+from analysis.whatif.recording import Recording
 from analysis.whatif.released import portions_in
 from analysis.whatif.replay import Scenario, replay
 from tests.analysis.schedules import Schedule, schedules
@@ -120,7 +121,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NoSuchFunction, match=r"no function 'job.wrok' .*the closest are jobs\.work"):
         portions_in(trace, ("job.wrok",))
     with pytest.raises(NoSuchFunction, match=r"no thread 'frist' .*the closest are first"):
-        holds_of_threads(trace, ("frist",))
+        holds_of_threads(Recording(trace), ("frist",))
     without = analysis.load(two_that_compute(tmp_path / "u"))
     with pytest.raises(NoSuchFunction, match="no Python frames"):
         portions_in(without, ("jobs.work",))
@@ -168,7 +169,7 @@ def test_convoy(tmp_path: Path) -> None:
 
 def test_stacks_say_what_was_waited_for(tmp_path: Path) -> None:
     waits, sleeps = (
-        make_program(trace, None, waits_for_threads(trace)).kind.tolist()
+        make_program(trace, None, waits_for_threads(Recording(trace))).kind.tolist()
         for trace in (
             analysis.load(convoy(tmp_path / "t", file="/usr/lib/python3.11/threading.py")),
             analysis.load(convoy(tmp_path / "u", file="/usr/lib/python3.11/ssl.py")),

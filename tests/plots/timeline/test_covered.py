@@ -11,7 +11,7 @@ import pytest
 import analysis
 import plots
 from analysis import State, Trace
-from analysis.fold.covered import can_be_covered
+from analysis.fold.lanes import can_be_covered
 from plots.timeline import covered
 from plots.timeline.view import View
 from plots.timeline.window import Window

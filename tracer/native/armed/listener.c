@@ -212,9 +212,9 @@ static uint64_t listen_now(bool *wakes)
     if (!atomic_load(&listener.wanted))
         return SECOND;
     uint32_t tid = (uint32_t)syscall(SYS_gettid);
-    uint64_t now = gs_now();
     if (listener.tid != tid)
         begin_here(tid);
+    uint64_t now = gs_now(); /* not before it began */
     uint64_t every = now - listener.begun < OFTEN_FOR ? LOOKS_OFTEN : LOOKS_EVERY;
     if (listener.fd < 0 || now - listener.looked < every)
         return every;

@@ -65,7 +65,7 @@ static struct gs_packet_header empty(uint32_t stream_class)
 
 /* As many of the window's packets as there may be: a program may limit the size of its files, and of its disk. All of
  * them in one write: the kernel then has their pages at hand, and of more than one page each, where a mapped page that is
- * not in the file yet costs it twice as much (measured on ext4). */
+ * not in the file yet costs it more (ext4, benchmarks/RESULTS.md). */
 static bool extend(int fd, struct job *job)
 {
     struct gs_window *window = &job->window;

@@ -1,0 +1,19 @@
+from ..arrays import Bytes, Int16s, Int32s, Int64s
+
+def keep_intervals(
+    data: Bytes,
+    packets: int,
+    last_count: int,
+    lives: Int64s,
+    lanes: Int64s,
+    locks: list[Int64s],
+    gils: Int32s,
+    cpu_start: Int64s,
+    cpu_duration: Int64s,
+    cpu_state: Bytes,
+    starts: Int64s,
+    states: Bytes,
+    kinds: Bytes,
+    places: Int16s,
+    natives: Int64s,
+) -> list[tuple[int, Int64s, Int64s, Int64s]] | None: ...

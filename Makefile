@@ -52,10 +52,10 @@ build: $(VENV)/built
 $(VENV)/bin/python:
 	tools/make-venv $(PYTHON) $(VENV)
 
-# Editable, so that the compiled parts land in the tree and the examples run from it.
+# Editable, so that the examples run from the tree; what is compiled lies in it too, by $(VENV)/built.
 $(VENV)/installed: $(VENV)/bin/python $(PACKAGING)
 	PYTHONWARNINGS=ignore $(RUN) -m pip install -q "setuptools>=77" "cython>=3.1"
-	PYTHONWARNINGS=ignore $(RUN) -m pip install -q --no-build-isolation -e .
+	GILSCOPE_COMPILED=1 PYTHONWARNINGS=ignore $(RUN) -m pip install -q --no-build-isolation -e .
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
@@ -68,7 +68,6 @@ $(VENV)/installed-dev: $(VENV)/installed-test
 	PYTHONWARNINGS=ignore $(RUN) -m pip install -q -r $(VENV)/requirements.txt
 	touch $@
 
-# After the installation: it builds too, and one build at a time is enough.
 $(VENV)/built: $(SOURCES) | $(VENV)/installed
 	GILSCOPE_WERROR=1 $(RUN) setup.py -q build_ext --inplace
 	touch $@

@@ -5,8 +5,10 @@ module), the Cython module that is Python's way to it, the C module of marks, th
 replay (Python with types beside it: it runs without a compiler too, slowly), the one pass of the analysis
 over all events (scan, fold), and, only in place, the Cython part of examples/nogil.py.
 
-Environment: GILSCOPE_WERROR=1 makes the core's warnings errors, GILSCOPE_SANITIZE=address,undefined builds
-the core with these sanitizers, CC and CFLAGS mean what they always mean.
+Environment: GILSCOPE_COMPILED=1 says that all is compiled in place already (an editable installation would
+compile it once more, elsewhere), GILSCOPE_WERROR=1 makes the core's warnings errors,
+GILSCOPE_SANITIZE=address,undefined builds the core with these sanitizers, CC and CFLAGS mean what they always
+mean.
 """
 
 import os
@@ -57,6 +59,18 @@ class BuildExtensions(build_ext):
             return fullname.replace(".", "/") + ".so"
         return str(super().get_ext_filename(fullname))
 
+    def build_extensions(self) -> None:
+        """Translate what is Cython's in a process a CPU, and run a compiler a CPU: it takes minutes otherwise."""
+        self.parallel = self.parallel or len(os.sched_getaffinity(0))
+        if any(not source.endswith(".c") for ext in self.extensions for source in ext.sources):
+            from Cython.Build import cythonize
+
+            made = cythonize(self.extensions, nthreads=self.parallel, force=self.force, quiet=True)
+            sources = {ext.name: ext.sources for ext in made}
+            for ext in self.extensions:
+                ext.sources = sources[ext.name]
+        super().build_extensions()
+
     def build_extension(self, ext: Extension) -> None:
         if ext.name == CORE:
             self.build_core(ext)
@@ -104,4 +118,5 @@ def extensions() -> list[Extension]:
 
 if not sys.platform.startswith("linux"):
     raise SystemExit("gilscope works on Linux only: it reads the interpreter's ELF relocations.")
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExtensions})
+compiled = os.environ.get("GILSCOPE_COMPILED") == "1"
+setup(ext_modules=[] if compiled else extensions(), cmdclass={"build_ext": BuildExtensions})

@@ -143,6 +143,7 @@ cdef class Between:
         cdef Gap gap
         cdef Stretch parts[3]
         cdef Losses all_of_them, own
+        all_of_them.begin = all_of_them.end = NULL
         all_of_them.count = self.loss_begin.shape[0]
         if all_of_them.count:
             all_of_them.begin, all_of_them.end = &self.loss_begin[0], &self.loss_end[0]

@@ -60,7 +60,7 @@ class BuildExtensions(build_ext):
         return str(super().get_ext_filename(fullname))
 
     def build_extensions(self) -> None:
-        """Translate what is Cython's in a process a CPU, and run a compiler a CPU: it takes minutes otherwise."""
+        """Translate what is Cython's in a process a CPU, and run a compiler a CPU: it takes minutes."""
         self.parallel = self.parallel or len(os.sched_getaffinity(0))
         if any(not source.endswith(".c") for ext in self.extensions for source in ext.sources):
             from Cython.Build import cythonize

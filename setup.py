@@ -60,12 +60,12 @@ class BuildExtensions(build_ext):
         return str(super().get_ext_filename(fullname))
 
     def build_extensions(self) -> None:
-        """Translate what is Cython's in a process a CPU, and run a compiler a CPU: it takes minutes."""
+        """Translate what is Cython's, one after the other, and compile with as many compilers as there are CPUs."""
         self.parallel = self.parallel or len(os.sched_getaffinity(0))
         if any(not source.endswith(".c") for ext in self.extensions for source in ext.sources):
             from Cython.Build import cythonize
 
-            made = cythonize(self.extensions, nthreads=self.parallel, force=self.force, quiet=True)
+            made = cythonize(self.extensions, force=self.force, quiet=True)
             sources = {ext.name: ext.sources for ext in made}
             for ext in self.extensions:
                 ext.sources = sources[ext.name]

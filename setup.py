@@ -60,7 +60,7 @@ class BuildExtensions(build_ext):
         return str(super().get_ext_filename(fullname))
 
     def build_extensions(self) -> None:
-        """Translate what is Cython's, one after the other, and compile with as many compilers as there are CPUs."""
+        """Translate what is Cython's, one after the other; then run as many compilers as there are CPUs."""
         self.parallel = self.parallel or len(os.sched_getaffinity(0))
         if any(not source.endswith(".c") for ext in self.extensions for source in ext.sources):
             from Cython.Build import cythonize

@@ -8,6 +8,7 @@ import pty
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,6 @@ import pytest
 
 import analysis
 from tests.launcher.support import TIMEOUT, Launcher, environment
-from tracer.launcher import _stop_like
 
 COUNTS_SIGNALS = """
 import os, signal, sys, time
@@ -233,7 +233,10 @@ def test_job_control(launcher: Launcher) -> None:
 
 def test_a_job_that_was_told_to_run_on_is_not_stopped_again() -> None:
     """SIGCONT came before the launcher saw that its target had been stopped with it: no other will come."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
+    source = """if True:
+    import os, signal, subprocess
+    from tracer.launcher import _stop_like
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
     sleeper = subprocess.Popen(["sleep", "600"])
     try:
         sleeper.send_signal(signal.SIGSTOP)
@@ -243,9 +246,9 @@ def test_a_job_that_was_told_to_run_on_is_not_stopped_again() -> None:
         assert os.WIFCONTINUED(os.waitpid(sleeper.pid, os.WCONTINUED)[1])
         assert signal.sigtimedwait({signal.SIGCONT}, 0) is None
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         sleeper.kill()
-        sleeper.wait()
+    """
+    subprocess.run([sys.executable, "-c", source], env=environment(), check=True, timeout=TIMEOUT)
 
 
 def test_a_program_that_stops_itself_stops_the_job(launcher: Launcher) -> None:

@@ -61,11 +61,11 @@ class BuildExtensions(build_ext):
 
     def build_extensions(self) -> None:
         """Translate what is Cython's, one after the other; then run as many compilers as there are CPUs."""
-        self.parallel = self.parallel or len(os.sched_getaffinity(0))
+        self.parallel: int = getattr(self, "parallel", None) or len(os.sched_getaffinity(0))
         if any(not source.endswith(".c") for ext in self.extensions for source in ext.sources):
             from Cython.Build import cythonize
 
-            made = cythonize(self.extensions, force=self.force, quiet=True)
+            made = cythonize(self.extensions, force=self.force, quiet=True)  # type: ignore[no-untyped-call]
             sources = {ext.name: ext.sources for ext in made}
             for ext in self.extensions:
                 ext.sources = sources[ext.name]

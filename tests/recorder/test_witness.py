@@ -25,13 +25,11 @@ def test_stamps_are_clock_monotonic(launcher: Launcher, interpreter: str) -> Non
     run = launcher.record(source, options=("--no-sched", "--python", interpreter))
     trace = run.load()
     before, after = np.array(json.loads(run.stdout)).T
-    # Not all of 5 ms: where the clock is being adjusted, ours lags by some parts in a million.
-    sleeps = trace.gil_intervals[
-        (trace.gil_intervals["state"] == State.RELEASED) & (trace.gil_intervals["duration"] >= 4_990_000)
-    ]
+    # Whatever its length: who is put off its CPU just before it sleeps sleeps less, up to the same deadline.
+    sleeps = trace.gil_intervals[trace.gil_intervals["state"] == State.RELEASED]
     start, end = sleeps["start"], sleeps["start"] + sleeps["duration"]
-    # The counter is read without waiting for what comes before, and follows the clock's adjustments late.
-    slack = 2_000
+    # The counter is read without waiting for what comes before: that much earlier it may be.
+    slack = 300
     inside = np.searchsorted(start, before - slack)
     assert (end[inside] <= after + slack).all()
     # And not merely somewhere between: the release follows the reading before it closely, nearly always.

@@ -132,6 +132,7 @@ class Streams:
     def __init__(self, trace: Path) -> None:
         self._trace = trace
         self._of: dict[Path, dict[str, Stream]] = {}
+        self._ended: dict[Path, int] = {}  # when a process was first seen to be recorded no longer
         self._size_of_rest = 0
 
     def look(self) -> None:
@@ -202,10 +203,15 @@ class Streams:
         for place, streams in list(self._of.items()):
             if place.name == SCHED or not streams:
                 continue
-            if directory.is_recorded(place) or self._ended_after(place, streams, time):
+            if directory.is_recorded(place):
+                self._ended.pop(place, None)
+                continue
+            # Its last packet began before its end, long before where little happens: since when it has ended
+            # is known from the first look that found it so.
+            if self._ended.setdefault(place, now()) >= time or self._ended_after(place, streams, time):
                 continue
             shutil.rmtree(place, ignore_errors=True)
-            del self._of[place]
+            del self._of[place], self._ended[place]
 
     @staticmethod
     def _ended_after(place: Path, streams: dict[str, Stream], time: int) -> bool:

@@ -181,7 +181,7 @@ def test_subinterpreter_code(launcher: Launcher) -> None:
     for _ in range(TRIES):
         trace = launcher.record(SUBINTERPRETER, options=("--force",)).load()
         shares = charged(trace)
-        if shares.get("hog", 0.0) > 0.05:
+        if shares.get("hog", 0.0) > max(0.05, shares.get("runs", 0.0)):
             break
     assert shares["hog"] > 0.05, shares
     assert shares.get("runs", 0.0) < shares["hog"], shares

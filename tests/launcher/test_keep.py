@@ -16,9 +16,12 @@ import pytest
 
 import analysis
 from analysis.tables.load import known_from
+from tests.analysis.scenes import one_thread
 from tests.launcher.kills import BUSY, check, kill_once
 from tests.launcher.support import Launcher, environment
 from tests.synthetic import TraceWriter
+from tracer import directory
+from tracer.keep import Streams, now
 from tracer.keeper import Keeper, Policy, Trigger
 
 QUIET = ("-q", "--no-png", "--no-sched")
@@ -120,6 +123,19 @@ def test_without_its_launcher_a_recording_ends(launcher: Launcher) -> None:
     loaded = analysis.load(trace)
     assert analysis.validate(loaded) == []
     assert "the launcher that kept the trace small has gone" in str(loaded.processes[0].failure)
+
+
+def test_a_process_ends_when_it_is_seen_to_have_ended(tmp_path: Path) -> None:
+    """Its last packet may have begun long before, where little happened: that is no reason to give it up."""
+    trace = one_thread(tmp_path / "quiet.trace")
+    (place,) = directory.process_directories(trace)
+    os.utime(place / "metadata", (0, 0))
+    streams = Streams(trace)
+    streams.look()
+    streams.give_up_before(now())
+    assert place.is_dir()
+    streams.give_up_before(now())
+    assert not place.is_dir()
 
 
 def test_processes_that_ended_long_ago_are_given_up(launcher: Launcher) -> None:

@@ -102,7 +102,7 @@ def test_convoy(launcher: Launcher) -> None:
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="who waits needs a CPU to be able to ask")
 def test_thrashing(launcher: Launcher) -> None:
     """With all but one CPU busy elsewhere the threads take turns as the scheduler lets them: then again."""
-    found = (seen(launcher, THRASHING).get("thrashing", set()) for _ in range(10))
+    found = (seen(launcher, THRASHING).get("thrashing", set()) for _ in range(40))
     assert any(len(threads) >= 4 for threads in found)
 
 

@@ -225,6 +225,7 @@ def test_memory_a_thread(launcher: Launcher, interpreter: str) -> None:
     run = launcher.record(source, options=("--python", interpreter))
     mapped, resident = map(int, run.stdout.split())
     pool = 512  # of streams, anonymous: its room is reserved, what is not used is not resident
-    assert 200 * 32 < mapped + pool < 1024 + 201 * 64
+    # A thread that is just going over to its next packets has both mapped.
+    assert 200 * 32 < mapped + pool < 1024 + 201 * 64 * 1.1
     assert resident + pool < 1024 + 201 * 64
     assert len(run.load().threads) == 201

@@ -94,11 +94,7 @@ def brief_intervals(trace: Recorded) -> Brief | None:
             begin,
             duration,
             on_cpu,
-            columns[0],
-            columns[1],
-            columns[2],
-            columns[3],
-            columns[4],
+            *columns,
         )
 
     of_thread: dict[int, _Told] = {}

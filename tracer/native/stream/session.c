@@ -112,6 +112,7 @@ static void after_fork_in_parent(void)
  * anew; the packets mapped are the parent's and are not touched again. */
 static void after_fork_in_child(void)
 {
+    int saved = errno;
     gs_run.parent = gs_run.pid;
     gs_run.pid = (uint32_t)getpid();
     gs_run.failure = 0;
@@ -132,6 +133,7 @@ static void after_fork_in_child(void)
     atomic_store(&gs_control->here, 1);
     gs_set_state(gs_run.was_recording && gs_run.follow_forks ? GS_FORKED : GS_OFF);
     gs_run.directory[0] = '\0';
+    errno = saved;
 }
 
 bool gs_session_initialise(void)

@@ -19,6 +19,9 @@ from .reservations import early_ends
 _ACTIVE = 0.01
 """A share of the time that is worth a word."""
 
+_LITTLE = 0.1
+"""Share of all that is held which threads with less than _ACTIVE each may leave unsaid."""
+
 _LONG_STALL = 5_000_000
 """ns without a CPU, with the GIL, that are worth a word however long it was held otherwise, if the trace is
 not much longer."""
@@ -146,6 +149,8 @@ def _of_process(process: ProcessStatistics) -> str:
     ]
     if pools:
         return _of_pools(process, pools, threads)
+    if held - sum(_holds(process, thread) for thread in threads) >= _LITTLE * held > 0:  # many little shares
+        threads = [thread for thread in process.threads if thread.held]
     if len(threads) < 2 and waited < _ACTIVE:
         nobody = f"somebody waited for it {share(waited)}" if waited else "nobody waited for it"
         alone = sum(thread.held > 0 for thread in process.threads) < 2
@@ -247,8 +252,9 @@ def _of_gils(process: ProcessStatistics) -> str:
 def _each(parts: list[float]) -> str:
     """Return the shares of those that held most, by weight: "49 % + 50 %"."""
     parts = sorted(parts, reverse=True)
-    shown = " + ".join(share(part) for part in parts[:4])
-    return f"{shown} + {share(sum(parts[4:]))} by {len(parts) - 4} more" if len(parts) > 4 else shown
+    most = parts[:4] if len(parts) <= 4 else [part for part in parts[:4] if part >= parts[0] / 4]
+    shown, rest = " + ".join(share(part) for part in most), parts[len(most) :]
+    return f"{shown} + {share(sum(rest))} by {len(rest)} more" if rest else shown
 
 
 def _longest(process: ProcessStatistics) -> str:

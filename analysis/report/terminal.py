@@ -28,7 +28,7 @@ from . import reservations
 from .lock_table import MOST_LOCKS, lock_tables
 from .rows import MOST_LINES, Row, rows
 from .sentences import by_rank
-from .verdict import verdict
+from .verdict import pythons, verdict
 
 _BAR: Final = 20
 _NAME: Final = 28
@@ -178,7 +178,7 @@ def _blamed(trace: Trace) -> dict[int, int]:
 
 def _headline(trace: Trace, figures: Statistics) -> Text:
     parts = [early[:1].lower() + early[1:-2]] if (early := reservations.in_part(trace)) else []
-    parts += [plural(len(trace.processes), "process", "processes")] * (len(trace.processes) > 1)
+    parts += [pythons(trace.processes)] * (len(trace.processes) > 1)
     parts.append(plural(len(trace.threads), "thread"))
     parts.append(duration(figures.duration))
     if len(figures.gils) == 1:
@@ -198,10 +198,10 @@ def _headline(trace: Trace, figures: Statistics) -> Text:
 def _common(trace: Trace) -> Iterator[str]:
     """Yield what is the same in all processes and worth a word."""
     processes = trace.processes
-    pythons = {f"{process.python_implementation} {process.python_version}".strip() for process in processes}
+    versions = {f"{process.python_implementation} {process.python_version}".strip() for process in processes}
     intervals = intervals_in(trace)
-    if len(pythons) == 1:
-        yield from (python for python in pythons if python)
+    if len(versions) == 1:
+        yield from (version for version in versions if version)
     if len(intervals) == 1:
         yield f"switch interval {duration(intervals[0])}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..measures.cpu_time import CpuStatistics
 from ..measures.distribution import NONE, Distribution
@@ -10,9 +10,9 @@ from ..measures.locks import LockStatistics
 from ..measures.native_code import by_code, where
 from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
 from ..measures.switched_on import switched_on
-from ..model import HELD, State, total
+from ..model import HELD, Process, State, total
 from ..tables.trace import Trace
-from ..units import count, duration, share
+from ..units import count, duration, plural, share
 from .pools import Pool, find_pools
 from .reservations import early_ends
 
@@ -124,7 +124,8 @@ def _queues_for(queue: LockStatistics) -> str:
 
 def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:
     waited = max(_waited(process) for process in active)
-    together = f"{len(active)} processes, each with a GIL of its own, ran {statistics.cores:.1f} cores' worth"
+    who = pythons([process.process for process in active])
+    together = f"{who}, each with a GIL of its own, ran {statistics.cores:.1f} cores' worth"
     if not waited:
         return f"{together} of Python; nowhere did a thread wait for the GIL."
     if waited < _ACTIVE:
@@ -133,6 +134,19 @@ def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> st
     worst = max(active, key=_waited)
     where = f"in process {worst.process.pid} somebody waited for the GIL {share(waited)} of the time"
     return f"{together} of Python; {where}."
+
+
+def pythons(processes: Sequence[Process]) -> str:
+    """Return how many: "2 processes", or where one had more than one in turn "3 Pythons in 1 process".
+
+    An embedded interpreter may be initialised again, and a process may run another program by exec.
+    """
+    own = plural(len({process.pid for process in processes}), "process", "processes")
+    return (
+        own
+        if own == plural(len(processes), "process", "processes")
+        else f"{count(len(processes))} Pythons in {own}"
+    )
 
 
 def _of_process(process: ProcessStatistics) -> str:

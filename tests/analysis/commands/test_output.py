@@ -132,6 +132,14 @@ def test_verdicts(tmp_path: Path) -> None:
         "2 processes, each with a GIL of its own, ran 0.2 cores' worth of Python;"
         " nowhere did a thread wait for the GIL."
     )
+    with TraceWriter(tmp_path / "again") as writer:
+        writer.process(100).events([(100, 0, "gil_acquired"), (100, 40, "gil_released")]).stop(100, 40)
+        writer.process(100).events([(100, 50, "gil_acquired"), (100, 90, "gil_released")]).stop(100, 100)
+    assert said(tmp_path / "again") == (
+        "2 Pythons in 1 process, each with a GIL of its own, ran 0.8 cores' worth of Python;"
+        " nowhere did a thread wait for the GIL."
+    )
+    assert "  2 Pythons in 1 process · 2 threads · " in shown(tmp_path / "again")
     with TraceWriter(tmp_path / "none") as writer:
         writer.process(100).events([(100, 0, "recording_start")]).stop(100, 10)
     assert said(tmp_path / "none") == "Nobody took the GIL while it was recorded."

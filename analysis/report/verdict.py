@@ -12,7 +12,7 @@ from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistic
 from ..measures.switched_on import switched_on
 from ..model import HELD, Process, State, total
 from ..tables.trace import Trace
-from ..units import count, duration, plural, share
+from ..units import count, duration, few, plural, share
 from .pools import Pool, find_pools
 from .reservations import early_ends
 
@@ -125,15 +125,18 @@ def _queues_for(queue: LockStatistics) -> str:
 def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:
     waited = max(_waited(process) for process in active)
     who = pythons([process.process for process in active])
-    together = f"{who}, each with a GIL of its own, ran {statistics.cores:.1f} cores' worth"
+    together = f"{who}, each with a GIL of its own, ran {few(statistics.cores)} cores' worth"
     if not waited:
         return f"{together} of Python; nowhere did a thread wait for the GIL."
     if waited < _ACTIVE:
-        most = f"{share(waited)} of the time"
-        return f"{together} of Python; nowhere did threads wait for the GIL more than {most}."
+        return f"{together} of Python; nowhere did threads wait for the GIL more than {_at_most(waited)}."
     worst = max(active, key=_waited)
     where = f"in process {worst.process.pid} somebody waited for the GIL {share(waited)} of the time"
     return f"{together} of Python; {where}."
+
+
+def _at_most(waited: float) -> str:
+    return f"{share(max(waited, 0.001))} of the time"
 
 
 def pythons(processes: Sequence[Process]) -> str:
@@ -235,18 +238,19 @@ def _pool_counts(process: ProcessStatistics, pool: Pool) -> bool:
 
 def _waiters(process: ProcessStatistics, threads: list[ThreadStatistics]) -> str:
     """Return who waited for a good part of its life: what they would have had without the others."""
-    waits = {
-        thread.thread.name: thread.time[State.WAITING] / thread.lifetime
+    waits = [  # several may have one name
+        (thread.time[State.WAITING] / thread.lifetime, thread.thread.name)
         for thread in threads
         if thread.time[State.WAITING] >= _LOST * thread.lifetime > 0
-    }
+    ]
     if not waits or len(threads) < _SEVERAL:
         return ""
-    low, high = share(min(waits.values())), share(max(waits.values()))
+    low, high = share(min(waits)[0]), share(max(waits)[0])
     extent = high if low == high else f"{low.removesuffix(' %')} – {high}"
     if len(waits) == 1:
-        return f"; {next(iter(waits))} waited {extent} of its life"
-    return f"; {len(waits)} of them waited {extent} of their lives"
+        return f"; {waits[0][1]} waited {extent} of its life"
+    who = "all" if len(waits) == len(threads) else len(waits)
+    return f"; {who} of them waited {extent} of their lives"
 
 
 def _of_gils(process: ProcessStatistics) -> str:
@@ -255,11 +259,11 @@ def _of_gils(process: ProcessStatistics) -> str:
     waits = (
         "nobody waited for one"
         if not worst.contention
-        else f"nowhere did threads wait for one more than {share(worst.contention)} of the time"
+        else f"nowhere did threads wait for one more than {_at_most(worst.contention)}"
         if worst.contention < _ACTIVE
         else f"somebody waited for GIL {worst.gil.number} {share(worst.contention)} of the time"
     )
-    together = f"{len(process.gils)} interpreters, each with a GIL of its own, ran {cores:.1f} cores' worth"
+    together = f"{len(process.gils)} interpreters, each with a GIL of its own, ran {few(cores)} cores' worth"
     return f"{together} of Python; {waits}."
 
 

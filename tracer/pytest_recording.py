@@ -59,7 +59,7 @@ class Recording:
             return result
 
     def _start(self, path: Path) -> str:
-        """Begin; returns why that can't be, or nothing. A test that fails then has no exception of ours in it."""
+        """Begin; returns why that can't be, or nothing. Tests that fail then have no exception of ours."""
         try:
             tracer.start(path, sched=False)
         except GilscopeError as error:

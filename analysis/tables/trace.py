@@ -22,7 +22,7 @@ from .window import cut, cut_side, threads_within
 class Trace(TraceCode):
     """What was recorded, as entities and as tables.
 
-    Its attributes are those of `TraceEvents`; its tables are its own, and those of the classes between the two.
+    Its attributes are those of `TraceEvents`; its tables are its own, and those of the classes between.
     They are made when they are first asked for, and kept. Here are those that one pass over all events tells.
     """
 

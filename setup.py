@@ -28,6 +28,7 @@ FOLD = (
     "analysis.fold.passing",
     "analysis.fold.brief",
     "analysis.fold.coverage",
+    "analysis.reader.by_task",
     "analysis.reader.scan",
     "analysis.tables.switches",
     "analysis.why.lock_pieces",

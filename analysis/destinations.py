@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
 _HOLDERS: Final = (dict, list, tuple)
@@ -42,8 +44,21 @@ def terminal(text: str, style: str = "") -> Text:
 
 
 def say(line: str) -> None:
-    """Say something about the work itself, on stderr."""
-    print(f"gilscope: {visible(line)}", file=sys.stderr, flush=True)
+    """Say something about the work itself, on stderr; where there is none, or nobody reads it, to nobody."""
+    if sys.stderr is not None:  # print would take stdout, which is the program's
+        with suppress(OSError):
+            print(f"gilscope: {visible(line)}", file=sys.stderr, flush=True)
+
+
+def stderr_console() -> Console:
+    """Return a console on stderr that falls silent when its reader has gone: rich would exit with 1."""
+    from rich.console import Console
+
+    class Stderr(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+
+    return Stderr(stderr=True)
 
 
 def stack_frame(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from .destinations import visible
@@ -37,3 +38,14 @@ class TraceFormatError(GilscopeError):
 
     def __reduce__(self) -> tuple[type[TraceFormatError], tuple[Path, str, str, str]]:
         return type(self), (self.path, self.found, self.expected, self.where)
+
+
+def there(wanted: str, names: Iterable[str]) -> str:
+    """Return what there is in place of a name that nothing has: five names, the closest first."""
+    from difflib import get_close_matches
+
+    every = list(dict.fromkeys(names))
+    near = get_close_matches(wanted, every, 5, 0.3)
+    shown = [*near, *(name for name in every if name not in near)][:5]
+    more = ", …" if len(every) > len(shown) else ""
+    return f"there {'is' if len(every) == 1 else 'are'} {', '.join(shown) or 'none'}{more}"

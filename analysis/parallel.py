@@ -12,6 +12,9 @@ T = TypeVar("T")
 WORTH_IT: Final = 200_000
 """Events from which on threads gain more than their start costs."""
 
+_PARTS: Final = 4
+"""Parts for each processor."""
+
 
 @contextmanager
 def meanwhile(task: Callable[[], object], *, events: int) -> Iterator[None]:
@@ -37,3 +40,21 @@ def together(tasks: Sequence[Callable[[], T]], *, events: int) -> list[T]:
 
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(lambda task: task(), tasks))
+
+
+def shares(amounts: Sequence[int]) -> list[int]:
+    """Return from which to which of some things in a row `together` is to get each part of them: bounds.
+
+    `amounts` are events of each. The parts have about as many, a few for each processor, as some take longer.
+    """
+    total = sum(amounts)
+    if total < WORTH_IT:
+        return [0, len(amounts)]
+    most = _PARTS * (os.cpu_count() or 1)
+    bounds, before, part = [0], 0, 0
+    for at, amount in enumerate(amounts):
+        if before * most // total > part:
+            bounds.append(at)
+            part = before * most // total
+        before += amount
+    return [*bounds, len(amounts)]

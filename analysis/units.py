@@ -37,6 +37,11 @@ def share(part: float) -> str:
     return f"{percent:.1f} %" if 0.05 <= percent <= 99.95 else "< 0.1 %" if percent < 1 else "> 99.9 %"
 
 
+def few(number: float) -> str:
+    """Return a small number with one digit after the point; what is smaller is not shown as nothing."""
+    return "< 0.1" if 0 < number < 0.05 else f"{number:.1f}"
+
+
 def count(number: int) -> str:
     """Return a count with its digits in groups: "1,234,567"."""
     return f"{number:,}"

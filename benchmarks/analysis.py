@@ -1,35 +1,30 @@
 """How fast a trace becomes figures: events a second from disk (page cache warm) to statistics.
 
     python -m benchmarks.analysis [--short]
-    python -m benchmarks.analysis --against TREE [--pairs N] TRACE ...
+    python -m benchmarks.analysis --against TREE [--pairs N] [--command WHAT ...] TRACE ...
 
 The trace is the hardest kind for its size, two threads that thrash: five events a turn, every one of them
 matters to a handoff. Then how long it takes to say why threads waited. Prints rows for benchmarks/RESULTS.md.
 
-With `--against` it is the whole command, `python -m analysis TRACE --json`, beside that of another build: a
-git worktree of an earlier commit, compiled in place (`make build`). The two take turns, and must say the
-same; the traces are those of `benchmarks.recordings -o`.
+With `--against` it is whole commands, beside those of another build: all that the summary says as JSON, the
+timeline as a PNG, and a what-if. The other build is a git worktree of an earlier commit, compiled in place
+(`make build`). The two take turns, and must say the same; the traces are those of `benchmarks.recordings -o`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import analysis
 from analysis.reader.format import Event
+from benchmarks import two_builds
 from tests.synthetic import TraceWriter
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -39,8 +34,6 @@ ANSWERS: dict[str, Callable[[analysis.Trace], object]] = {
     "blame by code": analysis.code_blame,
     "patterns": analysis.patterns,
 }
-ROOT = Path(__file__).resolve().parents[1]
-_PERCENTILES = ("p50", "p90", "p99")
 _TURN = (Event.GIL_WAIT, Event.GIL_TIMEOUT, Event.GIL_ACQUIRED, Event.GIL_RELEASED, Event.GIL_DROP_REQUESTED)
 
 
@@ -94,83 +87,18 @@ def seconds_of_answers(path: Path) -> dict[str, float]:
     return took
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of the command: what it said, s that it took and had a CPU, and the most MB it had."""
-
-    said: Any
-    took: float
-    cpu: float
-    memory: float
-
-
-def run(tree: Path, trace: Path) -> Run:
-    """Let a build say all that it says of a trace."""
-    own = tree / ".venv/bin/python"
-    environment = {**os.environ, "PYTHONPATH": str(tree.resolve())}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # neither is to compile itself at each run
-    with tempfile.TemporaryFile() as output:
-        begin = time.perf_counter()
-        process = subprocess.Popen(
-            [str(own) if own.exists() else sys.executable, "-m", "analysis", str(trace.resolve()), "--json"],
-            cwd="/",
-            env=environment,
-            stdout=output,
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        took = time.perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise SystemExit(f"{tree}: the command failed, is it built? (make build there)")
-        output.seek(0)
-        return Run(json.load(output), took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-
-
-def differing(one: Any, other: Any, name: str = "") -> int:
-    """Count the figures that two builds don't agree in; percentiles of very many may be 0.1 % apart."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return sum(differing(one.get(key), other.get(key), key) for key in {*one, *other})
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return sum(differing(a, b, name) for a, b in zip(one, other, strict=True))
-    if name in _PERCENTILES and one and other:
-        return int(abs(one - other) > 0.001 * max(one, other) + 1)
-    return int(one != other)
-
-
-def compare(tree: Path, trace: Path, pairs: int) -> str:
-    """Return a row: both builds in turns."""
-    before, now = [], []
-    for _ in range(pairs):
-        before.append(run(tree, trace))
-        now.append(run(ROOT, trace))
-    cells = []
-    for unit, figure in (("s", "took"), ("s", "cpu"), ("MB", "memory")):
-        old, new = ([getattr(each, figure) for each in runs] for runs in (before, now))
-        ratio = statistics.median(a / b for a, b in zip(old, new, strict=True))
-        shown = f"{statistics.median(old):.3g} → {statistics.median(new):.3g} {unit}"
-        cells.append(f"{shown}, 1/{ratio:.1f}")
-    return f"| {trace.stem} | {' | '.join(cells)} | {differing(before[-1].said, now[-1].said)} |"
-
-
-def against(tree: Path, traces: list[Path], pairs: int) -> None:
-    """Print a row for each trace."""
-    print(f"{pairs} pairs, medians; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs\n")
-    print("| trace | time | CPU time | memory | figures that differ |")
-    print("|---|---:|---:|---:|---:|")
-    for trace in traces:
-        print(compare(tree, trace, pairs), flush=True)
-
-
 def main() -> None:
     """Print a row for each size, or for each trace."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="up to a million events, fewer repetitions")
     parser.add_argument("--against", type=Path, metavar="TREE", help="another build")
     parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--command", action="append", choices=two_builds.COMMANDS, help="default: all")
     parser.add_argument("traces", nargs="*", type=Path)
     arguments = parser.parse_args()
     if arguments.against:
-        against(arguments.against, arguments.traces, arguments.pairs)
+        what = arguments.command or list(two_builds.COMMANDS)
+        two_builds.against(arguments.against, arguments.traces, what, arguments.pairs)
         return
     short = arguments.short
     sizes, repeats = (SIZES[:-1], 5) if short else (SIZES, 11)

@@ -4,47 +4,35 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import analysis
 from analysis.arguments import Parser
 from analysis.destinations import say
 from analysis.errors import GilscopeError
 
-from .figures.anatomy import wait_anatomy
-from .figures.blame import blame
-from .figures.distributions import ecdf
-from .figures.flames import flame
-from .figures.handoff_graph import handoff_graph
-from .figures.handoffs import handoff_matrix
-from .figures.path import path
 from .timeaxis import parse_time
 from .timeline.cpus import cpus
 from .timeline.timeline import save, save_timeline, suffix_of
 from .timeline.window import AROUND, PlotError
-from .web.page import SUFFIXES as PAGE_SUFFIXES
-from .web.page import save_page
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from analysis.tables.trace import Trace
+from .web import SUFFIXES as PAGE_SUFFIXES
 
 _TIMELINE: Final = "timeline"
 _CPUS: Final = "cpus"
-_OF_ALL: Final[dict[str, Callable[[Trace], Axes]]] = {
-    "ecdf-waits": lambda trace: ecdf(trace, "waits"),
-    "ecdf-holds": lambda trace: ecdf(trace, "holds"),
-    "handoffs": handoff_matrix,
-    "handoff-graph": handoff_graph,
-    "anatomy": wait_anatomy,
-    "blame": blame,
-    "flame": flame,
-    "path": path,
+_OF_ALL: Final = {
+    "ecdf-waits": ("distributions", "ecdf", "waits"),
+    "ecdf-holds": ("distributions", "ecdf", "holds"),
+    "handoffs": ("handoffs", "handoff_matrix"),
+    "handoff-graph": ("handoff_graph", "handoff_graph"),
+    "anatomy": ("anatomy", "wait_anatomy"),
+    "blame": ("blame", "blame"),
+    "flame": ("flames", "flame"),
+    "path": ("path", "path"),
 }
-"""Figures of a whole trace, whatever the window."""
+"""Figures of a whole trace, whatever the window: in which of `figures` they are, their names, arguments."""
 
 _TIMES = "12ms, 1.5s, 300us, 40ns, or seconds: 0.25; counted from the trace's begin"
 
@@ -81,9 +69,13 @@ def _draw(options: argparse.Namespace) -> None:
     for skipped in trace.skipped:
         say(f"skipped: {skipped}")
     if page:
+        from .web.page import save_page
+
         save_page(trace, target, start=start, end=end, around=options.around)
     elif figure in _OF_ALL:
-        save(_OF_ALL[figure](trace), target)
+        module, name, *more = _OF_ALL[figure]
+        draw = getattr(import_module(f".figures.{module}", __package__), name)
+        save(draw(trace, *more), target)
     elif figure == _CPUS:
         save(cpus(trace, start=start, end=end, around=options.around), target)
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
 from functools import lru_cache
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import matplotlib
+import numpy as np
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
 ELLIPSIS: Final = "…"
@@ -19,9 +21,18 @@ def _width(text: str, size: float, weight: str, font: str) -> float:
     if not text.strip():
         return 0.25 * size * len(text)
     # The advance of a final space counts for nothing, as in a renderer.
-    return float(
-        TextPath((0, 0), text, size=size, prop=FontProperties(fname=font, weight=weight)).get_extents().x1
-    )
+    return _right_end(TextPath((0, 0), text, size=size, prop=FontProperties(fname=font, weight=weight)))
+
+
+def _right_end(path: Path) -> float:
+    """Return the largest x of a path: `get_extents().x1`, but of the outlines alone that may reach so far."""
+    vertices: Any = path.vertices
+    codes: Any = path.codes
+    begins = np.flatnonzero(codes == Path.MOVETO)
+    # A curve lies between its control points, and each outline begins on itself.
+    reach = np.maximum.reduceat(vertices[:, 0], begins) >= vertices[begins, 0].max()
+    kept = np.repeat(reach, np.diff(np.append(begins, len(vertices))))
+    return float(Path(vertices[kept], codes[kept]).get_extents().x1)
 
 
 def font_file(weight: str = "normal") -> str:
@@ -36,7 +47,7 @@ def width(text: str, size: float, weight: str = "normal") -> float:
 
 @lru_cache(maxsize=8)
 def _glyphs(font: str) -> frozenset[int]:
-    return frozenset(get_font(Path(font)).get_charmap())
+    return frozenset(get_font(pathlib.Path(font)).get_charmap())
 
 
 def printable(text: str) -> str:

@@ -8,10 +8,11 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from analysis.destinations import say
+from analysis.destinations import say, stderr_console
 from analysis.live.beside import Summaries, Wanted, add_summaries, wanted
 from tracer import armed, directory, remote
 from tracer.arguments import Parser
@@ -133,11 +134,10 @@ def _show(path: Path, picture: Path | None, *, quiet: bool) -> None:
     directory.trim(path)
     trace = analysis.load(path)
     if not quiet:
-        from rich.console import Console
-
         from analysis.report.terminal import print_summary
 
-        print_summary(trace, Console(stderr=True))
+        with suppress(OSError):
+            print_summary(trace, stderr_console())
     if picture is not None:
         import plots
 

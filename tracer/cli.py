@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from analysis.destinations import json_text, say
+from analysis.destinations import json_text, say, stderr_console
 from analysis.fleet.tags import joined
 from analysis.live.beside import Summaries
 from tracer import directory, habits, launcher
@@ -197,11 +197,10 @@ def _fails(trace: Trace, limits: Sequence[str]) -> bool:
 
 
 def _summarise(trace: Trace) -> None:
-    from rich.console import Console
-
     from analysis.report.terminal import print_summary
 
-    print_summary(trace, Console(stderr=True))
+    with suppress(OSError):  # a full disk; the exit status is the program's all the same
+        print_summary(trace, stderr_console())
 
 
 def _write_json(trace: Trace, where: str) -> None:
@@ -209,12 +208,21 @@ def _write_json(trace: Trace, where: str) -> None:
 
     text = json_text(to_json(trace))
     if where == "-":
-        print(text, flush=True)
+        _print(text)
         return
     try:
         Path(where).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         say(f"{where} can't be written: {error.strerror}")
+
+
+def _print(text: str) -> None:
+    """Print; what stdout doesn't take is said, and not tried again when Python ends: that has a status."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        say(f"the figures can't be written to stdout: {error.strerror}")
 
 
 def _draw(trace: Trace, path: Path) -> None:

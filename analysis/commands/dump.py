@@ -8,9 +8,9 @@ from typing import TextIO
 
 import numpy as np
 
+from ..arguments import Parser
 from ..arrays import Int64s
 from ..destinations import visible
-from ..errors import GilscopeError
 from ..reader.format import NO_GIL, Event, Sched
 from ..reader.grammar import LOST
 from ..reader.scheduling import Scheduling
@@ -33,10 +33,11 @@ def main(arguments: list[str]) -> int:
     GilscopeError
         It is not one trace, or not a right one.
     """
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        raise GilscopeError("dump takes one trace: gilscope dump TRACE")
+    parser = Parser(prog="gilscope dump", description="Print all events of a trace, one a line.")
+    parser.add_argument("trace", metavar="TRACE", help="the directory that was recorded, or a packed one")
+    trace = load(parser.parse_args(arguments).trace)
     try:
-        dump(load(arguments[0]), sys.stdout)
+        dump(trace, sys.stdout)
     except BrokenPipeError:
         sys.stderr.close()  # the reader (head, less) has seen enough
     return 0

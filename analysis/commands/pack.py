@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,10 +26,10 @@ def pack_main(arguments: list[str]) -> int:
     GilscopeError
         It is no trace, or the file can't be written.
     """
-    options = _parser("pack", "TRACE", "write a trace as one file, to send to somebody", f"TRACE{SUFFIX}")
+    options = _parser("pack", "TRACE", "Write a trace as one file, to send to somebody.", f"TRACE{SUFFIX}")
     given = options.parse_args(arguments)
     trace = Path(given.trace)
-    target = Path(given.output or trace.with_name(trace.name + SUFFIX))
+    target = Path(given.output) if given.output else _beside(trace)
     _made(target, given.force, lambda part: _pack_into(trace, part))
     before = sum(path.stat().st_size for path in trace.rglob("*") if path.is_file())
     after = target.stat().st_size
@@ -45,7 +46,7 @@ def unpack_main(arguments: list[str]) -> int:
         It is no packed trace, or a wrong one, or the directory can't be written.
     """
     options = _parser(
-        "unpack", "FILE", "write a packed trace as the directory it was", f"FILE without {SUFFIX}"
+        "unpack", "FILE", "Write a packed trace as the directory it was.", f"FILE without {SUFFIX}"
     )
     options.add_argument("--salvage", action="store_true", help="write what is good of a cut or changed one")
     given = options.parse_args(arguments)
@@ -56,15 +57,27 @@ def unpack_main(arguments: list[str]) -> int:
     if target.exists():
         raise GilscopeError(f"{target} exists already: choose another place (-o DIRECTORY)")
     problems = Problems(given.salvage)
+    part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        target.mkdir()
-        unpack(source, target, problems)
+        part.mkdir()
+        unpack(source, part, problems)
+        part.rename(target)
     except OSError as error:
         raise GilscopeError(f"{target}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     for line in problems.skipped:
         say(line)
     say(f"trace {target}")
     return 0
+
+
+def _beside(trace: Path) -> Path:
+    """Return where to: beside the trace, also if that is `.`; the root of all has no name to go by."""
+    whole = trace if trace.name.strip(".") else trace.resolve()
+    if not whole.name:
+        raise GilscopeError(f"{trace} is no trace")
+    return whole.with_name(whole.name + SUFFIX)
 
 
 def _pack_into(trace: Path, part: Path) -> None:
@@ -89,7 +102,7 @@ def _made(target: Path, force: bool, make: Callable[[Path], None]) -> None:
 
 
 def _parser(name: str, what: str, description: str, default: str) -> argparse.ArgumentParser:
-    parser = Parser(prog=f"python -m tracer {name}", description=description)
+    parser = Parser(prog=f"gilscope {name}", description=description)
     parser.add_argument("trace", metavar=what)
     parser.add_argument("-o", "--output", metavar="PATH", help=f"where to (default: {default})")
     if name == "pack":

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from fnmatch import fnmatchcase
 
 from rich.console import Console
 
 from ..destinations import json_text, terminal
-from ..errors import GilscopeError
+from ..errors import GilscopeError, there
 from ..report.path import chain_lines, path_table, to_json
 from ..tables.trace import Trace
 from ..units import count, duration
@@ -77,9 +76,8 @@ def _named(trace: Trace, wanted: str) -> int:
         if thread.name == wanted or str(thread.tid) == wanted or fnmatchcase(thread.name, wanted)
     ]
     if not found:
-        names = list(dict.fromkeys(thread.name for thread in trace.threads))
-        near = difflib.get_close_matches(wanted, names, 5, 0.3) or names[:5]
-        raise GilscopeError(f"no thread {wanted!r} in the trace; there are {', '.join(near)}")
+        names = (thread.name for thread in trace.threads)
+        raise GilscopeError(f"no thread {wanted!r} in the trace; {there(wanted, names)}")
     return max(found, key=lambda thread: thread.end - thread.begin).index
 
 

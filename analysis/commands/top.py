@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import select
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from ..arguments import Parser
 from ..destinations import say
 from ..errors import GilscopeError
 from ..live.beside import Summaries, add_summaries, wanted
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     GilscopeError
         There is no such recording, or the metrics can't be served.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="gilscope top", description="Watch a recording that goes on: the last second, once a second."
     )
     parser.add_argument("target", metavar="PID|DIR", help="a recorded process, or the directory of its trace")

@@ -85,9 +85,9 @@ def _find(path: Path) -> Iterator[Source]:
 
 def _is_trace(path: Path) -> bool:
     """Whether a directory is a trace, or one process of one."""
-    if (path / "metadata").is_file():
-        return path.name != "sched"
     try:
+        if (path / "metadata").is_file():
+            return path.name != "sched"
         with os.scandir(path) as entries:
             return any(
                 entry.name[:1].isdigit() and entry.is_dir() and (path / entry.name / "metadata").is_file()

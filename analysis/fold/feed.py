@@ -11,6 +11,7 @@ import numpy as np
 from ..amounts import Amounts, merged
 from ..arrays import Bools, Bytes, Int32s, Int64s, Table
 from ..model import DEFAULT_INTERVAL, Gil, Process, Thread
+from ..parallel import shares
 from ..reader.format import Event
 from ..reader.mapped import Mapped
 from ..reader.process import Run
@@ -124,8 +125,8 @@ def timed_lengths(trace: Recorded) -> list[Amounts] | None:
     return [merged(found.get((gil.process, gil.number), [])) for gil in trace.gils]
 
 
-def feed(trace: Recorded, native_states: Bytes, waited_by: Int64s) -> tuple[Fold, Int64s]:
-    """Return a fold that has all it needs, and the first item of each thread.
+def feed(trace: Recorded, native_states: Bytes, waited_by: Int64s) -> tuple[Fold, Int64s, int]:
+    """Return a fold that has all it needs, the first item of each thread, and how many parts it has.
 
     `native_states` gets for each of `native_sampled` what its thread did then, `waited_by` for each of
     `moments` for how long it had waited.
@@ -189,13 +190,21 @@ def feed(trace: Recorded, native_states: Bytes, waited_by: Int64s) -> tuple[Fold
                 tids,
             )
     if given is None:
-        _feed_streams(fold, trace.source)
+        counts, events_of = _feed_streams(fold, trace)
     else:
         events = records(given)
+        counts = np.bincount([thread.process for thread in threads], minlength=len(gils))
+        events_of = np.bincount(
+            [thread.process for thread in threads], np.diff(given.first), minlength=len(gils)
+        )
         for index, (begin, end) in enumerate(pairwise(given.first.tolist())):
             ahead = 0 if given.ahead is None else int(given.ahead[index])
             fold.records(index, events[begin:end].view(np.uint8), np.array([index, end - begin]), ahead)
-    return fold, first_item
+    bounds = shares(events_of.astype(np.int64).tolist())
+    first_cursor = np.cumsum([0, *counts.tolist()])
+    first_gil = np.cumsum([0, *(len(of) for of in gils)])
+    fold.divide(np.stack([first_cursor[bounds], np.array(first_of)[bounds], first_gil[bounds]], axis=1))
+    return fold, first_item, len(bounds) - 1
 
 
 def _threads_of(source: Streams) -> dict[int, int]:
@@ -203,15 +212,25 @@ def _threads_of(source: Streams) -> dict[int, int]:
     return {run.first: index for index, run in enumerate(source.runs) if run.path is not None}
 
 
-def _feed_streams(fold: Fold, source: Streams) -> None:
+def _feed_streams(fold: Fold, trace: Recorded) -> tuple[Int64s, Int64s]:
+    """Say where the streams are, process by process; return how many each has, and how many events."""
+    source = trace.source
     thread_of = _threads_of(source)
-    for number, stream in enumerate(source.streams):
+    of = [trace.threads[thread_of[stream.first]].process for stream in source.streams]
+    for number, at in enumerate(np.argsort(of, kind="stable").tolist()):
+        stream = source.streams[at]
         scanned = stream.scanned
         lives = np.array(
-            [(thread_of[stream.first + at], last - at) for at, last in scanned.lives[:, [0, 3]].tolist()],
+            [
+                (thread_of[stream.first + life], last - life)
+                for life, last in scanned.lives[:, [0, 3]].tolist()
+            ],
             np.int64,
         ).reshape(-1)
         fold.cursor(number, stream.data, scanned.packets, scanned.records, lives)
+    events = np.array([stream.scanned.events for stream in source.streams])
+    count = len(trace.processes)
+    return np.bincount(of, minlength=count), np.bincount(of, events, minlength=count)
 
 
 def _touching(trace: Recorded, thread: Thread) -> tuple[int, int, int]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from ..amounts import Amounts, merged
 from ..arrays import Bytes, Int64s
+from ..parallel import WORTH_IT, together
 from .feed import Recorded, can_be_folded, feed
 
 
@@ -207,8 +208,9 @@ def fold_trace(trace: Recorded) -> Folded | None:
         return None
     native_states = np.zeros(len(trace.native_sampled), np.uint8)
     waited_by = np.zeros(len(trace.moments[0]), np.int64)
-    fold, first_item = feed(trace, native_states, waited_by)
-    if not fold.run():
+    fold, first_item, parts = feed(trace, native_states, waited_by)
+    # Where there are several, there is enough to do for each.
+    if not all(together([partial(fold.run, part) for part in range(parts)], events=WORTH_IT)):
         return None
     times, counts = fold.of_threads()
     blame, waiting = fold.pairs()

@@ -52,6 +52,8 @@ cdef uint16_t ABANDONED = Event.GIL_ABANDONED
 cdef uint32_t TOO_LONG = LONG
 cdef int64_t THE_END = 0x7FFFFFFFFFFFFFF0
 cdef int64_t AT_ONCE = 256  # packets of all streams together that are kept in memory when they were read
+cdef enum:
+    BOUNDS = 3  # of a part: its first cursor, thread and GIL
 
 
 cdef inline int leave(World *world, OfThread *thread, int32_t number, int64_t time, const Record *event, bint found) noexcept nogil:
@@ -174,12 +176,14 @@ cdef inline void sift(int64_t *keys, int32_t *order, int64_t size, int64_t at) n
     keys[at], order[at] = key, which
 
 
-cdef int run(World *world, Cursor *cursors, int64_t count, int64_t *keys, int32_t *order, int64_t gils) noexcept nogil:
+cdef int run(World *world, Cursor *cursors, int64_t *keys, int32_t *order, const int64_t *part) noexcept nogil:
+    """Let the events of a part go by: see `Fold.divide`."""
     cdef int64_t size = 0, at, key
     cdef Cursor *cursor
     cdef const Record *event
     cdef int32_t thread
-    for at in range(count):
+    keys, order = keys + part[0], order + part[0]
+    for at in range(part[0], part[BOUNDS]):
         next_life(&cursors[at])
         advance(&cursors[at])
         key = key_of(&cursors[at], world.threads)
@@ -209,11 +213,11 @@ cdef int run(World *world, Cursor *cursors, int64_t count, int64_t *keys, int32_
         else:
             keys[0] = key
         sift(keys, order, size, 0)
-    for at in range(world.thread_count):
+    for at in range(part[1], part[BOUNDS + 1]):
         if not world.threads[at].done:  # it has no events
             if end_life(world, <int32_t> at) < 0:
                 return -1
-    for at in range(gils):
+    for at in range(part[2], part[BOUNDS + 2]):
         if settle(world, &world.gils[at], THE_END) < 0:
             return -1
     return 0
@@ -236,6 +240,12 @@ cdef object rows(Pairs *pairs):
     return found[np.argsort(found[:, 0], kind="stable")]
 
 
+cdef object joined(list parts):
+    """Return the rows of all parts, which have no key in common, by key."""
+    found = np.concatenate([np.zeros((0, 7), np.int64), *parts])
+    return found[np.argsort(found[:, 0], kind="stable")]
+
+
 cdef object table_of(Numbers *numbers, int columns):
     if not numbers.used:
         return np.zeros((0, columns), np.int64)
@@ -243,9 +253,14 @@ cdef object table_of(Numbers *numbers, int columns):
 
 
 cdef class Fold:
-    """All that is kept while events go by, and its memory."""
+    """All that is kept while events go by, and its memory.
 
-    cdef World world
+    Processes have nothing in common, so parts of them can go by at once, in threads: `divide`, `run`.
+    """
+
+    cdef World world  # what all parts know; each has one of its own, with the same threads, GILs and items
+    cdef World *worlds
+    cdef int64_t[:, ::1] bounds
     cdef Cursor *cursors
     cdef int64_t *keys
     cdef int32_t *order
@@ -295,8 +310,10 @@ cdef class Fold:
             forget_amounts(&self.world.items[at].waits)
             forget_amounts(&self.world.items[at].holds)
             forget_amounts(&self.world.items[at].paid)
-        forget_pairs(&self.world.blame)
-        forget_pairs(&self.world.waiting)
+        for at in range(self.bounds.shape[0] - 1 if self.worlds != NULL else 0):
+            forget_pairs(&self.worlds[at].blame)
+            forget_pairs(&self.worlds[at].waiting)
+        free(self.worlds)
         free(self.world.threads)
         free(self.world.gils)
         free(self.world.items)
@@ -401,14 +418,27 @@ cdef class Fold:
         cursor.lives, cursor.lives_left = &lives[0], lives.shape[0] // 2
         self.kept.append((data, lives))
 
-    def run(self):
-        """Let all events go by; return whether that made sense: in a damaged trace two hold one GIL."""
+    def divide(self, int64_t[:, ::1] bounds):
+        """Say which parts can go by themselves, when all else is said.
+
+        Part i has the cursors, threads and GILs from bounds[i] to bounds[i + 1], all of its processes.
+        """
+        cdef int64_t at
+        self.bounds = bounds
+        self.worlds = <World *> calloc(bounds.shape[0], sizeof(World))
+        if self.worlds == NULL:
+            raise MemoryError
+        for at in range(bounds.shape[0] - 1):
+            self.worlds[at] = self.world
+
+    def run(self, int64_t part):
+        """Let the events of a part go by; return whether that made sense: in a damaged trace two hold one GIL."""
         cdef int failed
         with nogil:
-            failed = run(&self.world, self.cursors, self.cursor_count, self.keys, self.order, self.gil_count)
+            failed = run(&self.worlds[part], self.cursors, self.keys, self.order, &self.bounds[part, 0])
         if failed < 0:
             raise MemoryError
-        return not self.world.damaged
+        return not self.worlds[part].damaged
 
     def of_threads(self):
         """Return times in states, and timeouts, releases, abandons, and whether it had events, of each."""
@@ -507,4 +537,8 @@ cdef class Fold:
 
     def pairs(self):
         """Return rows of blame, and of code that waited: key, time, count, longest, when."""
-        return rows(&self.world.blame), rows(&self.world.waiting)
+        cdef int64_t at, parts = self.bounds.shape[0] - 1
+        return (
+            joined([rows(&self.worlds[at].blame) for at in range(parts)]),
+            joined([rows(&self.worlds[at].waiting) for at in range(parts)]),
+        )

@@ -15,6 +15,7 @@ from ..model import State, Thread
 from ..states import ON_A_CPU
 from ..tables.cpu_states import States, sums_of
 from ..tables.onto_cpu import ON, UNSURE, Stretches
+from ..tables.switches import of_lives
 from ..tables.trace import Trace
 from .distribution import Distribution, distribution, distribution_of, distributions
 
@@ -56,8 +57,6 @@ class CpuStatistics:
     retries: int
     unsure: int
 
-
-_AT_ONCE: Final = 1 << 16
 
 WITHOUT_A_CPU: Final = (State.STALLED, State.HOLDING_ASLEEP, State.READY)
 """The states whose stretches are told of one by one."""
@@ -168,26 +167,21 @@ def _of_tasks(trace: Trace) -> tuple[Int64s, Int64s, Int64s]:
     return seen, preempted, migrations
 
 
-def _of_task(stretches: Stretches, task: int, lives: Sequence[Thread]) -> tuple[int, list[int], list[int]]:
-    """Return this of one task: how long, and the numbers for each of its lives; some stretches at once."""
-    seen, preempted, migrations = 0, [0] * len(lives), [0] * len(lives)
-    last_whose, last_cpu = np.array([-1], np.int32), np.array([-1], np.int16)
-    for low in range(int(stretches.first[task]), int(stretches.first[task + 1]), _AT_ONCE):
-        some = slice(low, min(low + _AT_ONCE, int(stretches.first[task + 1])))
-        on = stretches.state[some] == ON
-        start, until = stretches.start[some][on], stretches.until(task, some.start, some.stop)[on]
-        cpu, was_preempted = stretches.cpu[some][on], stretches.preempted[some][on]
-        whose = np.full(len(start), -1, np.int32)
-        for number, thread in enumerate(lives):
-            whose[(start < thread.end) & (until > thread.begin)] = number
-        moved = (whose == np.append(last_whose, whose[:-1])[: len(whose)]) & (
-            cpu != np.append(last_cpu, cpu[:-1])[: len(cpu)]
-        )
-        seen += int((until - start).sum())
-        for number in range(len(lives)):
-            mine = whose == number
-            preempted[number] += int(np.count_nonzero(mine & was_preempted))
-            migrations[number] += int(np.count_nonzero(mine & moved))
-        if len(whose):
-            last_whose, last_cpu = whose[-1:], cpu[-1:]
+def _of_task(stretches: Stretches, task: int, lives: Sequence[Thread]) -> tuple[int, Int64s, Int64s]:
+    """Return this of one task: how long, and the numbers for each of its lives."""
+    preempted, migrations = np.zeros(len(lives), np.int64), np.zeros(len(lives), np.int64)
+    low, high = stretches.first[task : task + 2].tolist()
+    seen = of_lives(
+        stretches.start,
+        stretches.state,
+        stretches.cpu,
+        stretches.preempted.view(np.uint8),
+        low,
+        high,
+        int(stretches.end[task]),
+        np.array([thread.begin for thread in lives], np.int64),
+        np.array([thread.end for thread in lives], np.int64),
+        preempted,
+        migrations,
+    )
     return seen, preempted, migrations

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import Bytes
 from ..errors import TraceFormatError
+from ..parallel import together
 from .files import open_file
+from .format import EVENT_SIZE
 from .scan import Scanned, decode, scan
 from .side import NO_SIDE, Side
 from .store import Store
@@ -35,19 +38,31 @@ class Mapped:
     first: int
 
 
-def map_stream(path: Path, *, pid: int, first: int) -> tuple[Stream, Mapped | None]:
-    """Look through a stream; None: it has no events.
+def map_streams(paths: Sequence[Path], *, pid: int, first: int) -> Iterator[tuple[Stream, Mapped | None]]:
+    """Look through the streams of a process, several at once; None: one has no events.
 
     Raises
     ------
     Elsewhere
-        Something is wrong with it, or it has gaps.
+        Something is wrong with one of them, or it has gaps.
     """
-    data = _mapped(path)
+    mapped = [_mapped(path) for path in paths]
+    events = sum(map(len, mapped)) // EVENT_SIZE
+    found = together([partial(_looked_through, data, pid) for data in mapped], events=events)
+    for path, data, scanned in zip(paths, mapped, found, strict=True):
+        yield _told(path, data, scanned, first)
+        first += scanned.events
+
+
+def _looked_through(data: Bytes, pid: int) -> Scanned:
     scanned = scan(data, pid)
     _give_back(data)
     if scanned is None:
         raise Elsewhere
+    return scanned
+
+
+def _told(path: Path, data: Bytes, scanned: Scanned, first: int) -> tuple[Stream, Mapped | None]:
     if not scanned.events:
         return Stream(path, first, first, (), (), 0, 0, 0, False), None
     side = NO_SIDE

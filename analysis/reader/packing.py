@@ -47,7 +47,8 @@ def _files(trace: Path) -> Iterator[tuple[str, Path]]:
     try:
         entries = sorted(trace.iterdir())
     except OSError as error:
-        raise TraceFormatError(trace, error.strerror or str(error), "a trace directory") from None
+        reason = "a file" if isinstance(error, NotADirectoryError) else (error.strerror or str(error)).lower()
+        raise TraceFormatError(trace, reason, "a trace directory") from None
     for entry in entries:
         if READ.fullmatch(entry.name):
             yield entry.name, entry

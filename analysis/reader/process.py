@@ -17,7 +17,7 @@ from .callers import read_reasons
 from .format import SAMPLE_RECORD, Name
 from .frames import ProcessFrames, read_frames
 from .locks import LockRecord, read_locks
-from .mapped import Mapped, map_stream
+from .mapped import Mapped, map_streams
 from .metadata import Metadata, read_metadata
 from .names import Names, display_names, read_names
 from .packets import EVER
@@ -172,9 +172,8 @@ def read_process(
 
 
 def _left_in_place(files: list[Path], pid: int, mapped: list[Mapped]) -> Iterator[Stream]:
-    for file in files:
-        first = mapped[-1].first + mapped[-1].scanned.events if mapped else 0
-        stream, lies = map_stream(file, pid=pid, first=first)
+    first = mapped[-1].first + mapped[-1].scanned.events if mapped else 0
+    for stream, lies in map_streams(files, pid=pid, first=first):
         if lies is not None:
             mapped.append(lies)
         yield stream

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from ..errors import GilscopeError
+from ..errors import GilscopeError, there
 from ..measures.distribution import Distribution
 from ..measures.statistics import GilStatistics, ProcessStatistics, Statistics, ThreadStatistics, statistics
 from ..tables.trace import Trace
@@ -288,19 +288,16 @@ def _subjects(limit: Limit, figures: Statistics) -> list[tuple[str, Subject]]:
             for each in figures.processes
             if str(each.process.pid) == limit.name.strip()
         ]
-        there = [str(each.process.pid) for each in figures.processes]
+        names = [str(each.process.pid) for each in figures.processes]
     else:
         found = [
             (f"thread[{each.thread.name}].", each)
             for each in figures.threads
             if limit.name == each.thread.name or fnmatchcase(each.thread.name, limit.name)
         ]
-        there = list(dict.fromkeys(each.thread.name for each in figures.threads))
+        names = [each.thread.name for each in figures.threads]
     if not found:
-        from difflib import get_close_matches
-
-        near = get_close_matches(limit.name, there, 5, 0.3) or there[:5]
-        raise LimitError(f"no {limit.scope} {limit.name!r} in the trace; there are {', '.join(near)}")
+        raise LimitError(f"no {limit.scope} {limit.name!r} in the trace; {there(limit.name, names)}")
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
 import numpy as np
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 
 from ..arrays import distinct
@@ -27,17 +28,28 @@ _BESIDE_OTHERS: Final = 0.01
 """The same of all waits for locks."""
 
 
-def lock_tables(trace: Trace, figures: LockFigures, most: int | None = MOST_LOCKS) -> Iterator[Table]:
-    """Yield the tables that have something to say: `most` rows of each, or None, all that were waited for."""
+_WORDS: Final = {"lock": 36, "stopped the world in": 36, "waits in": 44, "let go in": 44, "for": 44}
+"""Columns of words, which may be cut, and how wide they are at most."""
+
+_GAP: Final = "  "
+_NARROWEST: Final = 14
+"""Characters that words need to say something."""
+
+
+def lock_tables(trace: Trace, figures: LockFigures, most: int | None, width: int) -> Iterator[Table]:
+    """Yield the tables that have something to say: `most` rows of each, or None, all that were waited for.
+
+    width: characters that a line may have.
+    """
     groups = _alike(figures.locks)
     if most is not None:
         waited = sum(map(_waited, groups))
         worth = max(_WORTH_A_LINE * max(trace.end - trace.begin, 1), _BESIDE_OTHERS * waited)
         groups = [group for group in groups if _waited(group) >= worth][:most]
     if groups:
-        yield _of_locks(groups)
+        yield _of_locks(groups, width)
     if figures.pause.count:
-        yield _of_pauses(trace, most)
+        yield _of_pauses(trace, most, width)
 
 
 def _waited(group: Sequence[LockStatistics]) -> int:
@@ -58,7 +70,27 @@ def _alike(locks: Sequence[LockStatistics]) -> list[list[LockStatistics]]:
     return groups
 
 
-def _table(first: str, *columns: str) -> Table:
+def _table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, given_up: Sequence[str]
+) -> Table:
+    """Return the table in so many characters: of words what there is room for, of figures all or nothing.
+
+    given_up: columns to leave out where words would have less than _NARROWEST characters, the first first.
+    """
+    natural = {
+        column: max(map(cell_len, [column, *(row[at] for row in rows)])) for at, column in enumerate(columns)
+    }
+    for leave in range(len(given_up) + 1):
+        kept = [column for column in columns if column not in given_up[:leave]]
+        words = [column for column in kept if column in _WORDS]
+        left = (
+            width
+            - len(_GAP) * (len(kept) - 1)
+            - sum(natural[column] for column in kept if column not in _WORDS)
+        )
+        shares = _shares({column: min(natural[column], _WORDS[column]) for column in words}, left)
+        if all(shares[column] >= min(natural[column], _NARROWEST) for column in words):
+            break
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -67,42 +99,57 @@ def _table(first: str, *columns: str) -> Table:
         header_style="dim",
         show_edge=False,
     )
-    table.add_column(first, no_wrap=True, max_width=36, overflow="ellipsis")
-    for column in columns:
-        words = column in ("waits in", "let go in", "for")
+    for column in kept:
         table.add_column(
-            column, justify="left" if words else "right", no_wrap=True, max_width=44, overflow="ellipsis"
+            column,
+            justify="left" if column in _WORDS else "right",
+            no_wrap=True,
+            max_width=shares.get(column),
+            overflow="ellipsis",
         )
+    for row in rows:
+        table.add_row(*(terminal(cell) for cell, column in zip(row, columns, strict=True) if column in kept))
     return table
 
 
-def _of_locks(groups: Sequence[Sequence[LockStatistics]]) -> Table:
-    table = _table("lock", "waits", "waited", "p50", "p99", "max", "threads", "waits in", "let go in")
+def _shares(wanted: Mapping[str, int], room: int) -> dict[str, int]:
+    """Return what each has of the room: what it wants, or as much as the others that want more."""
+    shares: dict[str, int] = {}
+    for done, column in enumerate(sorted(wanted, key=wanted.__getitem__)):
+        shares[column] = max(min(wanted[column], room // (len(wanted) - done)), 1)
+        room -= shares[column]
+    return shares
+
+
+def _of_locks(groups: Sequence[Sequence[LockStatistics]], width: int) -> Table:
+    columns = ("lock", "waits", "waited", "p50", "p99", "max", "threads", "waits in", "let go in")
+    lines = []
     for group in groups:
         worst = max(group, key=lambda of: of.wait.total)
         name = worst.name + (f" ({len(group):,} of them)" if len(group) > 1 else "")
-        table.add_row(
-            terminal(name),
-            count(sum(of.wait.count for of in group)),
-            duration(sum(of.wait.total for of in group)),
-            *(_percentiles(worst.wait) if len(group) == 1 else ("–", "–")),
-            duration(max(of.wait.max for of in group)),
-            count(max(of.threads for of in group)),
-            terminal(worst.where),
-            terminal(worst.let_go),
+        lines.append(
+            (
+                name,
+                count(sum(of.wait.count for of in group)),
+                duration(sum(of.wait.total for of in group)),
+                *(_percentiles(worst.wait) if len(group) == 1 else ("–", "–")),
+                duration(max(of.wait.max for of in group)),
+                count(max(of.threads for of in group)),
+                worst.where,
+                worst.let_go,
+            )
         )
-    return table
+    return _table(columns, lines, width, ("p50", "threads", "p99", "let go in"))
 
 
 def _percentiles(wait: Distribution) -> tuple[str, str]:
     return duration(wait.p50), duration(wait.p99)
 
 
-def _of_pauses(trace: Trace, most: int | None) -> Table:
+def _of_pauses(trace: Trace, most: int | None, width: int) -> Table:
     """Return who stopped the world, and what for, by line."""
-    table = _table(
-        "stopped the world in", "for", "pauses", "paused", "max", "to stand, max", "threads", "stood"
-    )
+    columns = ("stopped the world in", "for", "pauses", "paused", "max", "to stand, max", "threads", "stood")
+    lines = []
     pauses = trace.pauses
     keys = distinct(pauses["frame"].astype(np.int64) << 32 | (pauses["reason"] + 1))
     rows = [
@@ -110,14 +157,16 @@ def _of_pauses(trace: Trace, most: int | None) -> Table:
     ]
     for mine in sorted(rows, key=lambda of: -int(of["duration"].sum()))[:most]:
         ready = mine["stopped"] - mine["asked"]
-        table.add_row(
-            terminal(place_of(trace, int(mine["frame"][0])) or "code not recorded"),
-            terminal(reason_of(trace, int(mine["reason"][0])) or "not known"),
-            count(len(mine)),
-            duration(int(mine["duration"].sum())),
-            duration(int(mine["duration"].max())),
-            duration(int(ready.max())),
-            count(int(mine["threads"].max())),
-            duration(int(mine["stood"].sum())),
+        lines.append(
+            (
+                place_of(trace, int(mine["frame"][0])) or "code not recorded",
+                reason_of(trace, int(mine["reason"][0])) or "not known",
+                count(len(mine)),
+                duration(int(mine["duration"].sum())),
+                duration(int(mine["duration"].max())),
+                duration(int(ready.max())),
+                count(int(mine["threads"].max())),
+                duration(int(mine["stood"].sum())),
+            )
         )
-    return table
+    return _table(columns, lines, width, ("threads", "to stand, max", "stood"))

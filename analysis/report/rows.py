@@ -116,7 +116,8 @@ def _of_many(figures: Statistics, most: int, blamed: Mapping[int, int], waited: 
     rest = [_of_process(each) for each in ranked[len(heads) :]]
     rest += [row for row in others if not any(row is each for each in beside)]
     if rest:
-        yield _sum(f"{sum(row.processes for row in rest):,} more processes", rest, is_rest=True)
+        named = rest[0].name if len(rest) == 1 else f"{sum(row.processes for row in rest):,} more processes"
+        yield _sum(named, rest, is_rest=True)
 
 
 def _lines(process: ProcessStatistics, blamed: Mapping[int, int], waited: int) -> list[_Line]:

@@ -28,7 +28,7 @@ from . import reservations
 from .lock_table import MOST_LOCKS, lock_tables
 from .rows import MOST_LINES, Row, rows
 from .sentences import by_rank
-from .verdict import verdict
+from .verdict import pythons, verdict
 
 _BAR: Final = 20
 _NAME: Final = 28
@@ -38,6 +38,8 @@ _LINES: Final = 30
 """Of a summary, where there is more to say than fits."""
 _ANSWERS: Final = 10
 """Lines of these that say why, however long the sentences."""
+_TITLE: Final = 3
+"""Lines of a title that these leave room for."""
 _FEWEST: Final = 6
 """Threads that each have a line, however narrow the terminal."""
 _FEWEST_LOCKS: Final = 3
@@ -92,10 +94,10 @@ def print_summary(
         console.width = max(width, _WIDTH_WITHOUT_TERMINAL)
     try:
         title = [_headline(trace, figures), terminal(verdict(figures, trace), "bold")]
-        answers = list(_answers(console, trace, everything))
+        answers = list(_answers(console, trace, None if everything else _room_to_say_why(console, title)))
         remarks = [terminal(remark, "yellow") for remark in _remarks(trace)]
         texts = _height(console, [*title, *answers, *remarks]) + 1 + bool(answers)
-        locks = _fitting_locks(trace, figures, None if everything else _LINES - texts)
+        locks = _fitting_locks(console, trace, figures, None if everything else _LINES - texts)
         left = _LINES - texts - sum(1 + _HEAD + table.row_count for table in locks)
         tables, whole = _fitting(console, trace, figures, None if everything else left)
         for text in title:
@@ -121,28 +123,33 @@ def _height(console: Console, texts: Sequence[Text]) -> int:
     return sum(len(text.wrap(console, console.width)) for text in texts)
 
 
-def _answers(console: Console, trace: Trace, everything: bool) -> Iterator[Text]:
+def _room_to_say_why(console: Console, title: Sequence[Text]) -> int:
+    """Return the lines that the answers may take: fewer, the more the title takes on a narrow terminal."""
+    return _ANSWERS - max(_height(console, title) - _TITLE, 0)
+
+
+def _answers(console: Console, trace: Trace, room: int | None) -> Iterator[Text]:
     """Yield why threads waited: what there is room for by rank, in its order; three in any case."""
-    ranked = [(rank, terminal(sentence)) for rank, sentence in by_rank(trace, everything=everything)]
-    if everything:
+    ranked = [(rank, terminal(sentence)) for rank, sentence in by_rank(trace, everything=room is None)]
+    if room is None:
         yield from (text for _, text in ranked)
         return
     kept: set[int] = set()
     height = 0
     for number, at in enumerate(sorted(range(len(ranked)), key=lambda at: (ranked[at][0], at))):
         height += _height(console, [ranked[at][1]])
-        if number < _SURE_ANSWERS or height <= _ANSWERS:
+        if number < _SURE_ANSWERS or height <= room:
             kept.add(at)
     yield from (ranked[at][1] for at in sorted(kept))
 
 
-def _fitting_locks(trace: Trace, figures: Statistics, left: int | None) -> list[Table]:
+def _fitting_locks(console: Console, trace: Trace, figures: Statistics, left: int | None) -> list[Table]:
     """Return the tables of locks: rows that threads leave them of so many lines, a few in any case."""
     if left is None:
-        return list(lock_tables(trace, figures.locks, None))
+        return list(lock_tables(trace, figures.locks, None, console.width))
     beside = 1 + _HEAD + _HEAD + 1 + min(len(figures.threads), _FEWEST)
     most = min(max(left - beside, _FEWEST_LOCKS), MOST_LOCKS)
-    return list(lock_tables(trace, figures.locks, most))
+    return list(lock_tables(trace, figures.locks, most, console.width))
 
 
 def _fitting(
@@ -178,7 +185,7 @@ def _blamed(trace: Trace) -> dict[int, int]:
 
 def _headline(trace: Trace, figures: Statistics) -> Text:
     parts = [early[:1].lower() + early[1:-2]] if (early := reservations.in_part(trace)) else []
-    parts += [plural(len(trace.processes), "process", "processes")] * (len(trace.processes) > 1)
+    parts += [pythons(trace.processes)] * (len(trace.processes) > 1)
     parts.append(plural(len(trace.threads), "thread"))
     parts.append(duration(figures.duration))
     if len(figures.gils) == 1:
@@ -198,10 +205,10 @@ def _headline(trace: Trace, figures: Statistics) -> Text:
 def _common(trace: Trace) -> Iterator[str]:
     """Yield what is the same in all processes and worth a word."""
     processes = trace.processes
-    pythons = {f"{process.python_implementation} {process.python_version}".strip() for process in processes}
+    versions = {f"{process.python_implementation} {process.python_version}".strip() for process in processes}
     intervals = intervals_in(trace)
-    if len(pythons) == 1:
-        yield from (python for python in pythons if python)
+    if len(versions) == 1:
+        yield from (version for version in versions if version)
     if len(intervals) == 1:
         yield f"switch interval {duration(intervals[0])}"
 
@@ -249,7 +256,7 @@ def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool, brief: bo
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=(0, 0 if brief else 1, 0, 0),
         collapse_padding=True,
         header_style="dim",
         show_edge=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..measures.cpu_time import CpuStatistics
 from ..measures.distribution import NONE, Distribution
@@ -10,14 +10,17 @@ from ..measures.locks import LockStatistics
 from ..measures.native_code import by_code, where
 from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
 from ..measures.switched_on import switched_on
-from ..model import HELD, State, total
+from ..model import HELD, Process, State, total
 from ..tables.trace import Trace
-from ..units import count, duration, share
+from ..units import count, duration, few, plural, share
 from .pools import Pool, find_pools
 from .reservations import early_ends
 
 _ACTIVE = 0.01
 """A share of the time that is worth a word."""
+
+_LITTLE = 0.1
+"""Share of all that is held which threads with less than _ACTIVE each may leave unsaid."""
 
 _LONG_STALL = 5_000_000
 """ns without a CPU, with the GIL, that are worth a word however long it was held otherwise, if the trace is
@@ -121,15 +124,32 @@ def _queues_for(queue: LockStatistics) -> str:
 
 def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> str:
     waited = max(_waited(process) for process in active)
-    together = f"{len(active)} processes, each with a GIL of its own, ran {statistics.cores:.1f} cores' worth"
+    who = pythons([process.process for process in active])
+    together = f"{who}, each with a GIL of its own, ran {few(statistics.cores)} cores' worth"
     if not waited:
         return f"{together} of Python; nowhere did a thread wait for the GIL."
     if waited < _ACTIVE:
-        most = f"{share(waited)} of the time"
-        return f"{together} of Python; nowhere did threads wait for the GIL more than {most}."
+        return f"{together} of Python; nowhere did threads wait for the GIL more than {_at_most(waited)}."
     worst = max(active, key=_waited)
     where = f"in process {worst.process.pid} somebody waited for the GIL {share(waited)} of the time"
     return f"{together} of Python; {where}."
+
+
+def _at_most(waited: float) -> str:
+    return f"{share(max(waited, 0.001))} of the time"
+
+
+def pythons(processes: Sequence[Process]) -> str:
+    """Return how many: "2 processes", or where one had more than one in turn "3 Pythons in 1 process".
+
+    An embedded interpreter may be initialised again, and a process may run another program by exec.
+    """
+    own = plural(len({process.pid for process in processes}), "process", "processes")
+    return (
+        own
+        if own == plural(len(processes), "process", "processes")
+        else f"{count(len(processes))} Pythons in {own}"
+    )
 
 
 def _of_process(process: ProcessStatistics) -> str:
@@ -146,6 +166,8 @@ def _of_process(process: ProcessStatistics) -> str:
     ]
     if pools:
         return _of_pools(process, pools, threads)
+    if held - sum(_holds(process, thread) for thread in threads) >= _LITTLE * held > 0:  # many little shares
+        threads = [thread for thread in process.threads if thread.held]
     if len(threads) < 2 and waited < _ACTIVE:
         nobody = f"somebody waited for it {share(waited)}" if waited else "nobody waited for it"
         alone = sum(thread.held > 0 for thread in process.threads) < 2
@@ -216,18 +238,19 @@ def _pool_counts(process: ProcessStatistics, pool: Pool) -> bool:
 
 def _waiters(process: ProcessStatistics, threads: list[ThreadStatistics]) -> str:
     """Return who waited for a good part of its life: what they would have had without the others."""
-    waits = {
-        thread.thread.name: thread.time[State.WAITING] / thread.lifetime
+    waits = [  # several may have one name
+        (thread.time[State.WAITING] / thread.lifetime, thread.thread.name)
         for thread in threads
         if thread.time[State.WAITING] >= _LOST * thread.lifetime > 0
-    }
+    ]
     if not waits or len(threads) < _SEVERAL:
         return ""
-    low, high = share(min(waits.values())), share(max(waits.values()))
+    low, high = share(min(waits)[0]), share(max(waits)[0])
     extent = high if low == high else f"{low.removesuffix(' %')} – {high}"
     if len(waits) == 1:
-        return f"; {next(iter(waits))} waited {extent} of its life"
-    return f"; {len(waits)} of them waited {extent} of their lives"
+        return f"; {waits[0][1]} waited {extent} of its life"
+    who = "all" if len(waits) == len(threads) else len(waits)
+    return f"; {who} of them waited {extent} of their lives"
 
 
 def _of_gils(process: ProcessStatistics) -> str:
@@ -236,19 +259,20 @@ def _of_gils(process: ProcessStatistics) -> str:
     waits = (
         "nobody waited for one"
         if not worst.contention
-        else f"nowhere did threads wait for one more than {share(worst.contention)} of the time"
+        else f"nowhere did threads wait for one more than {_at_most(worst.contention)}"
         if worst.contention < _ACTIVE
         else f"somebody waited for GIL {worst.gil.number} {share(worst.contention)} of the time"
     )
-    together = f"{len(process.gils)} interpreters, each with a GIL of its own, ran {cores:.1f} cores' worth"
+    together = f"{len(process.gils)} interpreters, each with a GIL of its own, ran {few(cores)} cores' worth"
     return f"{together} of Python; {waits}."
 
 
 def _each(parts: list[float]) -> str:
     """Return the shares of those that held most, by weight: "49 % + 50 %"."""
     parts = sorted(parts, reverse=True)
-    shown = " + ".join(share(part) for part in parts[:4])
-    return f"{shown} + {share(sum(parts[4:]))} by {len(parts) - 4} more" if len(parts) > 4 else shown
+    most = parts[:4] if len(parts) <= 4 else [part for part in parts[:4] if part >= parts[0] / 4]
+    shown, rest = " + ".join(share(part) for part in most), parts[len(most) :]
+    return f"{shown} + {share(sum(rest))} by {len(rest)} more" if rest else shown
 
 
 def _longest(process: ProcessStatistics) -> str:

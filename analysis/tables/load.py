@@ -206,7 +206,8 @@ def _process_directories(path: Path, problems: Problems) -> list[Path]:
     try:
         entries = sorted(path.iterdir())
     except OSError as error:
-        reason = error.strerror or str(error)
+        other = isinstance(error, NotADirectoryError)
+        reason = "a file that is no packed trace" if other else (error.strerror or str(error)).lower()
         raise TraceFormatError(path, reason, "a trace directory, or one in a file") from None
     found = []
     for entry in entries:

@@ -20,7 +20,8 @@ from typing import Final
 import numpy as np
 
 from ..arrays import Bools, Bytes, Int16s, Int64s
-from ..reader.scheduling import Loss, Scheduling
+from ..reader.sched_streams import Loss
+from ..reader.scheduling import Scheduling
 from ..states import Cpu
 from .switches import Between
 

@@ -23,3 +23,17 @@ class Between:
         preempted: Bytes,
         first_of: Int64s,
     ) -> int: ...
+
+def of_lives(
+    start: Int64s,
+    state: Bytes,
+    cpu: Int16s,
+    preempted: Bytes,
+    low: int,
+    high: int,
+    task_end: int,
+    begins: Int64s,
+    ends: Int64s,
+    times_preempted: Int64s,
+    migrations: Int64s,
+) -> int: ...

@@ -174,3 +174,30 @@ cdef class Between:
                         used += 1
             first_of[self.begin.shape[0]] = used
         return used
+
+
+def of_lives(const int64_t[::1] start, const uint8_t[::1] state, const int16_t[::1] cpu,
+             const uint8_t[::1] preempted, int64_t low, int64_t high, int64_t task_end,
+             const int64_t[::1] begins, const int64_t[::1] ends, int64_t[::1] times_preempted,
+             int64_t[::1] migrations):
+    """Count what a task did in its stretches low to high, by the last of its lives that each one touches.
+
+    Returns how long it was on a CPU, in a life or not. It has migrated where it goes on with another CPU than
+    it had when it was on one before, in the same life.
+    """
+    cdef int64_t seen = 0, at, until, life, before = -1
+    cdef int16_t cpu_before = -1
+    with nogil:
+        for at in range(low, high):
+            if state[at] != ON:
+                continue
+            until = start[at + 1] if at + 1 < high else task_end
+            seen += until - start[at]
+            life = begins.shape[0] - 1
+            while life >= 0 and not (start[at] < ends[life] and until > begins[life]):
+                life -= 1
+            if life >= 0:
+                times_preempted[life] += preempted[at]
+                migrations[life] += life == before and cpu[at] != cpu_before
+            before, cpu_before = life, cpu[at]
+    return seen

@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 
 from ..arrays import Table
-from ..errors import GilscopeError
+from ..errors import GilscopeError, there
 from ..measures.lock_names import lock_name
 from ..model import LockOutcome
 from ..tables.trace import Trace
@@ -79,8 +79,7 @@ def locks_named(trace: Trace, wanted: str) -> frozenset[int]:
         if any(called == wanted or fnmatchcase(called, wanted) for called in _called(name))
     )
     if not found:
-        there = ", ".join(dict.fromkeys(names.values())) or "none that threads waited for"
-        raise GilscopeError(f"no lock {wanted!r} in the trace; there are {there}")
+        raise GilscopeError(f"no lock {wanted!r} in the trace; {there(wanted, names.values())}")
     return found
 
 

@@ -47,9 +47,17 @@ def sentences(trace: Trace, blame: CodeBlame, most: int = 3) -> Iterator[str]:
         threads, holds = int(row["threads"]), int(row["holds"])
         yield (
             f"{function(code)}, {place(code, row['line'])}, made {plural(threads, 'thread')} wait"
-            f" {duration(row['waited'])}{_known_by(row, holds)}, longest {duration(row['longest'])},"
+            f" {_extent(row, holds)},"
             f" {_how_released(int(row['requested']), holds)}{_overdue(trace, code, int(row['slowest']))}."
         )
+
+
+def _extent(row: Any, holds: int) -> str:
+    """Return how long others waited: what a sample stands for may be more than lies in the holds it saw."""
+    waited = duration(row["waited"])
+    if row["contended"] > holds * int(row["longest"]):
+        return f"about {waited} (by {plural(int(row['samples']), 'sample')})"
+    return f"{waited}{_known_by(row, holds)}, longest {duration(row['longest'])}"
 
 
 def _known_by(row: Any, holds: int) -> str:

@@ -1,5 +1,5 @@
 """The trace as one HTML file: zoomed, searched and asked in a browser, with no request to anywhere."""
 
-from .page import save_page
+from typing import Final
 
-__all__ = ["save_page"]
+SUFFIXES: Final = (".html", ".htm")

@@ -27,8 +27,6 @@ from .words import WORDS
 if TYPE_CHECKING:
     from analysis.tables.trace import Trace
 
-SUFFIXES: Final = (".html", ".htm")
-
 SIZE: Final = 15_000_000
 """Bytes that a page may have."""
 

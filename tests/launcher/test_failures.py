@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -195,3 +196,33 @@ def test_interpreters_of_other_times_run_on(launcher: Launcher, python: str | No
     assert run.stdout == "ran\n"
     assert "Traceback" not in run.stderr
     assert all(line.startswith("gilscope: ") for line in run.stderr.splitlines())
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2>&1 >/dev/null | head -c 1"])
+def test_nobody_reads_the_summary(launcher: Launcher, redirection: str) -> None:
+    """The status is the program's, and what is gilscope's is not on its stdout."""
+    launcher.write("import sys; print('mine'); sys.exit(7)")
+    command = (
+        f"{shlex.join(launcher.command('--no-png', 'program.py'))} {redirection}; echo ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=launcher.directory, env=environment(), capture_output=True, text=True
+    )
+    wanted = "g7\n" if "head" in redirection else "mine\n7\n"
+    assert done.stdout == wanted
+    assert done.stderr == ""
+
+
+def test_figures_that_stdout_does_not_take(launcher: Launcher) -> None:
+    launcher.write("import sys; sys.exit(7)")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            launcher.command("-q", "--no-png", "--json", "program.py"),
+            cwd=launcher.directory,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 7
+    assert done.stderr == "gilscope: the figures can't be written to stdout: No space left on device\n"

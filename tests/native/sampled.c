@@ -6,6 +6,8 @@
  *   forks        N forks while the holder is sampled; the children are sampled too
  *   descriptors  N times, 0 is closed and what is opened then must be 0, while threads begin. Prints how often it was
  *   gave_up      the rights to its files: what is written after that comes by the broker's hand. N: the user
+ *   copies       a holder of eight functions, one by one in code without a number, is sampled for N ms. Prints how
+ *                often the kernel was asked to copy memory
  *   scheduled    the process's own scheduler, sampled in native code, while threads come and go, N times */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,7 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <dlfcn.h>
+#include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -205,6 +210,65 @@ static void gave_up(void)
     gs_stop();
 }
 
+static atomic_long copies;
+
+/* In the place of the C library's, for the core too. */
+long syscall(long number, ...)
+{
+    static long (*real)(long, ...);
+    long arguments[6];
+    va_list list;
+    if (number == SYS_process_vm_readv)
+        atomic_fetch_add(&copies, 1);
+    if (real == NULL)
+        real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        arguments[i] = va_arg(list, long);
+    va_end(list);
+    return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+}
+
+static void call_deeper(int depth)
+{
+    _Alignas(8) char code[FAKE_CODE_SIZE];
+    struct fake_frame frame;
+    fake_code(code, "4", 1, "/fake/4", 7, 0);
+    fake_enter(&frame, code, 3);
+    if (depth > 1)
+        call_deeper(depth - 1);
+    else
+        for (long long end = now_ns() + amount * 1000000; now_ns() < end;)
+            ;
+    fake_leave();
+    fake_code_forget(code);
+}
+
+static void *wait_once(void *unused)
+{
+    struct fake_state state;
+    struct fake_thread self = {.gil = gil, .state = &state};
+    fake_state_begin(&state, gil);
+    fake_take(&self);
+    fake_state_end();
+    fake_drop(&self, 1);
+    return unused;
+}
+
+static void count_copies(void)
+{
+    pthread_t thread;
+    begin();
+    long before = atomic_load(&copies);
+    pthread_create(&thread, NULL, wait_once, NULL);
+    call_deeper(8);
+    printf("%ld\n", atomic_load(&copies) - before);
+    fake_drop(&main_thread, 0);
+    pthread_join(thread, NULL);
+    fake_take(&main_thread);
+    gs_stop();
+}
+
 static void scheduled(void)
 {
     char message[8192];
@@ -232,7 +296,7 @@ static const struct {
     const char *name;
     void (*run)(void);
 } all[] = {{"mortal", mortal},   {"forks", forks},         {"descriptors", descriptors},
-           {"gave_up", gave_up}, {"scheduled", scheduled}};
+           {"gave_up", gave_up}, {"copies", count_copies}, {"scheduled", scheduled}};
 
 int main(int argc, char **argv)
 {

@@ -86,6 +86,21 @@ def test_samples_come_by_the_brokers_hand(programs: tuple[str, Path], tmp_path: 
     assert trace.processes[0].threads_lost == 0
 
 
+def test_a_sample_takes_few_copies(programs: tuple[str, Path], tmp_path: Path) -> None:
+    """What leads to eight functions and tells their code from others: one by one, then together."""
+    copies = int(run(programs, tmp_path, "copies", 200))
+    trace = analysis.load(tmp_path)
+    assert validate(trace) == []
+    samples = trace.samples[trace.samples["frame"] >= 0]
+    assert len(samples) > 0
+    assert copies <= 3 * len(samples) + 100
+    (frame,) = set(samples["frame"].tolist())
+    depth = 0
+    while frame >= 0:
+        depth, frame = depth + 1, int(trace.frames["caller"][frame])
+    assert depth == 8
+
+
 @needs_perf
 def test_native_code_of_the_process_itself(programs: tuple[str, Path], tmp_path: Path) -> None:
     """Its thread drains in a table of descriptors of its own, ends and begins again."""

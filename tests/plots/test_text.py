@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 from plots.style import style
-from plots.text import ELLIPSIS, MISSING, elide, fit, percent, printable, width
+from plots.text import ELLIPSIS, MISSING, elide, fit, font_file, percent, printable, width
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -48,6 +50,14 @@ def test_width_is_the_renderers() -> None:
         for text in ("countdown-1", "ThreadPoolExecutor-0_12", "iiii", "MMMM"):
             box = figure.text(0, 0, text, size=14).get_window_extent()
             assert width(text, 14) == pytest.approx(box.width * 72 / figure.dpi, abs=2)
+
+
+@pytest.mark.parametrize("text", ["WAVE", "f", "Tj.", "waits: 12 ms …", "@%&ß", "AV'", "lane 0)", "jJ"])
+def test_width_is_that_of_all_outlines(text: str) -> None:
+    """It is measured on the few that may reach farthest."""
+    with style():
+        path = TextPath((0, 0), text, size=9, prop=FontProperties(fname=font_file()))
+        assert width(text, 9) == path.get_extents().x1
 
 
 def test_printable_is_one_line_in_the_font() -> None:

@@ -111,6 +111,11 @@ def test_many_processes(tmp_path: Path) -> None:
     assert len(lines) < 36
 
 
+def test_one_process_more_has_its_name(tmp_path: Path) -> None:
+    for processes in range(2, 12):
+        assert "1 more process" not in shown(crowd(tmp_path / str(processes), 4, processes))
+
+
 def test_remarks(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "t") as writer:
         writer.process(100).events([(100, 0, "gil_acquired")]).fail(10, 28, "no space").discard(100, 7)
@@ -132,6 +137,27 @@ def test_verdicts(tmp_path: Path) -> None:
         "2 processes, each with a GIL of its own, ran 0.2 cores' worth of Python;"
         " nowhere did a thread wait for the GIL."
     )
+    with TraceWriter(tmp_path / "idle") as writer:
+        for pid in (100, 200):
+            writer.process(pid).events([(pid, 0, "gil_acquired"), (pid, 10, "gil_released")]).stop(
+                pid, 100_000
+            )
+        events = [(101, 5, "gil_wait"), (101, 10, "gil_acquired"), (101, 11, "gil_released")]
+        writer.process(300).events([(300, 0, "gil_acquired"), *events[:1], (300, 10, "gil_released")]).events(
+            events[1:]
+        ).stop(300, 100_000)
+    assert said(tmp_path / "idle") == (
+        "3 processes, each with a GIL of its own, ran < 0.1 cores' worth of Python;"
+        " nowhere did threads wait for the GIL more than 0.1 % of the time."
+    )
+    with TraceWriter(tmp_path / "again") as writer:
+        writer.process(100).events([(100, 0, "gil_acquired"), (100, 40, "gil_released")]).stop(100, 40)
+        writer.process(100).events([(100, 50, "gil_acquired"), (100, 90, "gil_released")]).stop(100, 100)
+    assert said(tmp_path / "again") == (
+        "2 Pythons in 1 process, each with a GIL of its own, ran 0.8 cores' worth of Python;"
+        " nowhere did a thread wait for the GIL."
+    )
+    assert "  2 Pythons in 1 process · 2 threads · " in shown(tmp_path / "again")
     with TraceWriter(tmp_path / "none") as writer:
         writer.process(100).events([(100, 0, "recording_start")]).stop(100, 10)
     assert said(tmp_path / "none") == "Nobody took the GIL while it was recorded."
@@ -152,6 +178,22 @@ def test_verdict_of_two_that_thrash(tmp_path: Path) -> None:
     assert said(tmp_path / "t") == (
         "2 threads shared one core's worth of Python: 50 % + 50 % holding, 99.8 % of the time someone waited."
     )
+
+
+def test_verdict_of_threads_of_one_name(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(100)
+        for tid in (101, 102, 103):
+            process.name(tid, 0, "worker")
+        for turn in range(30):
+            tid, begin = 101 + turn % 3, 1_000_000 * turn
+            others = [other for other in (101, 102, 103) if other != tid]
+            process.events([(tid, begin + 10, "gil_acquired")])
+            process.events([(other, begin + 20, "gil_wait") for other in others if not turn])
+            process.events([(tid, begin + 1_000_000, "gil_released")])
+            process.events([(tid, begin + 1_000_001, "gil_wait")])
+        process.stop(100, 30_000_100)
+    assert "; all of them waited 6" in said(tmp_path / "t")
 
 
 def test_verdict_of_interpreters(tmp_path: Path) -> None:
@@ -260,7 +302,7 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     output = capsys.readouterr()
     assert output.out == ""
     assert (
-        output.err == f"gilscope: {tmp_path}/no: found No such file or directory,"
+        output.err == f"gilscope: {tmp_path}/no: found no such file or directory,"
         " expected a trace directory, or one in a file\n"
     )
 

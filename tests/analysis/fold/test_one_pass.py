@@ -8,7 +8,13 @@ import pytest
 import analysis
 from analysis.reader.format import PACKET_SIZE, Event
 from analysis.reader.packing import pack
-from tests.analysis.fold.both import assert_told_alike, columns_are_equal, from_tables
+from tests.analysis.fold.both import (
+    assert_told_alike,
+    columns_are_equal,
+    differences,
+    from_tables,
+    said,
+)
 from tests.analysis.fold.recordings import record
 from tests.synthetic import TraceWriter
 
@@ -22,6 +28,21 @@ def test_random_recordings(tmp_path: Path, first: int, scheduled: bool) -> None:
         for seed in range(first, first + 100)
     ]
     assert sum(told) >= 80  # the others have two takes at one time
+
+
+def test_processes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams are looked through, and processes folded, in several threads: nothing that is said changes."""
+    parts = 0
+    for seed in range(40):
+        path = record(tmp_path / str(seed), seed, seed % 2 == 1)
+        alone = said(analysis.load(path))
+        with monkeypatch.context() as patched:
+            patched.setattr("analysis.parallel.WORTH_IT", 1)
+            patched.setattr("os.cpu_count", lambda: 2)
+            trace = analysis.load(path)
+            assert not differences(said(trace), alone)
+            parts += trace.folded is not None and len(trace.processes) > 1
+    assert parts >= 10
 
 
 def test_events_of_a_stream_are_as_if_it_had_been_read_into_columns(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_who_is_not_there(tmp_path: Path) -> None:
     path = two_threads(tmp_path / "t")
     with pytest.raises(LimitError, match="no thread 'wroker' in the trace; there are worker"):
         failures(path, "thread[wroker].wait.max > 1ms")
-    with pytest.raises(LimitError, match="no process '7' in the trace; there are 100"):
+    with pytest.raises(LimitError, match="no process '7' in the trace; there is 100"):
         failures(path, "process[7].wait.max > 1ms")
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import analysis
 from analysis.commands import cli
 from analysis.report.gate import LimitError, check
+from analysis.report.terminal import print_summary
 from analysis.report.verdict import verdict
 from tests.analysis.lock_scenes import MAIN, A, B, line_up, pauses
 from tests.synthetic import TraceWriter
@@ -35,6 +38,20 @@ def test_limits_of_pauses(tmp_path: Path) -> None:
     trace = analysis.load(pauses(tmp_path / "t", 10, 100 * US, 900 * US))
     assert len(check(trace, ["pause.count >= 10", "pause.share > 5%", "lock.stop.total >= 2ms"])) == 3
     assert not check(trace, ["pause.share > 15%", "lock.wait.count > 0"])
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_figures_of_locks_are_never_cut(tmp_path: Path, width: int) -> None:
+    """Words are, where the terminal is narrow, and some columns are left out."""
+    trace, file = analysis.load(line_up(tmp_path / "t", 20, 100 * US)), io.StringIO()
+    print_summary(trace, Console(file=file, width=width, force_terminal=True, color_system=None))
+    head, _, row = file.getvalue()[file.getvalue().index("\nlock ") :].strip().splitlines()[:3]
+    (lock,) = analysis.statistics(trace).locks.locks
+    assert head.split()[:3] == ["lock", "waits", "waited"]
+    assert {"20", "2.00", "100"} <= set(row.split()), row
+    assert all(len(line.rstrip()) <= width for line in (head, row))
+    assert ("p50" in head) == ("100 µs" in row and row.count("100 µs") > 2)
+    assert row.startswith(lock.name)
 
 
 def test_what_changed_of_locks(tmp_path: Path) -> None:

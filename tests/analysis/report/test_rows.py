@@ -132,6 +132,27 @@ def test_short_threads_are_a_pool(tmp_path: Path) -> None:
     assert (found[1].threads, found[1].wait.count, found[1].wait.max) == (40, 20, 300)
 
 
+def test_shares_that_are_told_make_the_whole(tmp_path: Path) -> None:
+    """A hundred threads that live as long as the program have half a hundredth of it each."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(100)
+        for tid in range(200, 300):
+            process.events([(tid, 0, "gil_acquired"), (tid, 1, "gil_released")])
+        process.events([(100, 1000, "gil_acquired"), (200, 101_000, "gil_wait")])
+        process.events([(100, 101_000, "gil_released"), (200, 101_000, "gil_acquired")])
+        for tid in range(200, 299):
+            at = 101_000 + 5000 * (tid - 199)
+            process.events(
+                [(tid + 1, at - 2500, "gil_wait"), (tid, at, "gil_released"), (tid + 1, at, "gil_acquired")]
+            )
+        process.stop(299, 1_000_000)
+    said = verdict(analysis.statistics(analysis.load(tmp_path / "t")))
+    assert said == (
+        "101 threads held the GIL 99.9 % of the time: 40 % + 60 % by 100 more holding,"
+        " 25 % of the time someone waited."
+    )
+
+
 @pytest.mark.parametrize(
     ("argv", "name"),
     [

@@ -9,6 +9,7 @@ from rich.console import Console
 import analysis
 from analysis import State, TraceFormatError
 from analysis.report.terminal import print_summary
+from analysis.states import Cpu
 from tests.analysis.fold.recordings import record
 from tests.analysis.scenes import one_thread, scheduled
 from tests.analysis.tables.stretches import lone, of, tiles
@@ -115,13 +116,37 @@ def test_errors_name_what_was_found(tmp_path: Path, spoil: object, found: str) -
     assert tiles(trace)
 
 
-def test_figures_of_tasks_some_stretches_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def slow_counts(trace: analysis.Trace, index: int) -> tuple[int, int, int]:
+    """Return for how long a thread's task was on a CPU, how often the thread was preempted, and migrated."""
+    task, stretches = trace.tasks[index], trace.stretches
+    assert stretches is not None
+    low, high = stretches.first[task : task + 2]
+    ends = [*stretches.start[low + 1 : high], stretches.end[task]][: high - low]
+    lives = [thread for thread in trace.threads if trace.tasks[thread.index] == task]
+    seen = preempted = migrations = 0
+    before = None
+    for at, end in zip(range(low, high), ends, strict=True):
+        if stretches.state[at] == Cpu.ON:
+            start, cpu = stretches.start[at], stretches.cpu[at]
+            whose = [thread.index for thread in lives if start < thread.end and end > thread.begin][-1:]
+            seen += end - start
+            if whose == [index]:
+                preempted += stretches.preempted[at]
+                migrations += before is not None and before[0] == whose and before[1] != cpu
+            before = whose, cpu
+    return int(seen), int(preempted), int(migrations)
+
+
+def test_figures_of_tasks(tmp_path: Path) -> None:
+    migrations = 0
     for seed in range(15):
-        path = record(tmp_path / str(seed), seed, scheduled=True)
-        one, other = analysis.load(path), analysis.load(path)
-        with monkeypatch.context() as patched:
-            patched.setattr("analysis.measures.cpu_time._AT_ONCE", 7)
-            assert analysis.statistics(other).cpu == analysis.statistics(one).cpu
+        trace = analysis.load(record(tmp_path / str(seed), seed, scheduled=True))
+        for thread in analysis.statistics(trace).threads:
+            if thread.cpu is not None:
+                found = thread.cpu.seen, thread.cpu.preempted, thread.cpu.migrations
+                assert found == slow_counts(trace, thread.thread.index)
+                migrations += thread.cpu.migrations
+    assert migrations
 
 
 def test_running_twice_at_once_is_a_violation(tmp_path: Path) -> None:

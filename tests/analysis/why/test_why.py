@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import analysis
 from analysis.report.sentences import anatomy_sentence, why
+from analysis.units import duration
 from analysis.why.anatomy import Parts
+from analysis.why.code_words import sentences
 from tests.synthetic import TraceWriter
 
 
@@ -49,6 +52,18 @@ def test_who_and_which_code(tmp_path: Path) -> None:
     assert code.startswith(
         "parse(), app.py:120, made 3 threads wait 200 µs in 3 holds that ended in it, longest 80.0 µs"
     )
+
+
+def test_a_sample_that_stands_for_more_than_the_hold_it_saw(tmp_path: Path) -> None:
+    """ "Wait 6.51 ms in 1 hold, longest 186 µs" would be more than there is room for."""
+    answers(tmp_path / "t", [(101, 80_000), (102, 10_000)])
+    trace = analysis.load(tmp_path / "t")
+    blame = analysis.code_blame(trace)
+    row = blame.functions.copy()
+    row["samples"], row["at_ends"], row["holds"], row["longest"] = 1, 0, 1, 20_000
+    (said,) = sentences(trace, replace(blame, functions=row))
+    waited = duration(row["waited"][0])
+    assert f"wait about {waited} (by 1 sample), released voluntarily" in said
 
 
 def test_nobody_in_particular(tmp_path: Path) -> None:

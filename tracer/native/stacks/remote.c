@@ -1,245 +1,239 @@
 /* What is read may change at any moment: the thread goes on, returns, enters another function; a code object may be
  * freed, and its memory used again. So
- *   - a frame and its callers, which lie side by side, come in one copy;
- *   - a code object must look like one that lives, and an instruction must be one of its own (as in stacks.c);
- *   - what is written of it is read between two looks at it: if both find it alive and the same, so was all that it
- *     refers to. */
+ *   - the frames come in one copy, after the pointers that lead to them;
+ *   - a code object must look like one that lives, and an instruction must be one of its own (as in stacks.c), and what
+ *     it refers to comes with it;
+ *   - what the thread has written last, which is read before them and after, must be the same. */
 #define _GNU_SOURCE
 #include "stacks/remote.h"
 
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
+#include "base/clock.h"
+#include "base/thread.h"
+#include "stacks/codes.h"
 #include "stacks/identity.h"
+#include "stacks/ways.h"
+#include "stream/stream.h"
 
-#define FRAME_SIZE 128u  /* of a frame, as far as its fields are looked at */
-#define WINDOW 4096u     /* what is copied with a frame: its callers lie before it */
-#define CODE_SIZE 256u   /* of a code object, up to its instructions */
 #define MOST_STEPS 256u
-#define TEXT_SIZE 2048u  /* of a str: all that a record has room for */
-#define ENDS_SIZE 64u    /* of a line table: its head and first bytes */
-#define MOST_LINES (1u << 16)
+#define ROUNDS 24u /* copies until all pointers that lead to the frames, and all frames, are in one */
 
-struct seen {
-    uintptr_t address, instruction;
-    int32_t copy; /* of its instructions, on a free-threaded build */
-    char code[CODE_SIZE];
+#define THREAD_SIZE (offsetof(struct gs_thread, epoch) + sizeof(uint32_t))
+#define STREAM_SIZE (offsetof(struct gs_stream, tid) + sizeof(uint32_t))
+
+/* What a thread has written last. As long as it is the same, the thread is in the same hold. */
+struct mark {
+    const void *stream, *packet;
+    uint32_t epoch, used, tid;
+};
+
+enum found {
+    GONE,  /* no memory there, or no thread of this recording */
+    AGAIN, /* not there: it is known now where to look */
+    THERE,
 };
 
 static struct {
+    struct gs_batch batch;
     struct gs_place places[GS_STACK_DEPTH];
-    struct seen seen[GS_STACK_DEPTH];
-    char window[WINDOW + FRAME_SIZE];
+    struct gs_seen seen[GS_STACK_DEPTH];
     int count; /* of seen */
-    uintptr_t begin, end; /* what of the memory is in it */
-    char name[TEXT_SIZE], file[TEXT_SIZE], lines[MOST_LINES + 64];
 } remote;
 
-static ssize_t copy(const struct iovec *local, const struct iovec *from, unsigned long count)
-{
-    return syscall(SYS_process_vm_readv, getpid(), local, count, from, count, 0UL);
-}
-
-bool gs_remote_copy(void *to, uintptr_t address, size_t size)
-{
-    struct iovec local = {to, size}, from = {(void *)address, size};
-    return copy(&local, &from, 1) == (ssize_t)size;
-}
-
-bool gs_remote_allowed(void)
-{
-    static const char word[8] = "gilscope";
-    char there[sizeof word] = "";
-    return gs_remote_copy(there, (uintptr_t)word, sizeof word) && memcmp(there, word, sizeof word) == 0;
-}
-
-static bool load_word(uintptr_t address, uintptr_t *word)
-{
-    return address >= GS_LOWEST_ADDRESS && gs_remote_copy(word, address, sizeof *word);
-}
-
-static bool is_copied(uintptr_t address)
-{
-    return address >= remote.begin && address + FRAME_SIZE <= remote.end;
-}
-
-/* The frame at address, in the window; NULL: there is no memory. */
-static const char *frame_at(uintptr_t address)
-{
-    if (!is_copied(address)) {
-        /* The frame first: where it can be read and what lies before it can't, it alone is there. */
-        struct iovec local[2] = {{remote.window + WINDOW, FRAME_SIZE}, {remote.window, WINDOW}};
-        struct iovec from[2] = {{(void *)address, FRAME_SIZE}, {(void *)(address - WINDOW), WINDOW}};
-        remote.begin = remote.end = 0;
-        if (address < GS_LOWEST_ADDRESS + WINDOW)
-            return NULL;
-        ssize_t had = copy(local, from, 2);
-        if (had < (ssize_t)FRAME_SIZE)
-            return NULL;
-        remote.begin = had == FRAME_SIZE + WINDOW ? address - WINDOW : address;
-        remote.end = address + FRAME_SIZE;
-    }
-    return remote.window + WINDOW + FRAME_SIZE - (remote.end - address);
-}
-
-static bool innermost(uintptr_t thread_state, uintptr_t *frame)
-{
-    const struct gs_layout *layout = &gs_stacks.layout;
-    if (layout->cframe != 0 && !load_word(thread_state + layout->cframe, &thread_state))
-        return false;
-    return load_word(thread_state + layout->current_frame, frame);
-}
-
-/* The last frame of the first copy. As long as it is on the stack, so are those that called it. */
-struct anchor {
-    uintptr_t frame, executable, previous;
-    int count; /* of frames up to it */
+/* What is asked for to follow the way. NULL: its address is not known yet. */
+struct asked {
+    const char *thread, *said, *stream, *cframe, *frame, *pieces[GS_PIECES];
 };
 
-static bool is_on_the_stack(const struct anchor *anchor, uintptr_t thread_state)
+static const char *ask(uintptr_t address, size_t size)
 {
-    const struct gs_layout *layout = &gs_stacks.layout;
-    uintptr_t frame;
-    remote.begin = remote.end = 0;
-    if (!innermost(thread_state, &frame))
-        return false;
-    for (unsigned steps = 0; frame != 0 && steps < MOST_STEPS; steps++) {
-        const char *found = frame % 8 == 0 ? frame_at(frame) : NULL;
-        if (found == NULL || frame == anchor->frame)
-            return found != NULL && gs_load(uintptr_t, found, layout->executable) == anchor->executable &&
-                   gs_load(uintptr_t, found, layout->previous) == anchor->previous;
-        frame = gs_load(uintptr_t, found, layout->previous);
-    }
-    return false;
+    return gs_batch_add(&remote.batch, address, size);
 }
 
-/* The frames that may run code: where each is, and in what. Returns how many, -1: they can't be read. Callers that come
- * in a later copy may be those of another call: if so they are left out. What runs is known all the same. */
-static int frames(uintptr_t thread_state)
+static void ask_for_all(const struct gs_way *way, const struct gs_look *look, struct asked *asked)
 {
     const struct gs_layout *layout = &gs_stacks.layout;
-    struct anchor anchor = {.count = -1};
-    uintptr_t frame;
-    int count = 0;
-    remote.begin = remote.end = 0;
-    if (!innermost(thread_state, &frame))
-        return -1;
-    for (unsigned steps = 0; frame != 0 && steps < MOST_STEPS && count < (int)GS_STACK_DEPTH; steps++) {
-        const char *found = frame % 8 == 0 ? frame_at(frame) : NULL;
-        if (found == NULL)
-            return anchor.count > 0 ? anchor.count : -1;
-        uintptr_t code = gs_load(uintptr_t, found, layout->executable) & ~(uintptr_t)3; /* the tag of 3.14 */
-        if (gs_load(uint8_t, found, layout->owner) < GS_FIRST_INTERNAL && code >= GS_LOWEST_ADDRESS && code % 8 == 0) {
-            remote.seen[count].address = code;
-            remote.seen[count].instruction = gs_load(uintptr_t, found, layout->instruction);
-            remote.seen[count++].copy = layout->copies != 0 && layout->copy != 0 ? gs_load(int32_t, found, layout->copy) : -1;
+    uintptr_t state = layout->cframe != 0 ? way->cframe : way->thread_state;
+    gs_batch_begin(&remote.batch);
+    *asked = (struct asked){.thread = ask(look->holder, THREAD_SIZE)};
+    if (look->thread_state == 0)
+        asked->said = ask(look->said_at, sizeof(uintptr_t));
+    if (way->stream != 0)
+        asked->stream = ask(way->stream, STREAM_SIZE);
+    if (layout->cframe != 0 && way->thread_state != 0)
+        asked->cframe = ask(way->thread_state + layout->cframe, sizeof(uintptr_t));
+    if (state != 0)
+        asked->frame = ask(state + layout->current_frame, sizeof(uintptr_t));
+    for (unsigned i = 0; i < way->count; i++)
+        asked->pieces[i] = ask(way->pieces[i].begin, way->pieces[i].end - way->pieces[i].begin);
+}
+
+static bool was_read(const char *at, size_t size, size_t had)
+{
+    return at != NULL && at + size <= remote.batch.to + had;
+}
+
+/* A pointer that was copied, or is known; what it leads to was asked for at *where. */
+static enum found lead(uintptr_t to, uintptr_t *where)
+{
+    if (to < GS_LOWEST_ADDRESS)
+        return GONE;
+    bool same = to == *where;
+    *where = to;
+    return same ? THERE : AGAIN;
+}
+
+static enum found lead_by_word(const char *word, size_t had, uintptr_t *where)
+{
+    return was_read(word, sizeof(uintptr_t), had) ? lead(gs_load(uintptr_t, word, 0), where) : GONE;
+}
+
+static enum found read_mark(const char *thread, const char *stream, size_t had, struct mark *mark)
+{
+    if (!was_read(stream, STREAM_SIZE, had))
+        return GONE;
+    *mark = (struct mark){
+        .stream = gs_load(const void *, thread, offsetof(struct gs_thread, stream)),
+        .epoch = gs_load(uint32_t, thread, offsetof(struct gs_thread, epoch)),
+        .packet = gs_load(const void *, stream, offsetof(struct gs_stream, packet)),
+        .used = gs_load(uint32_t, stream, offsetof(struct gs_stream, used)),
+        .tid = gs_load(uint32_t, stream, offsetof(struct gs_stream, tid)),
+    };
+    return THERE;
+}
+
+/* The frame at address; NULL: it is not in what was copied. */
+static const char *frame_at(uintptr_t address, const struct gs_way *way, const struct asked *asked, size_t had)
+{
+    for (unsigned i = 0; i < way->count; i++) {
+        struct gs_piece piece = way->pieces[i];
+        if (address >= piece.begin && address + GS_FRAME_SIZE <= piece.end &&
+            was_read(asked->pieces[i], piece.end - piece.begin, had))
+            return asked->pieces[i] + (address - piece.begin);
+    }
+    return NULL;
+}
+
+/* Where the copy ended; the number of pieces, if it is whole. */
+static unsigned first_unread(const struct gs_way *way, const struct asked *asked, size_t had)
+{
+    unsigned i = 0;
+    while (i < way->count && was_read(asked->pieces[i], way->pieces[i].end - way->pieces[i].begin, had))
+        i++;
+    return i;
+}
+
+/* Look for this frame in another copy. */
+static enum found look_further(uintptr_t frame, struct gs_way *way, unsigned unread)
+{
+    bool dropped = unread < way->count;
+    if (dropped && gs_way_is_alone(way, unread, frame))
+        return GONE;
+    if (dropped)
+        gs_way_drop(way, unread);
+    return gs_way_add(way, frame) || dropped ? AGAIN : GONE;
+}
+
+static void see(const char *found)
+{
+    const struct gs_layout *layout = &gs_stacks.layout;
+    uintptr_t code = gs_load(uintptr_t, found, layout->executable) & ~(uintptr_t)3; /* the tag of 3.14 */
+    if (gs_load(uint8_t, found, layout->owner) >= GS_FIRST_INTERNAL || code < GS_LOWEST_ADDRESS || code % 8 != 0)
+        return;
+    remote.seen[remote.count++] = (struct gs_seen){
+        .address = code,
+        .instruction = gs_load(uintptr_t, found, layout->instruction),
+        .copy = layout->copies != 0 && layout->copy != 0 ? gs_load(int32_t, found, layout->copy) : -1,
+    };
+}
+
+/* The frames that may run code, from the innermost; as far as they were copied. What runs is known all the same. */
+static enum found walk(uintptr_t frame, struct gs_way *way, const struct asked *asked, size_t had)
+{
+    uintptr_t visited[MOST_STEPS];
+    unsigned steps = 0;
+    remote.count = 0;
+    for (; frame != 0 && steps < MOST_STEPS && remote.count < (int)GS_STACK_DEPTH; steps++) {
+        const char *found = frame % 8 == 0 ? frame_at(frame, way, asked, had) : NULL;
+        if (found == NULL && frame % 8 != 0) {
+            remote.count = -1;
+            return GONE;
         }
-        uintptr_t previous = gs_load(uintptr_t, found, layout->previous);
-        if (anchor.count < 0 && previous != 0 && !is_copied(previous))
-            anchor = (struct anchor){frame, gs_load(uintptr_t, found, layout->executable), previous, count};
-        frame = previous;
+        if (found == NULL)
+            return look_further(frame, way, first_unread(way, asked, had));
+        see(found);
+        visited[steps] = frame;
+        frame = gs_load(uintptr_t, found, gs_stacks.layout.previous);
     }
-    if (anchor.count < 0 || is_on_the_stack(&anchor, thread_state))
-        return count;
-    return anchor.count > 0 ? anchor.count : -1;
+    gs_way_keep(way, visited, steps);
+    return THERE;
 }
 
-static bool is_alive(const char *code)
+/* One copy. What is learned in it is asked for in the next, until nothing new is learned. */
+static enum found follow(struct gs_way *way, struct gs_look *look, struct mark *mark)
 {
-    return gs_load(const void *, code, gs_stacks.layout.type) == gs_stacks.code_type &&
-           (gs_stacks.layout.free_threaded || gs_load(uint32_t, code, 0) != 0);
+    struct asked asked;
+    remote.count = -1;
+    ask_for_all(way, look, &asked);
+    size_t had = gs_batch_read(&remote.batch);
+    if (!was_read(asked.thread, THREAD_SIZE, had) ||
+        gs_load(uint32_t, asked.thread, offsetof(struct gs_thread, epoch)) != look->epoch)
+        return GONE;
+    enum found stream = lead(gs_load(uintptr_t, asked.thread, offsetof(struct gs_thread, stream)), &way->stream);
+    enum found state = look->thread_state != 0 ? lead(look->thread_state, &way->thread_state)
+                                               : lead_by_word(asked.said, had, &way->thread_state);
+    if (stream != THERE || state != THERE)
+        return stream == GONE || state == GONE ? GONE : AGAIN;
+    if (read_mark(asked.thread, asked.stream, had, mark) != THERE)
+        return GONE;
+    enum found cframe = asked.cframe != NULL ? lead_by_word(asked.cframe, had, &way->cframe) : THERE;
+    if (cframe != THERE)
+        return cframe;
+    return was_read(asked.frame, sizeof(uintptr_t), had) ? walk(gs_load(uintptr_t, asked.frame, 0), way, &asked, had)
+                                                         : GONE;
 }
 
-/* Of its first: UINTPTR_MAX, if that can't be found out. */
-static uintptr_t instructions_of(const struct seen *seen)
+static bool are_same(const struct mark *one, const struct mark *other)
 {
-    const struct gs_layout *layout = &gs_stacks.layout;
-    uintptr_t copies = seen->copy >= 0 ? gs_load(uintptr_t, seen->code, layout->copies) : 0, count, first;
-    if (copies == 0)
-        return seen->address + layout->instructions;
-    if (!load_word(copies, &count) || (uint32_t)seen->copy >= count ||
-        !load_word(copies + 8 + 8 * (uint32_t)seen->copy, &first))
-        return UINTPTR_MAX;
-    return first;
+    return one->epoch == other->epoch && one->stream == other->stream && one->packet == other->packet &&
+           one->used == other->used;
 }
 
-static bool copy_codes(int count)
+/* And the mark after them. texts: what the code objects refer to comes with them, where it was met before. GONE: some
+ * of it is not there. */
+static enum found copy_codes(const struct gs_look *look, bool texts, const struct mark *before)
 {
-    struct iovec local[GS_STACK_DEPTH], from[GS_STACK_DEPTH];
-    for (int i = 0; i < count; i++) {
-        local[i] = (struct iovec){remote.seen[i].code, CODE_SIZE};
-        from[i] = (struct iovec){(void *)remote.seen[i].address, CODE_SIZE};
+    struct mark after;
+    gs_batch_begin(&remote.batch);
+    if (!gs_codes_ask(&remote.batch, remote.seen, remote.count, texts))
+        return GONE;
+    const char *thread = ask(look->holder, THREAD_SIZE), *stream = ask((uintptr_t)before->stream, STREAM_SIZE);
+    size_t had = gs_batch_read(&remote.batch);
+    if (had < remote.batch.size || read_mark(thread, stream, had, &after) != THERE)
+        return GONE;
+    return are_same(before, &after) ? THERE : AGAIN;
+}
+
+int gs_remote_look(struct gs_look *look)
+{
+    struct gs_way *way = gs_way_of(look->holder);
+    struct mark mark;
+    enum found found = AGAIN;
+    for (unsigned round = 0; round < ROUNDS && found == AGAIN; round++)
+        found = follow(way, look, &mark);
+    if (remote.count < 0 || (remote.count == 0 && found != THERE)) {
+        gs_way_forget(way);
+        return remote.count = -1;
     }
-    return count == 0 || copy(local, from, (unsigned long)count) == (ssize_t)(count * CODE_SIZE);
-}
-
-/* A str: as much as fits, and as there is. False: not even its head. */
-static bool copy_text(char *to, uintptr_t address)
-{
-    size_t page_left = TEXT_SIZE - address % TEXT_SIZE; /* no further than into memory that is there */
-    struct iovec local[2] = {{to, page_left}, {to + page_left, TEXT_SIZE - page_left}};
-    struct iovec from[2] = {{(void *)address, page_left}, {(void *)(address + page_left), TEXT_SIZE - page_left}};
-    memset(to, 0, TEXT_SIZE);
-    ssize_t had = address >= GS_LOWEST_ADDRESS ? copy(local, from, page_left < TEXT_SIZE ? 2 : 1) : -1;
-    struct gs_pytext text = gs_pytext(&gs_stacks.layout, to);
-    if (had < (ssize_t)gs_stacks.layout.compact || text.characters == NULL)
-        return false;
-    size_t wanted = (size_t)(text.characters - to);
-    return text.length > TEXT_SIZE || wanted + text.length * text.kind <= (size_t)had || (size_t)had == TEXT_SIZE;
-}
-
-static struct gs_pytext text_of(const char *copied)
-{
-    struct gs_pytext text = gs_pytext(&gs_stacks.layout, copied);
-    uint64_t most = (uint64_t)(copied + TEXT_SIZE - text.characters) / text.kind;
-    text.length = text.length < most ? text.length : most;
-    return text;
-}
-
-static bool line_table_hash(uintptr_t lines, uint64_t *hash)
-{
-    const struct gs_layout *layout = &gs_stacks.layout;
-    char head[ENDS_SIZE], first[16], last[16];
-    if (lines < GS_LOWEST_ADDRESS || !gs_remote_copy(head, lines, layout->bytes))
-        return false;
-    uint64_t size = gs_load(uint64_t, head, layout->size);
-    if (size <= sizeof first) {
-        if (size != 0 && !gs_remote_copy(first, lines + layout->bytes, size))
-            return false;
-        *hash = gs_hash_ends(first, size);
-        return true;
+    look->now = gs_now();
+    look->tid = mark.tid;
+    found = copy_codes(look, true, &mark);
+    if (found == GONE) {
+        gs_codes_forget(remote.seen, remote.count);
+        found = copy_codes(look, false, &mark);
     }
-    struct iovec local[2] = {{first, sizeof first}, {last, sizeof last}};
-    uintptr_t bytes = lines + layout->bytes;
-    struct iovec from[2] = {{(void *)bytes, sizeof first}, {(void *)(bytes + size - sizeof last), sizeof last}};
-    if (copy(local, from, 2) != sizeof first + sizeof last)
-        return false;
-    *hash = gs_hash_two_ends(first, last, size);
-    return true;
-}
-
-/* As stacks.c reckons it. */
-static bool content(const char *code, uint64_t *result)
-{
-    const struct gs_layout *layout = &gs_stacks.layout;
-    uint64_t lines;
-    if (!line_table_hash(gs_load(uintptr_t, code, layout->line_table), &lines) ||
-        !copy_text(remote.name, gs_load(uintptr_t, code, layout->name)) ||
-        !copy_text(remote.file, gs_load(uintptr_t, code, layout->file)))
-        return false;
-    if (text_of(remote.name).length != gs_pytext(layout, remote.name).length ||
-        text_of(remote.file).length != gs_pytext(layout, remote.file).length)
-        return false;
-    *result = gs_content(gs_name_hash(layout, remote.name), lines, gs_text_hash(layout, remote.file));
-    return true;
-}
-
-int gs_remote_look(uintptr_t thread_state)
-{
-    int count = frames(thread_state);
-    return remote.count = count >= 0 && copy_codes(count) ? count : -1;
+    return remote.count = found == THERE ? remote.count : -1;
 }
 
 int gs_remote_places(const struct gs_place **places)
@@ -248,11 +242,11 @@ int gs_remote_places(const struct gs_place **places)
     int whole = 0;
     *places = remote.places;
     for (int i = 0; i < remote.count; i++) {
-        struct seen *seen = &remote.seen[i];
-        uint64_t its = 0, offset = seen->instruction - instructions_of(seen);
-        if (!is_alive(seen->code) || offset >= 2 * gs_load(uint64_t, seen->code, layout->size))
+        const struct gs_seen *seen = &remote.seen[i];
+        uint64_t its = 0, offset = seen->instruction - gs_code_instructions(seen);
+        if (!gs_code_lives(seen->code) || offset >= 2 * gs_load(uint64_t, seen->code, layout->size))
             continue; /* not complete, as it is for a moment when a function is entered */
-        if (gs_code_version(layout, seen->code) == 0 && !content(seen->code, &its))
+        if (gs_code_version(layout, seen->code) == 0 && !gs_code_content(seen, &its))
             return -1;
         remote.places[whole++] = (struct gs_place){
             .code = seen->code,
@@ -263,33 +257,10 @@ int gs_remote_places(const struct gs_place **places)
     return whole;
 }
 
-/* Of a place whose code is a copy: what it refers to is read between that look and another. */
 bool gs_remote_code(const struct gs_place *place, struct gs_code_parts *parts)
 {
-    const struct gs_layout *layout = &gs_stacks.layout;
-    const struct seen *seen = (const void *)(place->code - offsetof(struct seen, code));
-    char head[ENDS_SIZE], again[CODE_SIZE];
-    uintptr_t lines = gs_load(uintptr_t, seen->code, layout->line_table);
-    if (!copy_text(remote.name, gs_load(uintptr_t, seen->code, layout->name)) ||
-        !copy_text(remote.file, gs_load(uintptr_t, seen->code, layout->file)) || lines < GS_LOWEST_ADDRESS ||
-        !gs_remote_copy(head, lines, layout->bytes))
-        return false;
-    uint64_t size = gs_load(uint64_t, head, layout->size), most = size < MOST_LINES ? size : MOST_LINES;
-    if (most != 0 && !gs_remote_copy(remote.lines, lines + layout->bytes, most))
-        return false;
-    const uint32_t fields[] = {layout->file, layout->name, layout->line_table, layout->size};
-    if (!gs_remote_copy(again, seen->address, CODE_SIZE) || !is_alive(again) ||
-        gs_code_version(layout, again) != gs_code_version(layout, seen->code))
-        return false;
-    for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (gs_load(uint64_t, again, fields[i]) != gs_load(uint64_t, seen->code, fields[i]))
-            return false;
-    *parts = (struct gs_code_parts){
-        .first_line = gs_load(int32_t, seen->code, layout->first_line),
-        .name = text_of(remote.name),
-        .file = text_of(remote.file),
-        .line_table = remote.lines,
-        .line_table_size = most,
-    };
-    return true;
+    for (int i = 0; i < remote.count; i++)
+        if (remote.seen[i].code == place->code)
+            return gs_code_parts(&remote.seen[i], parts);
+    return false;
 }

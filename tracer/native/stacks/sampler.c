@@ -24,8 +24,8 @@
 
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
-#define WHILE_AWAITED (MS * 7 / 10)  /* mean pause while somebody waits */
-#define WHILE_HELD (MS * 11 / 5)     /* while a GIL is used: a hold of an interval, 5 ms, is seen twice */
+#define WHILE_AWAITED (MS * 17 / 20) /* mean pause while somebody waits */
+#define WHILE_HELD (3 * MS)          /* while a GIL is used: most holds of an interval, 5 ms, are met when they are long */
 #define WHILE_IDLE (10 * MS)         /* nobody has taken or let go of one */
 #define WHILE_ASLEEP (25 * MS)       /* for a long time */
 #define SOON_AFTER (20 * MS)         /* who waited just now may wait again: no need to be woken */
@@ -34,16 +34,7 @@
 #define AFTER_LATE (MS * 3 / 10)
 #define MOST_LATE 4
 #define HOLDER_WITHIN 128u
-#define LONG_HOLD (2 * MS)           /* seen twice with so much between: sampled though nobody waits */
-
-/* What a thread has written last. As long as it is the same, the thread is in the same hold. */
-struct mark {
-    struct gs_thread *holder;
-    const void *stream;
-    const void *packet;
-    uint32_t used;
-    uint32_t tid;
-};
+#define LONG_HOLD (MS * 3 / 2)      /* since it was taken: sampled though nobody waits */
 
 static bool unwanted;
 
@@ -58,10 +49,7 @@ static struct {
     uint64_t due;                      /* when it wanted to look again; 0: it did not say, or may be woken before */
     unsigned late;                     /* times in a row that it got a CPU too late to */
     uint64_t awaited_at, active_at;    /* when somebody was last seen to wait; when a GIL was last used */
-    struct {
-        struct mark mark;
-        uint64_t since, stamp;
-    } seen[GS_GILS];
+    uint64_t stamps[GS_GILS]; /* of the last take or drop that was seen */
 } sampler;
 
 /* From half of it to one and a half. */
@@ -73,28 +61,6 @@ static uint64_t about(uint64_t ns)
     x ^= x << 17;
     sampler.drawn = x;
     return ns / 2 + x % ns;
-}
-
-/* Read by the kernel, too: a thread that holds no GIL any more may have ended, and its memory may be gone. */
-static bool read_mark(struct gs_gil *gil, struct mark *mark)
-{
-    struct gs_thread thread;
-    struct gs_stream stream;
-    *mark = (struct mark){.holder = atomic_load_explicit(&gil->holder, memory_order_acquire)};
-    if (mark->holder == NULL || !gs_remote_copy(&thread, (uintptr_t)mark->holder, sizeof thread) ||
-        thread.epoch != sampler.epoch || !gs_remote_copy(&stream, (uintptr_t)thread.stream, sizeof stream))
-        return false;
-    mark->stream = thread.stream;
-    mark->packet = stream.packet;
-    mark->used = stream.used;
-    mark->tid = stream.tid;
-    return true;
-}
-
-static bool are_same(const struct mark *one, const struct mark *other)
-{
-    return one->holder == other->holder && one->stream == other->stream && one->packet == other->packet &&
-           one->used == other->used;
 }
 
 static bool make_room(uint64_t now)
@@ -131,50 +97,42 @@ static void write_sample(const struct gs_gil *gil, uint64_t now, uint32_t frame,
 /* Of the thread that holds this GIL. Up to 3.11 a process has one current thread state, whoever asks, and a thread
  * changes it for an interpreter that shares its GIL without letting go of that. Later each thread has its own: this one
  * has none. Then who took the GIL last has it. */
-static bool find_thread_state(const struct gs_gil *gil, uintptr_t *thread_state)
+static bool find_thread_state(const struct gs_gil *gil, struct gs_look *look)
 {
     const char *mutex = atomic_load_explicit(&gil->mutex, memory_order_acquire);
-    *thread_state = (uintptr_t)gs_stacks.thread_state();
-    return *thread_state != 0 ||
-           (mutex != NULL &&
-            gs_remote_copy(thread_state, (uintptr_t)mutex - sampler.holder_before, sizeof *thread_state));
+    look->thread_state = (uintptr_t)gs_stacks.thread_state();
+    look->said_at = (uintptr_t)mutex - sampler.holder_before;
+    return look->thread_state != 0 || mutex != NULL;
 }
 
-static void sample(struct gs_gil *gil, const struct mark *mark, uint32_t waiters)
+/* Returns whether a thread of this recording holds it. */
+static bool sample(struct gs_gil *gil, uint32_t waiters)
 {
-    struct mark after;
-    uintptr_t thread_state;
+    struct gs_thread *holder = atomic_load_explicit(&gil->holder, memory_order_acquire);
+    struct gs_look look = {.holder = (uintptr_t)holder, .epoch = sampler.epoch};
     const struct gs_place *places;
-    uint64_t now = gs_now();
-    if (!find_thread_state(gil, &thread_state) || gs_remote_look(thread_state) < 0 || !read_mark(gil, &after) || !are_same(mark, &after))
-        return;
+    if (holder == NULL || !find_thread_state(gil, &look) || gs_remote_look(&look) < 0 ||
+        holder != atomic_load_explicit(&gil->holder, memory_order_acquire))
+        return false;
     int count = gs_remote_places(&places);
     uint32_t frame = count > 0 ? gs_places_number_for(places, (unsigned)count, gs_remote_code, sampler.epoch) : 0;
     if (count == 0 || frame != 0)
-        write_sample(gil, now, frame, mark->tid, waiters);
+        write_sample(gil, look.now, frame, look.tid, waiters);
+    return true;
 }
 
-/* Returns whether somebody waits for it. */
+/* Returns whether somebody waits for it. Where nobody does, what it says itself tells whether a hold is long: no memory
+ * of others is read. */
 static bool look_at(struct gs_gil *gil, unsigned slot, uint64_t now)
 {
     uint64_t waiting = atomic_load_explicit(&gil->waiting, memory_order_relaxed);
     uint32_t waiters = waiting >> 32 == sampler.epoch ? (uint32_t)waiting : 0;
     uint64_t stamp = atomic_load_explicit(&gil->last, memory_order_relaxed);
-    struct mark mark;
-    if (stamp != sampler.seen[slot].stamp)
+    if (stamp != sampler.stamps[slot])
         sampler.active_at = now;
-    sampler.seen[slot].stamp = stamp;
-    if (!read_mark(gil, &mark)) {
-        sampler.seen[slot].mark = (struct mark){.holder = NULL};
-        return waiters != 0;
-    }
-    sampler.active_at = now;
-    if (!are_same(&mark, &sampler.seen[slot].mark)) {
-        sampler.seen[slot].mark = mark;
-        sampler.seen[slot].since = now;
-    }
-    if (waiters != 0 || now - sampler.seen[slot].since >= LONG_HOLD)
-        sample(gil, &mark, waiters);
+    sampler.stamps[slot] = stamp;
+    if ((waiters != 0 || now > stamp + LONG_HOLD) && sample(gil, waiters))
+        sampler.active_at = now;
     return waiters != 0;
 }
 
@@ -221,7 +179,7 @@ static uint64_t run(bool *wakes)
     if (epoch != 0) {
         if (epoch != sampler.epoch) {
             sampler.epoch = epoch;
-            memset(sampler.seen, 0, sizeof sampler.seen);
+            memset(sampler.stamps, 0, sizeof sampler.stamps);
         }
         pause = tick(wakes);
     }

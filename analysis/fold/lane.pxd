@@ -8,6 +8,7 @@ from libc.string cimport memset
 
 from analysis.fold.cpu cimport split
 from analysis.fold.cursor cimport Cursor, advance, give_back
+from analysis.fold.events cimport ABANDONED, ACQUIRED, EXIT, RELEASE, REQUESTED, START, TIMEOUT, TOO_LONG, WAIT
 from analysis.fold.state cimport (
     HOLDING,
     HOLDING_ASLEEP,
@@ -24,16 +25,6 @@ from analysis.fold.state cimport (
 )
 from analysis.growing cimport Numbers, push
 
-cdef enum:  # reader.format.Event
-    WAIT = 1
-    TIMEOUT = 2
-    ACQUIRED = 3
-    RELEASE = 4
-    REQUESTED = 5
-    ABANDONED = 6
-    START = 16
-    EXIT = 17
-    TOO_LONG = 0xFFFFFFFF
 cdef enum:
     IN_MEMORY = 64  # packets that were read, and are kept
     FOUND = 128  # of an interval's kind: its release found a drop request

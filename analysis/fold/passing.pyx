@@ -7,30 +7,20 @@ without the GIL from the first event to the last.
 
 import numpy as np
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from analysis.fold.cpu cimport begin_cpu, catch_up, end_cpu, pass_time, tell_retries, tell_waited
-from analysis.fold.cursor cimport Cursor, advance, give_back, key_of, next_life
-from analysis.fold.gil cimport (
-    begin_hold,
-    begin_wait,
-    end_hold,
-    end_wait,
-    run_out,
-    settle,
-    unseen_hold,
-)
+from analysis.fold.cpu cimport begin_cpu
+from analysis.fold.cursor cimport Cursor
 from analysis.fold.gil_clock cimport contended_clock
+from analysis.fold.merging cimport BOUNDS, run
 from analysis.fold.pairs cimport Pairs, forget_pairs
 from analysis.fold.state cimport (
     CPUS,
-    HOLDING,
     PARTS,
     RELEASED,
     STATES,
     UNKNOWN,
-    WAITING,
     Charge,
     Item,
     OfGil,
@@ -40,187 +30,7 @@ from analysis.fold.state cimport (
 )
 from analysis.growing cimport Numbers, amounts_told, forget, forget_amounts
 
-from ..reader.format import LONG, Event
-
-cdef uint16_t WAIT = Event.GIL_WAIT
-cdef uint16_t TIMEOUT = Event.GIL_TIMEOUT
-cdef uint16_t ACQUIRED = Event.GIL_ACQUIRED
-cdef uint16_t RELEASE = Event.GIL_RELEASED
-cdef uint16_t REQUESTED = Event.GIL_DROP_REQUESTED
-cdef uint16_t START = Event.THREAD_START
-cdef uint16_t ABANDONED = Event.GIL_ABANDONED
-cdef uint32_t TOO_LONG = LONG
-cdef int64_t THE_END = 0x7FFFFFFFFFFFFFF0
 cdef int64_t AT_ONCE = 256  # packets of all streams together that are kept in memory when they were read
-cdef enum:
-    BOUNDS = 3  # of a part: its first cursor, thread and GIL
-
-
-cdef inline int leave(World *world, OfThread *thread, int32_t number, int64_t time, const Record *event, bint found) noexcept nogil:
-    """The thread's state ends: with an event, or with its life (NULL)."""
-    cdef OfGil *gil
-    cdef bint same
-    if thread.state == HOLDING and time > world.gils[thread.gil].now:
-        # What was asked for before comes before what the CPU did after it.
-        if settle(world, &world.gils[thread.gil], time) < 0:
-            return -1
-    if catch_up(world, number, time) < 0 or pass_time(world, thread, time, True) < 0:
-        return -1
-    if thread.state < WAITING:
-        return 0
-    if thread.state == WAITING:
-        tell_retries(thread, time)
-        thread.retry_end = thread.retry_end_before = -1
-    gil = &world.gils[thread.gil]
-    same = event != NULL and event.gil == gil.number_in_trace
-    if thread.state == WAITING:
-        if event != NULL and event.id == ACQUIRED:
-            if not same:
-                world.damaged = True
-            return end_wait(world, gil, number, time, True, event.arg)
-        return end_wait(world, gil, number, time, False, 0 if event != NULL else thread.ahead)
-    if event != NULL and event.id == RELEASE:
-        if not same:
-            world.damaged = True
-        return end_hold(world, gil, time, True, found, event.arg)
-    return end_hold(world, gil, time, False, False, 0 if event != NULL else thread.ahead)
-
-
-cdef inline int end_life(World *world, int32_t number) noexcept nogil:
-    cdef OfThread *thread = &world.threads[number]
-    thread.done = True
-    if not thread.begun:
-        thread.piece_of_gil = True
-    if leave(world, thread, number, thread.end, NULL, False) < 0:
-        return -1
-    end_cpu(thread)
-    tell_waited(thread, UNKNOWN, thread.end, THE_END)
-    return 0
-
-
-cdef inline int start(World *world, int32_t number, int64_t time) noexcept nogil:
-    """A thread starts; again, if a part of a trace, which began before, knew it to be there."""
-    cdef OfThread *thread = &world.threads[number]
-    if not thread.started:
-        thread.started = True
-        return 0
-    thread.begun = True
-    if leave(world, thread, number, time, NULL, False) < 0:
-        return -1
-    thread.state = RELEASED
-    return 0
-
-
-cdef inline int pass_event(World *world, int32_t number, const Record *event, const Record *after) noexcept nogil:
-    cdef OfThread *thread = &world.threads[number]
-    cdef int64_t time = <int64_t> event.time, began
-    cdef uint16_t kind = event.id
-    cdef OfGil *gil
-    cdef int32_t index
-    cdef bint found
-    if kind > ABANDONED or kind == 0:
-        thread.last_time = time
-        return start(world, number, time) if kind == START and world.starts else 0
-    index = thread.gils[event.gil] if event.gil < thread.gil_numbers else -1
-    if index < 0:
-        world.damaged = True
-        return 0
-    gil = &world.gils[index]
-    if kind == TIMEOUT:
-        thread.timeouts += 1
-        began = time - event.arg if event.arg and event.arg != TOO_LONG else thread.last_time
-        thread.last_time = time
-        return run_out(world, gil, began, time)
-    thread.last_time = time
-    if kind == REQUESTED:
-        return 0
-    found = after != NULL and after.id == REQUESTED
-    thread.begun = True
-    if kind == RELEASE and thread.state == UNKNOWN:
-        if catch_up(world, number, time) < 0 or pass_time(world, thread, time, True) < 0:
-            return -1
-        if unseen_hold(world, gil, number, time, found, event.arg) < 0:
-            return -1
-    elif leave(world, thread, number, time, event, found) < 0:
-        return -1
-    if kind == WAIT:
-        thread.state, thread.gil = WAITING, index
-        return begin_wait(world, gil, number, time)
-    if kind == ACQUIRED:
-        thread.state, thread.gil = HOLDING, index
-        return begin_hold(world, gil, number, time)
-    thread.state = RELEASED
-    if kind == RELEASE:
-        thread.releases += 1
-    else:
-        thread.abandons += 1
-    return 0
-
-
-cdef inline void sift(int64_t *keys, int32_t *order, int64_t size, int64_t at) noexcept nogil:
-    """Put what is at a place of the heap in order with what is below it."""
-    cdef int64_t key = keys[at], child
-    cdef int32_t which = order[at]
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            break
-        if child + 1 < size and (
-            keys[child + 1] < keys[child] or (keys[child + 1] == keys[child] and order[child + 1] < order[child])
-        ):
-            child += 1
-        if keys[child] > key or (keys[child] == key and order[child] > which):
-            break
-        keys[at], order[at] = keys[child], order[child]
-        at = child
-    keys[at], order[at] = key, which
-
-
-cdef int run(World *world, Cursor *cursors, int64_t *keys, int32_t *order, const int64_t *part) noexcept nogil:
-    """Let the events of a part go by: see `Fold.divide`."""
-    cdef int64_t size = 0, at, key
-    cdef Cursor *cursor
-    cdef const Record *event
-    cdef int32_t thread
-    keys, order = keys + part[0], order + part[0]
-    for at in range(part[0], part[BOUNDS]):
-        next_life(&cursors[at])
-        advance(&cursors[at])
-        key = key_of(&cursors[at], world.threads)
-        if key >= 0:
-            keys[size], order[size] = key, <int32_t> at
-            size += 1
-    for at in range(size // 2 - 1, -1, -1):
-        sift(keys, order, size, at)
-    while size and not world.damaged:
-        cursor = &cursors[order[0]]
-        thread = <int32_t> cursor.thread
-        if cursor.left:
-            event = cursor.upcoming
-            advance(cursor)
-            cursor.left -= 1
-            if pass_event(world, thread, event, cursor.upcoming if cursor.left else NULL) < 0:
-                return -1
-        else:
-            if end_life(world, thread) < 0:
-                return -1
-            next_life(cursor)
-        key = key_of(cursor, world.threads)
-        if key < 0:
-            give_back(cursor, cursor.packets)
-            size -= 1
-            keys[0], order[0] = keys[size], order[size]
-        else:
-            keys[0] = key
-        sift(keys, order, size, 0)
-    for at in range(part[1], part[BOUNDS + 1]):
-        if not world.threads[at].done:  # it has no events
-            if end_life(world, <int32_t> at) < 0:
-                return -1
-    for at in range(part[2], part[BOUNDS + 2]):
-        if settle(world, &world.gils[at], THE_END) < 0:
-            return -1
-    return 0
 
 
 cdef object rows(Pairs *pairs):

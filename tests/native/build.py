@@ -52,7 +52,16 @@ def build(directory: Path, *sanitize: str) -> Path:
     for program in (
         *(
             HERE / f"{name}.c"
-            for name in ("scenarios", "lock_scenarios", "living", "stacks", "sampled", "pairs", "drift")
+            for name in (
+                "scenarios",
+                "lock_scenarios",
+                "lock_costs",
+                "living",
+                "stacks",
+                "sampled",
+                "pairs",
+                "drift",
+            )
         ),
         *(BENCHMARKS / name for name in ("hook_cost.c", "stack_cost.c")),
     ):
@@ -81,14 +90,28 @@ def instructions_a_pair(programs: Path, mode: str, directory: Path) -> float:
     raise AssertionError(f"{mode}: takes and drops of a free GIL do not go the short way")
 
 
+def instructions_a_call(programs: Path, mode: str, numbered: bool, function: str, directory: Path) -> float:
+    """Count what is done inside a function in a turn of lock_costs, the first ones' more included."""
+    trace = directory / f"{mode}-{numbered}.trace"
+    arguments = [str(programs / "lock_costs"), mode, str(_TURNS), str(int(numbered)), str(trace)]
+    return _count(arguments, function, trace)[0] / _TURNS
+
+
+_TURNS = 300
+
+
 def _instructions(programs: Path, mode: str, pairs: int, trace: Path) -> tuple[int, set[str]]:
     """Return how many, and the functions that were called."""
+    return _count([str(programs / "pairs"), mode, str(pairs), str(trace)], "measured", trace)
+
+
+def _count(command: list[str], function: str, trace: Path) -> tuple[int, set[str]]:
     trace.mkdir()
     profile = trace.with_suffix(".callgrind")
     subprocess.run(
         [
-            *("valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", "--toggle-collect=measured"),
-            *(str(programs / "pairs"), mode, str(pairs), str(trace)),
+            *("valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"),
+            *(f"--toggle-collect={function}", *command),
         ],
         capture_output=True,
         check=True,

@@ -22,17 +22,32 @@ struct bytes {
     char bytes[8];
 };
 
+struct type {
+    uint64_t references;
+    const struct type *type;
+    const char *name;
+    uint64_t flags;
+};
+
+/* No function has variables, and none a block that an exception would end. */
 struct code {
     uint64_t references;
     const void *type;
     uint64_t size; /* instructions */
+    void *constants, *attributes;
+    const struct bytes *exceptions;
     struct bytes *line_table;
     struct text *name, *file;
     int first_line;
-    uint32_t version;
-    uint64_t names;
+    int arguments;
+    uint32_t unused, version;
+    const struct bytes *names; /* as long as a tuple without items */
     char instructions[64];
 };
+
+static const struct type type_type = {1, &type_type, "type", UINT64_C(1) << 31}, bytes_type = {1, &type_type, "bytes", 0},
+                         tuple_type = {1, &type_type, "tuple", 0};
+static const struct bytes no_bytes = {.references = 1, .type = &bytes_type}, no_names = {.references = 1, .type = &tuple_type};
 
 _Static_assert(sizeof(struct code) <= FAKE_CODE_SIZE, "code");
 
@@ -60,9 +75,13 @@ __attribute__((constructor)) static void publish(void)
     PUT(296, offsetof(struct code, name));
     PUT(304, offsetof(struct code, line_table));
     PUT(312, offsetof(struct code, first_line));
+    PUT(320, offsetof(struct code, arguments));
     PUT(328, offsetof(struct code, names));
     PUT(344, offsetof(struct code, instructions));
     PUT(360, offsetof(struct code, type));
+    PUT(376, offsetof(struct type, name));
+    PUT(392, offsetof(struct type, flags));
+    PUT(408, offsetof(struct bytes, bytes));
     PUT(416, offsetof(struct bytes, size));
     PUT(528, offsetof(struct bytes, bytes));
     PUT(544, offsetof(struct text, state));
@@ -122,6 +141,7 @@ void fake_code(void *memory, const char *name, unsigned kind, const char *file, 
 {
     struct code *code = memory;
     struct bytes *table = calloc(1, sizeof *table);
+    table->type = &bytes_type;
     table->size = sizeof table->bytes;
     for (int i = 0; i < 8; i += 2) { /* eight instructions, one line further down, no columns */
         table->bytes[i] = (char)(0x80 | 13 << 3 | 7);
@@ -131,7 +151,9 @@ void fake_code(void *memory, const char *name, unsigned kind, const char *file, 
         .references = 1,
         .type = PyCode_Type,
         .size = sizeof code->instructions / 2,
+        .exceptions = &no_bytes,
         .line_table = table,
+        .names = &no_names,
         .name = make_text(name, kind),
         .file = share_file(file),
         .first_line = first_line,

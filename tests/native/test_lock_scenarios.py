@@ -5,6 +5,7 @@ of waits is what became of them, whatever happens to locks, threads and processe
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 
 import analysis
 from analysis.model import LockKind, LockOutcome, Process
+
+from .build import instructions_a_call
 
 SCENARIOS = (
     *("queue", "by_old_names", "parked", "timeouts", "signals", "cancel", "many", "forks"),
@@ -70,3 +73,19 @@ def test_waits_are_what_became_of_them(programs: tuple[str, Path], name: str, tm
     elif name == "forks":
         assert len(trace.processes) == 4
         assert len(trace.lock_wakes) == 0
+
+
+def test_waits_and_wakes_stay_as_cheap_as_they_are(programs: tuple[str, Path], tmp_path: Path) -> None:
+    """Instructions, with eight frames of two files. A wait also looks at each for what the thread has."""
+    if programs[0] != "plain":
+        pytest.skip("a sanitizer's instructions are not the core's")
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind counts the instructions, and is not installed")
+
+    def cost(mode: str, numbered: bool, function: str) -> float:
+        return instructions_a_call(programs[1], mode, numbered, function, tmp_path)
+
+    assert cost("waits", True, "look_at_clockwait*") <= 2500  # 2270 with gcc 12
+    assert cost("wakes", False, "look_at_post*") <= 2100  # 1930: code is told apart by its content, as 3.11's
+    free = cost("nobody", True, "fake_unlock")
+    assert cost("others", True, "fake_unlock") <= free + 20  # its line of the table says: nobody waits

@@ -35,7 +35,7 @@ static inline uint64_t gs_half(const char *at)
 /* Of more than 16 bytes: the first 16, and the last 16. */
 static inline uint64_t gs_hash_two_ends(const char *first, const char *last, size_t size)
 {
-    return gs_mix(gs_mix(gs_word(first) ^ size, gs_word(first + 8)) ^ gs_word(last), gs_word(last + 8));
+    return gs_mix(gs_word(first) ^ size, gs_word(first + 8)) ^ gs_rotate(gs_mix(gs_word(last), gs_word(last + 8)), 32); /* neither waits */
 }
 
 /* The first and the last 16 bytes, or all of fewer. */

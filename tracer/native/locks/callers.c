@@ -92,19 +92,21 @@ static bool write_calls(uint32_t number, const uintptr_t *found, unsigned count)
 static __attribute__((noinline)) uint32_t write_unknown(uint64_t key, const uintptr_t *found, unsigned count)
 {
     uint32_t number = 0;
-    if (!gs_turn_take(true))
-        return 0;
-    /* In the meantime another thread may have written it, and recording may have begun anew. */
-    if (gs_ready(&gs_self) != NULL && (number = gs_known_find(key)) == 0 && gs_known_has_room(key)) {
-        if (callers_of_run != gs_run.number) {
-            callers_of_run = gs_run.number;
-            callers = 0;
+    int cancel = gs_slow_begin();
+    if (gs_turn_take(true)) {
+        /* In the meantime another thread may have written it, and recording may have begun anew. */
+        if (gs_ready(&gs_self) != NULL && (number = gs_known_find(key)) == 0 && gs_known_has_room(key)) {
+            if (callers_of_run != gs_run.number) {
+                callers_of_run = gs_run.number;
+                callers = 0;
+            }
+            number = ++callers;
+            if (!write_calls(number, found, count) || !gs_known_add(key, number))
+                number = 0;
         }
-        number = ++callers;
-        if (!write_calls(number, found, count) || !gs_known_add(key, number))
-            number = 0;
+        gs_turn_end();
     }
-    gs_turn_end();
+    gs_slow_end(cancel);
     return number;
 }
 

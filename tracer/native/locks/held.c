@@ -3,6 +3,7 @@
  * would be there when an exception came, so it is there now. */
 #include "locks/held.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "locks/owners.h"
@@ -26,14 +27,30 @@ static const uint8_t *number(const uint8_t *at, const uint8_t *end, uint64_t *va
     return at;
 }
 
+/* A code object's table of exceptions; NULL: it is not where it should be. That is asked of the first code object that is
+ * met: where it is there in one, it is in all, which refer to it while they live. */
+static const char *table_of(const char *code)
+{
+    static _Atomic uintptr_t bytes_type;
+    const struct gs_layout *layout = &gs_stacks.layout;
+    /* After the size: constants, names, and this. */
+    const char *table = gs_load(const char *, code, layout->size + 24);
+    uintptr_t type = atomic_load_explicit(&bytes_type, memory_order_relaxed);
+    if (type == 0) {
+        type = gs_type_of(table);
+        if (type == 0 || type != gs_type_of(gs_load(const char *, code, layout->line_table))) /* both are bytes */
+            return NULL;
+        atomic_store_explicit(&bytes_type, type, memory_order_relaxed);
+    }
+    return gs_load(uintptr_t, table, layout->type) == type ? table : NULL;
+}
+
 /* How deep the stack is in the block in which an instruction is; 0: in none, or it can't be told. */
 static unsigned depth_in(const struct gs_place *place)
 {
     const struct gs_layout *layout = &gs_stacks.layout;
-    /* After the size: constants, names, and this. */
-    const char *table = gs_load(const char *, place->code, layout->size + 24);
-    const char *lines = gs_load(const char *, place->code, layout->line_table);
-    if (gs_type_of(table) == 0 || gs_type_of(table) != gs_type_of(lines)) /* both are bytes */
+    const char *table = table_of(place->code);
+    if (table == NULL)
         return 0;
     uint64_t size = gs_load(uint64_t, table, layout->size), instruction = place->offset / 2;
     if (size > LONGEST_TABLE)
@@ -45,7 +62,9 @@ static unsigned depth_in(const struct gs_place *place)
         at = number(at, end, &length);
         at = number(at, end, &target);
         at = number(at, end, &depth);
-        if (instruction >= start && instruction < start + length)
+        if (instruction < start) /* they are in the order of the code */
+            return 0;
+        if (instruction < start + length)
             return depth >> 1 < MOST_DEPTH ? (unsigned)(depth >> 1) : 0;
     }
     return 0;
@@ -87,6 +106,8 @@ unsigned gs_held_find(const struct gs_place *places, unsigned count, struct gs_h
     unsigned found = 0;
     for (unsigned i = 0; i < count && i < FRAMES && found < GS_MOST_HELD; i++) {
         unsigned depth = depth_in(&places[i]);
+        if (depth == 0)
+            continue;
         const char *names = gs_load(const char *, places[i].code, gs_stacks.layout.local_names);
         uint64_t variables = gs_load(uint64_t, names, gs_stacks.layout.size);
         if (variables > MOST_VARIABLES)

@@ -88,7 +88,7 @@ static void begin(struct gs_thread *self, struct wait *wait, const char *frame)
     int saved = errno;
     if (unlikely(gs_ready(self) == NULL))
         gs_make_ready(self);
-    int cancel = gs_slow_begin();
+    gs_busy_begin();
     if (gs_ready(self) != NULL) {
         struct gs_wait_place place = {wait->semaphore, frame, places, gs_stack_places(self->last, places), false};
         wait->lock = gs_identity_number(&place);
@@ -108,7 +108,7 @@ static void begin(struct gs_thread *self, struct wait *wait, const char *frame)
             }
         }
     }
-    gs_slow_end(cancel);
+    gs_busy_end();
     gs_attend(self);
     errno = saved;
 }
@@ -209,7 +209,7 @@ LOOKS int look_at_post(sem_t *semaphore)
         gs_make_ready(self);
     struct gs_place places[GS_STACK_DEPTH];
     uint32_t number = 0, callers = 0;
-    int cancel = gs_slow_begin();
+    gs_busy_begin();
     if (gs_ready(self) != NULL) {
         number = gs_places_number(places, gs_stack_places(self->last, places));
         callers = lock & STANDS ? gs_callers_number(__builtin_frame_address(0)) : 0;
@@ -224,7 +224,7 @@ LOOKS int look_at_post(sem_t *semaphore)
         if (callers != 0)
             note(stream, now, gs_lock_callers, callers);
     }
-    gs_slow_end(cancel);
+    gs_busy_end();
     errno = saved;
     int result = real_sem_post(semaphore);
     gs_attend(self);
@@ -233,7 +233,7 @@ LOOKS int look_at_post(sem_t *semaphore)
 
 static int hook_sem_post(sem_t *semaphore)
 {
-    return likely(!gs_waiters_any()) ? real_sem_post(semaphore) : look_at_post(semaphore);
+    return likely(!gs_waiters_any(semaphore)) ? real_sem_post(semaphore) : look_at_post(semaphore);
 }
 
 static int hook_sem_destroy(sem_t *semaphore)

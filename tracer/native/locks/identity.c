@@ -83,7 +83,8 @@ static bool within(struct identity *lock, enum kind kind, uintptr_t start, uint6
 
 static bool is_object(struct identity *lock, enum kind kind, uint32_t offset)
 {
-    uintptr_t type = gs_type_of((const char *)lock->address - offset);
+    const char *word = (const char *)lock->address;
+    uintptr_t type = gs_type_of_around(word - offset, word);
     if (type == 0)
         return false;
     lock->kind = kind;
@@ -179,6 +180,7 @@ static bool write(uint32_t number, const struct identity *lock, const struct gs_
 static __attribute__((noinline)) uint32_t write_unknown(uint64_t key, const struct identity *lock, const struct gs_wait_place *wait)
 {
     uint32_t number = 0;
+    int cancel = gs_slow_begin();
     if (gs_turn_take(true)) {
         /* In the meantime another thread may have written it, and recording may have begun anew. */
         if (gs_ready(&gs_self) != NULL && (number = gs_known_find(key)) == 0 && gs_known_has_room(key)) {
@@ -192,6 +194,7 @@ static __attribute__((noinline)) uint32_t write_unknown(uint64_t key, const stru
         }
         gs_turn_end();
     }
+    gs_slow_end(cancel);
     if (number == 0)
         miss();
     return number;

@@ -21,7 +21,7 @@ struct gs_wait_place {
 extern _Atomic bool gs_identity_names;
 extern uintptr_t gs_identity_runtime; /* _PyRuntime's address; 0: not known */
 
-/* The number, 0: it can't be had now. Only between gs_slow_begin and gs_slow_end, while recording: the first wait for
+/* The number, 0: it can't be had now. Only between gs_busy_begin and gs_busy_end, while recording: the first wait for
  * a lock writes what it is. */
 uint32_t gs_identity_number(struct gs_wait_place *wait);
 

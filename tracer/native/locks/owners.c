@@ -6,6 +6,7 @@
 #include "stacks/pytext.h"
 
 #define LOWEST_ADDRESS 4096u
+#define PAGE 4096u /* or a part of one */
 #define TYPE_SUBCLASS (UINT64_C(1) << 31) /* its instances are types */
 #define KNOWN_TYPES 1024u
 #define LONGEST_NAME 100
@@ -45,6 +46,15 @@ uintptr_t gs_type_of(const char *object)
         return 0;
     uintptr_t type = gs_load(uintptr_t, object, gs_stacks.layout.type);
     return is_type(type) ? type : 0;
+}
+
+uintptr_t gs_type_of_around(const char *object, const char *member)
+{
+    const char *type = object + gs_stacks.layout.type;
+    if (((uintptr_t)type ^ (uintptr_t)member) >= PAGE || !is_address((uintptr_t)object))
+        return gs_type_of(object);
+    uintptr_t its = gs_load(uintptr_t, type, 0);
+    return is_type(its) ? its : 0;
 }
 
 void gs_type_append(uintptr_t type, char **at, const char *end)

@@ -12,6 +12,9 @@
 /* The type of an object whose address may be none: 0, unless it is one. */
 uintptr_t gs_type_of(const char *object);
 
+/* The same of what member, which is there, may be a member of: where both are on one page nobody needs to be asked. */
+uintptr_t gs_type_of_around(const char *object, const char *member);
+
 void gs_type_append(uintptr_t type, char **at, const char *end); /* its name */
 
 /* The Condition that waits here for its waiter's lock, which is the word at `address` or, of a semaphore, has that; NULL:

@@ -6,9 +6,6 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-#include "base/hash.h"
-
-#define LINES 1024u
 #define PLACES 16u
 #define TAKEN UINT64_C(1) /* being filled: no semaphore, one thread */
 #define COUNT_BITS 16u
@@ -22,7 +19,7 @@ struct place {
 
 struct table {
     struct gs_waiters waiters;
-    _Alignas(64) struct place places[LINES][PLACES];
+    _Alignas(64) struct place places[GS_WAITERS_LINES][PLACES];
 };
 
 static struct gs_waiters none;
@@ -45,7 +42,12 @@ bool gs_waiters_reserve(void)
 
 static struct place *line_of(const void *semaphore)
 {
-    return ((struct table *)gs_waiters)->places[gs_mix((uintptr_t)semaphore, 2) % LINES];
+    return ((struct table *)gs_waiters)->places[gs_waiters_line(semaphore)];
+}
+
+static _Atomic uint16_t *count_of(const void *semaphore)
+{
+    return &gs_waiters->in_line[gs_waiters_line(semaphore)];
 }
 
 static bool is_for(uint64_t state, const void *semaphore)
@@ -70,22 +72,25 @@ static bool begin(struct place *place, const void *semaphore, uint32_t lock, uin
     if (atomic_load_explicit(&place->state, memory_order_relaxed) != 0 ||
         !atomic_compare_exchange_strong(&place->state, &state, TAKEN))
         return false;
-    atomic_store(&place->lock, lock);
-    atomic_store(&place->tid, tid);
-    atomic_store(&place->state, (uint64_t)(uintptr_t)semaphore << COUNT_BITS | 1);
+    atomic_store_explicit(&place->lock, lock, memory_order_relaxed);
+    atomic_store_explicit(&place->tid, tid, memory_order_relaxed);
+    atomic_store_explicit(&place->state, (uint64_t)(uintptr_t)semaphore << COUNT_BITS | 1, memory_order_release);
     return true;
 }
 
+/* Who is in a place is counted in its line before that, and until after it. */
 bool gs_waiters_enter(const void *semaphore, uint32_t lock, uint32_t tid)
 {
     struct place *line = line_of(semaphore);
-    bool entered = false;
-    for (unsigned i = 0; i < PLACES && !entered; i++)
+    bool entered = false, alone = atomic_fetch_add(count_of(semaphore), 1) == 0;
+    for (unsigned i = 0; i < PLACES && !entered && !alone; i++)
         entered = join(&line[i], semaphore);
     for (unsigned i = 0; i < PLACES && !entered; i++)
         entered = begin(&line[i], semaphore, lock, tid);
     if (entered)
-        atomic_fetch_add(&gs_waiters->count, 1);
+        atomic_fetch_add(&gs_waiters->count, 1); /* a fence, too: who posts from here on sees this thread */
+    else
+        atomic_fetch_sub(count_of(semaphore), 1);
     return entered;
 }
 
@@ -97,6 +102,7 @@ void gs_waiters_leave(const void *semaphore)
         while (is_for(state, semaphore)) {
             uint64_t after = (state & COUNT_MASK) == 1 ? 0 : state - 1;
             if (atomic_compare_exchange_weak(&line[i].state, &state, after)) {
+                atomic_fetch_sub(count_of(semaphore), 1);
                 atomic_fetch_sub(&gs_waiters->count, 1);
                 return;
             }
@@ -114,6 +120,8 @@ bool gs_waiters_find(const void *semaphore, uint32_t *lock, uint32_t *tid)
             continue;
         *lock = atomic_load(&line[i].lock);
         *tid = found++ == 0 && (state & COUNT_MASK) == 1 ? atomic_load(&line[i].tid) : 0;
+        if (found == 1 && atomic_load(count_of(semaphore)) == (state & COUNT_MASK))
+            break; /* nobody else is in the line */
     }
     return found > 0;
 }

@@ -4,35 +4,7 @@
 #include <stdio.h>
 
 #include "elf/symbols.h"
-
-static const struct gs_layout of_3_11 = {
-    .cframe = 56,
-    .current_frame = 8,
-    .interpreter = 16,
-    .previous = 48,
-    .executable = 32,
-    .instruction = 56,
-    .owner = 69,
-    .file = 112,
-    .name = 128,
-    .line_table = 136,
-    .first_line = 72,
-    .instructions = 184,
-    .type = 8,
-    .size = 16,
-    .bytes = 32,
-    .text_state = 32,
-    .text_length = 16,
-    .ascii = 48,
-    .compact = 72,
-    .locals = 72,
-    .arguments = 56,
-    .local_names = 96,
-    .items = 24,
-    .type_name = 24,
-    .type_flags = 168,
-    .head = 16,
-};
+#include "stacks/layout_3_11.h"
 
 static const struct gs_layout of_3_12 = {
     .cframe = 56,
@@ -215,7 +187,7 @@ bool gs_layout_find(struct gs_layout *layout, char *message, size_t size)
         return false;
     }
     if (minor < 13)
-        *layout = minor == 11 ? of_3_11 : of_3_12;
+        *layout = minor == 11 ? gs_layout_3_11 : of_3_12;
     else if (!read_published(layout, published[minor - 13], *version, message, size))
         return false;
     /* Since 3.3 it is all that lies between these two. */

@@ -15,6 +15,7 @@
 #include "gilscope.h"
 #include "base/known.h"
 #include "stacks/identity.h"
+#include "stacks/layout_3_11.h"
 #include "stacks/places.h"
 #include "stacks/pytext.h"
 #include "elf/symbols.h"
@@ -32,7 +33,9 @@ struct file_memo {
     uint64_t hash;
 };
 
-static uint64_t content(const struct gs_layout *layout, const char *code, struct file_memo *memo)
+#define INLINE static inline __attribute__((always_inline)) /* also for a layout that the compiler knows */
+
+INLINE uint64_t content(const struct gs_layout *layout, const char *code, struct file_memo *memo)
 {
     const char *file = gs_load(const char *, code, layout->file);
     const char *lines = gs_load(const char *, code, layout->line_table);
@@ -42,28 +45,27 @@ static uint64_t content(const struct gs_layout *layout, const char *code, struct
     return gs_content(name, gs_hash_ends(lines + layout->bytes, gs_load(uint64_t, lines, layout->size)), memo->hash);
 }
 
-static uint64_t identity(const struct gs_layout *layout, const char *code, struct file_memo *memo)
+INLINE uint64_t identity(const struct gs_layout *layout, const char *code, struct file_memo *memo)
 {
     uint64_t its = gs_code_version(layout, code) == 0 ? content(layout, code, memo) : 0;
     return gs_identity(layout, code, (uintptr_t)code, its);
 }
 
 /* What a frame runs, or NULL if that is no code object that lives. */
-static const char *code_of(const struct gs_stacks *stacks, const char *frame)
+INLINE const char *code_of(const struct gs_layout *layout, const void *code_type, const char *frame)
 {
-    const struct gs_layout *layout = &stacks->layout;
     if (gs_load(uint8_t, frame, layout->owner) >= GS_FIRST_INTERNAL)
         return NULL;
     uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3; /* the tag of 3.14 */
     const char *code = (const char *)executable;
-    if (executable < GS_LOWEST_ADDRESS || gs_load(const void *, code, layout->type) != stacks->code_type ||
+    if (executable < GS_LOWEST_ADDRESS || gs_load(const void *, code, layout->type) != code_type ||
         (!layout->free_threaded && gs_load(uint32_t, code, 0) == 0)) /* its reference count: it is being freed */
         return NULL;
     return code;
 }
 
 /* Where the instructions lie that a frame runs: on a free-threaded build each thread may have a copy. */
-static uintptr_t instructions_of(const struct gs_layout *layout, const char *frame, const char *code)
+INLINE uintptr_t instructions_of(const struct gs_layout *layout, const char *frame, const char *code)
 {
     if (layout->copies != 0 && layout->copy != 0) {
         const char *copies = gs_load(const char *, code, layout->copies);
@@ -74,7 +76,7 @@ static uintptr_t instructions_of(const struct gs_layout *layout, const char *fra
     return (uintptr_t)(code + layout->instructions);
 }
 
-static const char *innermost(const struct gs_layout *layout, const char *thread_state)
+INLINE const char *innermost(const struct gs_layout *layout, const char *thread_state)
 {
     if (layout->cframe != 0)
         thread_state = gs_load(const char *, thread_state, layout->cframe);
@@ -82,14 +84,14 @@ static const char *innermost(const struct gs_layout *layout, const char *thread_
 }
 
 /* The frames of a thread, innermost first. Returns how many. */
-static unsigned walk(const struct gs_stacks *stacks, const char *thread_state, struct gs_place *places)
+INLINE unsigned walk_in(const struct gs_layout *layout, const void *code_type, const char *thread_state,
+                        struct gs_place *places)
 {
-    const struct gs_layout *layout = &stacks->layout;
     unsigned count = 0;
     struct file_memo memo = {NULL, 0};
     const char *frame = innermost(layout, thread_state);
     for (unsigned steps = 0; frame != NULL && steps < MOST_STEPS && count < GS_STACK_DEPTH; steps++) {
-        const char *code = code_of(stacks, frame);
+        const char *code = code_of(layout, code_type, frame);
         if (code != NULL) {
             uint64_t size = gs_load(uint64_t, code, layout->size);
             uint64_t offset = gs_load(uint64_t, frame, layout->instruction) - instructions_of(layout, frame, code);
@@ -99,6 +101,13 @@ static unsigned walk(const struct gs_stacks *stacks, const char *thread_state, s
         frame = gs_load(const char *, frame, layout->previous);
     }
     return count;
+}
+
+static unsigned walk(const struct gs_stacks *stacks, const char *thread_state, struct gs_place *places)
+{
+    bool is_3_11 = stacks->layout.cframe != 0 && stacks->layout.version == 0;
+    return is_3_11 ? walk_in(&gs_layout_3_11, stacks->code_type, thread_state, places)
+                   : walk_in(&stacks->layout, stacks->code_type, thread_state, places);
 }
 
 /* While a thread goes from one interpreter to another its state may still be the former one's. */
@@ -189,7 +198,7 @@ static bool can_be_walked(const struct gs_stacks *stacks, const char *thread_sta
         uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3;
         if (executable >= GS_LOWEST_ADDRESS && !is_memory_at((const char *)executable, layout->type))
             return false;
-        const char *code = code_of(stacks, frame);
+        const char *code = code_of(layout, stacks->code_type, frame);
         const uint32_t objects[] = {layout->file, layout->name, layout->line_table};
         for (int i = 0; code != NULL && i < 3; i++)
             if (!is_memory_at(code, layout->instructions) ||

@@ -46,7 +46,7 @@ extern struct gs_stacks gs_stacks;
 uint32_t gs_stack_number(const struct gs_gil *gil);
 
 /* The frames of the calling thread, which no thread but itself changes, whoever has the GIL: innermost first. The
- * thread states of others are freed when the interpreter ends: so only between gs_slow_begin and gs_slow_end, while
+ * thread states of others are freed when the interpreter ends: so only between gs_busy_begin and gs_busy_end, while
  * recording, which ends before. Returns how many. gil: that it had last, or gs_no_gil. */
 unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places);
 

@@ -25,7 +25,7 @@ enum gs_state {
  * any kind of fork, seen by our handlers or not, never writes into its parent's packets. */
 struct gs_control {
     _Atomic uint32_t word; /* the recording's number while there is one, else the state: a hook looks once */
-    _Atomic uint32_t busy;  /* threads between gs_slow_begin and gs_slow_end; a child begins with none */
+    _Atomic uint32_t busy;  /* threads between gs_busy_begin and gs_busy_end; a child begins with none */
     _Atomic uint32_t here; /* 1: what is mapped is mapped here; in a child it is not */
 };
 
@@ -73,21 +73,31 @@ static inline struct gs_stream *gs_ready(const struct gs_thread *self)
 
 void gs_set_state(enum gs_state state);
 
-/* Around what hooks do outside of all locks and what uses gs_run: files, names. May be nested; gs_slow_end gets what
- * gs_slow_begin returned. The state has to be looked at after gs_slow_begin: whoever changes it and then waits in
- * gs_slow_wait has let this work finish. Files make cancellation points of calls that are none: a thread that is
- * being cancelled goes on to its own. */
+/* Around what hooks do outside of all locks and what uses gs_run. May be nested. The state has to be looked at after
+ * gs_busy_begin: whoever changes it and then waits in gs_slow_wait has let this work finish. */
+static inline void gs_busy_begin(void)
+{
+    atomic_fetch_add(&gs_control->busy, 1);
+}
+
+static inline void gs_busy_end(void)
+{
+    atomic_fetch_sub(&gs_control->busy, 1);
+}
+
+/* The same around files and names, which make cancellation points of calls that are none: a thread that is being
+ * cancelled goes on to its own. gs_slow_end gets what gs_slow_begin returned. */
 static inline int gs_slow_begin(void)
 {
     int cancel = PTHREAD_CANCEL_ENABLE;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    atomic_fetch_add(&gs_control->busy, 1);
+    gs_busy_begin();
     return cancel;
 }
 
 static inline void gs_slow_end(int cancel)
 {
-    atomic_fetch_sub(&gs_control->busy, 1);
+    gs_busy_end();
     pthread_setcancelstate(cancel, NULL);
 }
 

@@ -21,8 +21,7 @@ like the recorder does. `columns()` is the fast way: 10 million events a second.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,43 +29,26 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.reader.format import (
-    CTF_MAGIC,
     EVENT_RECORD,
     EVENTS_PER_PACKET,
-    FORMAT_VERSION,
     HEADER_SIZE,
-    NAME_RECORD,
-    NATIVE_RECORD,
     NO_GIL,
-    PACKET_HEADER,
     PACKET_SIZE,
     SAMPLE_RECORD,
-    SCHED_RECORD,
     STREAM_GIL,
     STREAM_NAMES,
-    STREAM_NATIVE,
     STREAM_SAMPLES,
-    STREAM_SCHED,
     UNUSED_TIMESTAMP,
     Event,
     Name,
-    Native,
     Sample,
-    Sched,
 )
-from analysis.reader.symbols import Function, write_symbols
+from tests.synthetic_packets import EVENT_IDS, NAME_IDS, name_packets, one_packet, packet_headers
+from tests.synthetic_packets import metadata as metadata
+from tests.synthetic_sched import Column
+from tests.synthetic_sched import SchedWriter as SchedWriter
 
-SCHED_IDS = {
-    "in": Sched.SCHED_IN,
-    "out": Sched.SCHED_OUT,
-    "preempted": Sched.SCHED_PREEMPTED,
-    "lost": Sched.SCHED_LOST,
-}
-EVENT_IDS = {event.name.lower(): int(event) for event in Event}
-NAME_IDS = {name.name.lower(): int(name) for name in Name}
 _OF_TID = {Event.THREAD_START, Event.THREAD_EXIT, Event.RECORDING_START, Event.RECORDING_STOP}
-
-Column = npt.NDArray[np.int64] | Sequence[int]
 
 
 class TraceWriter:
@@ -300,222 +282,3 @@ class ProcessWriter:
         header["content_size"] = 8 * HEADER_SIZE
         header["events_discarded"] = discarded
         return packets.tobytes() + ahead.tobytes()
-
-
-class SchedWriter:
-    """What the scheduler did. Not calling `stop` leaves it as after a kill -9 of the recorder."""
-
-    def __init__(self, directory: Path, begin: int, recorder: int, environment: dict[str, Any]) -> None:
-        self.directory = directory
-        self.begin = begin
-        self.recorder = recorder
-        self.environment = environment
-        self.events_per_packet = EVENTS_PER_PACKET
-        self._events: dict[int, list[npt.NDArray[np.void]]] = {}
-        self._names: list[tuple[int, int, int, str]] = []
-        self._native: dict[int, list[tuple[int, int, int, int, int]]] = {}
-        self._symbols: list[Function] = []
-
-    def events(self, cpu: int, events: Iterable[tuple[int, str, int]]) -> SchedWriter:
-        """Add events of a CPU in time order: (time, "in" or "out" or "preempted", tid), (time, "lost", n)."""
-        rows = [(time, SCHED_IDS[what], cpu, tid) for time, what, tid in events]
-        self._events.setdefault(cpu, []).append(np.array(rows, SCHED_RECORD))
-        return self
-
-    def columns(self, cpu: int, time: Column, kind: Column, tid: Column) -> SchedWriter:
-        """Add many events of a CPU."""
-        records = np.zeros(len(time), SCHED_RECORD)
-        records["timestamp"], records["id"], records["cpu"], records["tid"] = time, kind, cpu, tid
-        self._events.setdefault(cpu, []).append(records)
-        return self
-
-    def native(self, cpu: int, samples: Iterable[tuple[int, int, int]]) -> SchedWriter:
-        """Add samples of native code (time, tid, address) of a CPU in time order, up to a packet of them."""
-        rows = self._native.setdefault(cpu, [])
-        rows += [(time, Native.NATIVE_SAMPLE, cpu, tid, address) for time, tid, address in samples]
-        return self
-
-    def mapped(self, pid: int, time: int, begin: int, end: int, path: str, offset: int = 0) -> SchedWriter:
-        """Say what code comes into a process's memory."""
-        self._names.append((time, Name.TASK_MAP, pid, f"{begin:x} {end:x} {offset:x} {path}"))
-        return self
-
-    def symbol(self, path: str, begin: int, end: int, name: str) -> SchedWriter:
-        """Say which function is at these bytes of a file."""
-        self._symbols.append(Function(path, begin, end, name))
-        return self
-
-    def task(self, tid: int, time: int, pid: int, comm: str, ppid: int = 1) -> SchedWriter:
-        """Say what a task is: when it is first seen, and again with another name."""
-        self._names.append((time, Name.TASK, tid, f"{pid} {ppid} {comm}"))
-        return self
-
-    def fail(self, time: int, errno: int, text: str) -> SchedWriter:
-        """End the recording early."""
-        self._names.append((time, Name.RECORDING_FAILED, errno, text))
-        return self
-
-    def exec(self, tid: int, time: int) -> SchedWriter:
-        """Let a task become another program."""
-        self._names.append((time, Name.TASK_EXEC, tid, ""))
-        return self
-
-    def python(self, pid: int, time: int, file: str = "libpython3.11.so.1.0") -> SchedWriter:
-        """Say that a process has a Python in memory."""
-        self._names.append((time, Name.TASK_PYTHON, pid, file))
-        return self
-
-    def inner(self, tid: int, time: int, namespace: int, inside: int) -> SchedWriter:
-        """Say which id a task has in a pid namespace below."""
-        self._names.append((time, Name.TASK_INNER, tid, f"{namespace} {inside}"))
-        return self
-
-    def exit(self, tid: int, time: int) -> SchedWriter:
-        """End a task."""
-        self._names.append((time, Name.TASK_EXIT, tid, ""))
-        return self
-
-    def stop(self, time: int) -> SchedWriter:
-        """End the recording cleanly."""
-        self.environment["recording_stop"] = time
-        return self
-
-    def write(self) -> None:
-        """Write the directory."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        environment = {"kind": "sched", "cpus": len(self._events), **self.environment}
-        text = metadata(self.recorder, 1, self.begin, 1_700_000_000_000_000_000, environment)
-        (self.directory / "metadata").write_text(text)
-        for cpu, parts in self._events.items():
-            (self.directory / f"sched_{cpu}").write_bytes(self._packets(np.concatenate(parts)).tobytes())
-        (self.directory / "names").write_bytes(name_packets(self._names, self.recorder).tobytes())
-        for cpu, samples in self._native.items():
-            packet = one_packet(np.array(samples, NATIVE_RECORD), STREAM_NATIVE, self.recorder)
-            (self.directory / f"native_{cpu}").write_bytes(packet)
-        if self._symbols:
-            write_symbols(self.directory, self._symbols, self.begin)
-
-    def _packets(self, records: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
-        size = self.events_per_packet
-        first = np.arange(0, len(records), size)
-        last = np.minimum(first + size, len(records)) - 1
-        packets = np.zeros((len(first), PACKET_SIZE // SCHED_RECORD.itemsize), SCHED_RECORD)
-        skip = HEADER_SIZE // SCHED_RECORD.itemsize
-        row, column = np.divmod(np.arange(len(records)), size)
-        packets[row, skip + column] = records
-        headers = packet_headers(packets, STREAM_SCHED, self.recorder)
-        headers["timestamp_begin"] = records["timestamp"][first]
-        headers["timestamp_end"] = records["timestamp"][last]
-        headers["content_size"] = 8 * (HEADER_SIZE + SCHED_RECORD.itemsize * (last - first + 1))
-        return packets
-
-
-def one_packet(records: npt.NDArray[np.void], stream_class: int, pid: int) -> bytes:
-    """Return these events as a packet."""
-    header = np.zeros(1, PACKET_HEADER)
-    header["magic"], header["stream_class"], header["pid"] = CTF_MAGIC, stream_class, pid
-    header["timestamp_begin"], header["timestamp_end"] = records["timestamp"][[0, -1]]
-    header["content_size"] = 8 * (HEADER_SIZE + records.nbytes)
-    header["packet_size"] = 8 * PACKET_SIZE
-    return (header.tobytes() + records.tobytes()).ljust(PACKET_SIZE, b"\0")
-
-
-def name_packets(names: list[tuple[int, int, int, str]], pid: int) -> npt.NDArray[np.void]:
-    """Return the packets of a names stream of (time, kind, ref, text)."""
-    packets: list[tuple[int, int, bytearray]] = []
-    for time, kind, ref, text in sorted(names, key=lambda record: record[0]):
-        record = np.array([(time, kind, 0, ref)], NAME_RECORD).tobytes() + text.encode() + b"\0"
-        if not packets or len(packets[-1][2]) + 8 + len(record) > PACKET_SIZE:
-            packets.append((time, time, bytearray(HEADER_SIZE)))
-        begin, _, content = packets[-1]
-        packets[-1] = (begin, time, content + bytes(-len(content) % 8) + record)
-    data = b"".join(bytes(content.ljust(PACKET_SIZE, b"\0")) for _, _, content in packets)
-    table = np.frombuffer(bytearray(data), EVENT_RECORD).reshape(
-        len(packets), PACKET_SIZE // EVENT_RECORD.itemsize
-    )
-    headers = packet_headers(table, STREAM_NAMES, pid)
-    headers["timestamp_begin"] = [begin for begin, _, _ in packets]
-    headers["timestamp_end"] = [end for _, end, _ in packets]
-    headers["content_size"] = [8 * len(content) for _, _, content in packets]
-    return table
-
-
-def packet_headers(packets: npt.NDArray[np.void], stream_class: int, pid: int) -> npt.NDArray[np.void]:
-    """Return the headers in these packets, with what is the same in all of them."""
-    headers = packets[:, : HEADER_SIZE // EVENT_RECORD.itemsize].view(PACKET_HEADER)[:, 0]
-    headers["magic"] = CTF_MAGIC
-    headers["stream_class"] = stream_class
-    headers["packet_size"] = 8 * PACKET_SIZE
-    headers["pid"] = pid
-    return headers
-
-
-def metadata(pid: int, ppid: int, begin: int, utc_offset: int, environment: dict[str, Any]) -> str:
-    """Return the TSDL text of a process, as the recorder writes it."""
-    known: dict[str, Any] = {
-        "hostname": "synthetic",
-        "argv": ["script.py"],
-        "executable": "/usr/bin/python3",
-        "python_implementation": "CPython",
-        "python_version": "3.11.7",
-        "python_build": "3.11.7 (synthetic)",
-        "switch_interval_ns": 5_000_000,
-        "cpus": 2,
-        "kernel": "6.1.0",
-        "gilscope_version": "0.1.0",
-    }
-    known.update(environment)
-    known["argv"] = json.dumps(list(known["argv"]))
-    env = {"gilscope_format": FORMAT_VERSION, "pid": pid, "ppid": ppid, "recording_start": begin, **known}
-    context = (
-        "packet.context := struct { timestamp_t timestamp_begin; timestamp_t timestamp_end;"
-        " uint64_t content_size; uint64_t packet_size; uint64_t events_discarded; uint32_t tid; uint32_t pid;"
-        " uint64_t given_up; uint64_t reserved[8]; };"
-    )
-    header = "event.header := struct { timestamp_t timestamp; uint16_t id; };"
-    lines = ["/* CTF 1.8 */"]
-    lines += [
-        f"typealias integer {{ size = {bits}; align = {bits}; signed = false; }} := uint{bits}_t;"
-        for bits in (8, 16, 32, 64)
-    ]
-    lines += [
-        "trace { major = 1; minor = 8; byte_order = le;"
-        " packet.header := struct { uint32_t magic; uint32_t stream_id; }; };",
-        "env {",
-        *(f"  {key} = {_literal(value)};" for key, value in env.items()),
-        "};",
-        f"clock {{ name = monotonic; freq = 1000000000; offset = {utc_offset}; }};",
-        "typealias integer { size = 64; align = 64; signed = false; map = clock.monotonic.value; }"
-        " := timestamp_t;",
-        f"stream {{ id = 0; {context} {header} event.context := struct {{ uint16_t gil; }}; }};",
-    ]
-    lines += [
-        f'event {{ name = "{name}"; id = {number}; stream_id = 0; fields := struct {{ uint32_t arg; }}; }};'
-        for name, number in EVENT_IDS.items()
-    ]
-    lines += [f"stream {{ id = 1; {context} {header} }};"]
-    lines += [
-        f'event {{ name = "{name}"; id = {number}; stream_id = 1;'
-        " fields := struct { uint32_t ref; string text; }; };"
-        for name, number in NAME_IDS.items()
-    ]
-    if env.get("kind") == "sched":
-        lines += [f"stream {{ id = 2; {context} {header} event.context := struct {{ uint16_t cpu; }}; }};"]
-        lines += [
-            f'event {{ name = "{event.name.lower()}"; id = {event}; stream_id = 2;'
-            " fields := struct { uint32_t tid; }; };"
-            for event in Sched
-        ]
-        lines += [
-            "typealias integer { size = 64; align = 32; signed = false; } := address_t;",
-            f"stream {{ id = 4; {context} {header} event.context := struct {{ uint16_t cpu; }}; }};",
-            f'event {{ name = "native_sample"; id = {Native.NATIVE_SAMPLE:d}; stream_id = 4;'
-            " fields := struct { uint32_t tid; address_t address; }; };",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, int):
-        return str(value)
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

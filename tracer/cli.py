@@ -46,8 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if arguments and arguments[0] in _COMMANDS:
             habits.check_command(arguments[0], arguments[1:])
-            module, _, function = _COMMANDS[arguments[0]].partition(":")
-            return int(getattr(import_module(module), function or "main")(arguments[1:]))
+            return _command(arguments[0], arguments[1:])
         options = parse(arguments)
         if options.armed is not None:
             _arm(options, options.armed)
@@ -71,6 +70,20 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         say(f"interrupted; the trace is in {options.trace}")
     return 1 if failed and status == 0 else launcher.exit_like(status)
+
+
+def _command(name: str, arguments: list[str]) -> int:
+    module, _, function = _COMMANDS[name].partition(":")
+    try:
+        return int(getattr(import_module(module), function or "main")(arguments))
+    except BrokenPipeError:  # head, say, has seen enough
+        _drop_stdout()
+        return 1
+
+
+def _drop_stdout() -> None:
+    """Have what is left written to nobody when Python ends: what fails then has an exit status of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _arm(options: Options, place: Path) -> NoReturn:
@@ -217,11 +230,10 @@ def _write_json(trace: Trace, where: str) -> None:
 
 
 def _print(text: str) -> None:
-    """Print; what stdout doesn't take is said, and not tried again when Python ends: that has a status."""
     try:
         print(text, flush=True)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_stdout()
         say(f"the figures can't be written to stdout: {error.strerror}")
 
 

@@ -30,6 +30,8 @@ class Recording:
 
     def __init__(self, keep: str | None) -> None:
         self.keep = None if keep is None else Path(keep).absolute()
+        self.refused: list[str] = []
+        """Why tests were not recorded, one for each."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -37,11 +39,10 @@ class Recording:
         limits = _limits(item)
         with tempfile.TemporaryDirectory(prefix="gilscope-") as directory:
             path = Path(directory) / "test.trace"
-            try:
-                tracer.start(path, sched=False)
-            except GilscopeError as error:
-                if limits:
-                    pytest.fail(f"gilscope: {error}", pytrace=False)
+            refused = self._start(path)
+            if refused and limits:
+                pytest.fail(f"gilscope: {refused}", pytrace=False)
+            if refused:
                 return (yield)
             kept = True
             try:
@@ -57,6 +58,15 @@ class Recording:
                 pytest.fail(broken + (f"\ntrace: {where}" if where else ""), pytrace=False)
             return result
 
+    def _start(self, path: Path) -> str:
+        """Begin; returns why that can't be, or nothing. Tests that fail then have no exception of ours."""
+        try:
+            tracer.start(path, sched=False)
+        except GilscopeError as error:
+            self.refused.append(str(error))
+            return str(error)
+        return ""
+
     def _keep(self, path: Path, item: pytest.Item) -> Path | None:
         """Keep a trace, under the name of its test; return where."""
         if self.keep is None or not path.exists():
@@ -70,6 +80,9 @@ class Recording:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Write the table of the tests that waited or held longest."""
+        if self.refused:
+            number = f"{len(self.refused)} test{'' if len(self.refused) == 1 else 's'} not recorded"
+            terminalreporter.write_line(f"gilscope: {number}: {self.refused[0]}")
         rows = [
             (json.loads(value), report.nodeid)
             for reports in terminalreporter.stats.values()

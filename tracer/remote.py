@@ -96,7 +96,8 @@ class Remote:
                     return "it has ended"
                 if not told and time.monotonic() - since > _PATIENCE:
                     told = True
-                    say(f"process {self.pid} runs no Python code now, waiting: {then} (Ctrl-C gives up)")
+                    who = f"the main thread of process {self.pid}"
+                    say(f"{who} runs no Python code now, waiting: {then} (Ctrl-C gives up)")
                 time.sleep(_POLL)
             return answer.read_text().removeprefix("done").removeprefix("failed: ")
 

@@ -36,10 +36,8 @@ def main(arguments: list[str]) -> int:
     parser = Parser(prog="gilscope dump", description="Print all events of a trace, one a line.")
     parser.add_argument("trace", metavar="TRACE", help="the directory that was recorded, or a packed one")
     trace = load(parser.parse_args(arguments).trace)
-    try:
-        dump(trace, sys.stdout)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader (head, less) has seen enough
+    dump(trace, sys.stdout)
+    sys.stdout.flush()
     return 0
 
 

@@ -372,7 +372,7 @@ def _worst(
     name = worst.thread.name
     if sum(process.counts.acquires > 0 for process in statistics.processes) > 1:
         name = f"{name} of process {statistics.processes[worst.thread.process].process.pid}"
-    others = "" if mine.total == whole.total else f" of {duration(whole.total)} in all"
+    others = f" of {duration(whole.total)} in all" if duration(mine.total) != duration(whole.total) else ""
     once = f", once for {duration(mine.max)}" if mine.count > 1 else ""
     return name, f"{duration(mine.total)}{others}{once}"
 

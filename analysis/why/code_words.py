@@ -22,6 +22,9 @@ _WORTH_A_LINE: Final = 0.01
 _MOSTLY: Final = 0.9
 """Share of the holds from which on a word says "mostly"."""
 
+_ROUNDED: Final = 1.02
+"""Times what there is room for in the holds seen, that still is due to others of hardly any length."""
+
 NOT_RECORDED: Final = "code not recorded"
 
 
@@ -55,7 +58,7 @@ def sentences(trace: Trace, blame: CodeBlame, most: int = 3) -> Iterator[str]:
 def _extent(row: Any, holds: int) -> str:
     """Return how long others waited: what a sample stands for may be more than lies in the holds it saw."""
     waited = duration(row["waited"])
-    if row["contended"] > holds * int(row["longest"]):
+    if row["contended"] > _ROUNDED * holds * int(row["longest"]):
         return f"about {waited} (by {plural(int(row['samples']), 'sample')})"
     return f"{waited}{_known_by(row, holds)}, longest {duration(row['longest'])}"
 

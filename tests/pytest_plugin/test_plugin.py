@@ -79,3 +79,13 @@ def test_a_limit_that_is_not_kept_fails_the_test_with_the_line(
     ]
     trace = analysis.load(files.path / "kept" / kept[0])
     assert {"worker-1", "worker-2"} <= {thread.name for thread in trace.threads}
+
+
+def test_a_session_that_is_recorded_already_is_told_once(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("import tracer\ntracer.start('all.trace', sched=False)")
+    pytester.makepyfile("def test_fails():\n    assert False\ndef test_passes():\n    pass")
+    result = pytester.runpytest_subprocess("--gil")
+    result.assert_outcomes(passed=1, failed=1)
+    said = result.stdout.str()
+    assert "gilscope: 2 tests not recorded: this process is recorded already" in said
+    assert "During handling" not in said

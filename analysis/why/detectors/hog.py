@@ -41,8 +41,8 @@ def find(scene: Scene) -> Iterator[Pattern]:
             threads=(taker.thread,),
             figures={"holds": taker.late, "overdue_ns": total, "longest_overdue_ns": longest},
             sentence=(
-                f"Hog: {scene.who(taker.thread, frame)} kept the GIL up to {duration(longest)}"
-                f" after it was asked for it, {duration(total)} in {_holds(taker.late)}{_unless(scene)}."
+                f"Hog: {scene.who(taker.thread, frame)} {_how_long(scene, longest)}"
+                f" after it was asked for it{_in_all(taker.late, total)}{_unless(scene)}."
                 f"{_native(taker.native)}{_known(scene, frame)}"
             ),
         )
@@ -57,8 +57,15 @@ def _unless(scene: Scene) -> str:
     return "" if scene.trace.scheduling is not None else ", unless it had no CPU or slept (not recorded)"
 
 
-def _holds(number: int) -> str:
-    return "one hold" if number == 1 else f"{count(number)} holds"
+def _how_long(scene: Scene, longest: int) -> str:
+    """Say so that it is no riddle beside how late it let go, if it was off its CPU for a part of that."""
+    if scene.trace.scheduling is None:
+        return f"kept the GIL up to {duration(longest)}"
+    return f"ran on with the GIL for up to {duration(longest)}"
+
+
+def _in_all(holds: int, overdue: int) -> str:
+    return f", {duration(overdue)} in {count(holds)} holds" if holds > 1 else ""
 
 
 def _known(scene: Scene, frame: int) -> str:

@@ -58,7 +58,10 @@ def find(scene: Scene) -> Iterator[Pattern]:
             },
             sentence=(
                 f"Starvation: {scene.name(thread)}, one of {wanting} threads, got the GIL for {share(got)} of"
-                f" the time that it wanted it; it waited {duration(mean)} on average, once"
-                f" {duration(taker.longest)}."
+                f" the time that it wanted it; it waited {_how_long(taker.waits, mean, taker.longest)}."
             ),
         )
+
+
+def _how_long(waits: int, mean: float, longest: int) -> str:
+    return duration(mean) if waits == 1 else f"{duration(mean)} on average, once {duration(longest)}"

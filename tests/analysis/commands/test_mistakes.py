@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,10 @@ import pytest
 from analysis.__main__ import main as analyse
 from analysis.reader.zstd import functions
 from tests.analysis.scenes import two_threads
+from tests.synthetic import TraceWriter
 from tracer.cli import main as gilscope
+
+ROOT = Path(__file__).parents[3]
 
 try:
     functions()
@@ -54,6 +59,17 @@ def test_commands_of_the_launcher_say_it_as_all_do(capsys: pytest.CaptureFixture
             gilscope([command, "--help"])
         assert not end.value.code
         assert capsys.readouterr().out.startswith(f"usage: gilscope {command} ")
+
+
+def test_a_reader_that_goes_away(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(100)
+        for turn in range(5000):
+            process.events([(100, 10 * turn, "gil_acquired"), (100, 10 * turn + 5, "gil_released")])
+    command = f"{sys.executable} -m tracer dump {tmp_path}/t | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.endswith("\n1\n")
 
 
 @pytest.mark.skipif(not packs, reason="no Zstandard")

@@ -64,6 +64,9 @@ def test_a_sample_that_stands_for_more_than_the_hold_it_saw(tmp_path: Path) -> N
     (said,) = sentences(trace, replace(blame, functions=row))
     waited = duration(row["waited"][0])
     assert f"wait about {waited} (by 1 sample), released voluntarily" in said
+    row["longest"] = row["contended"] - 1  # some ns, from a hold without samples of its own
+    (said,) = sentences(trace, replace(blame, functions=row))
+    assert f"wait {waited} (1 sample) in 1 hold, longest" in said
 
 
 def test_nobody_in_particular(tmp_path: Path) -> None:

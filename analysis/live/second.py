@@ -112,26 +112,42 @@ def look(path: Path, begin: int, end: int) -> Second | None:
     if around.end <= begin or around.begin >= end:
         return None
     trace = around.between(begin, end)
-    figures = statistics(trace)
-    pids = [process.pid for process in trace.processes]
-    threads = [
-        ThreadSecond(
-            of.thread.name, pids[of.thread.process], of.thread.tid, of.time, of.wait.count, int(of.wait.max)
-        )
-        for of in figures.threads
-    ]
+    threads, longest_hold = _threads(trace)
     return Second(
         begin,
         end,
         threads,
-        sum(1 for process in figures.processes if process.threads),
+        len({thread.process for thread in trace.threads}),
         _pairs(trace),
         _lines(trace),
         _longest(around, begin, end),
         _ended(around, begin, end),
-        max((int(of.hold.max) for of in figures.threads), default=0),
+        longest_hold,
         sum(process.discarded for process in trace.processes),
     )
+
+
+def _threads(trace: Trace) -> tuple[list[ThreadSecond], int]:
+    """Return what each thread did, and the longest hold: from the one pass where there is one."""
+    rows: list[tuple[Mapping[State, int], int, int, int]] = []
+    folded = trace.folded
+    if folded is None:
+        rows += [
+            (of.time, of.wait.count, int(of.wait.max), int(of.hold.max)) for of in statistics(trace).threads
+        ]
+    else:
+        for thread in trace.threads:
+            items = folded.of_thread(thread.index)
+            time_ = dict(zip(State, folded.times[thread.index].tolist(), strict=True))
+            waits = sum(item.waits.count for item in items)
+            longest = max((item.waits.most for item in items), default=0)
+            rows.append((time_, waits, longest, max((item.holds.most for item in items), default=0)))
+    pids = [process.pid for process in trace.processes]
+    threads = [
+        ThreadSecond(thread.name, pids[thread.process], thread.tid, *row[:3])
+        for thread, row in zip(trace.threads, rows, strict=True)
+    ]
+    return threads, max((row[3] for row in rows), default=0)
 
 
 def lasting(trace: Trace, end: int) -> Trace:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import is_not
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +25,9 @@ from .problems import Problems
 _FRAME = re.compile(r"([0-9]{1,10}) ([0-9]{1,10}) ([0-9]{1,10})")
 _GAPS = 1 << 16
 """How far numbers of frames may be ahead of their count: some may have been lost, but not most."""
+
+_REMEMBERED = 32
+"""Processes whose frames are remembered."""
 
 _CODE = re.compile(r"([0-9]{1,10})\n([^\n]*)\n(.*)", re.DOTALL)
 
@@ -52,22 +57,34 @@ class _Wrong(Exception):
         self.expected = expected
 
 
-def read_frames(names: Names, problems: Problems) -> ProcessFrames:
+def read_frames(names: Names, problems: Problems, *, again: bool = False) -> ProcessFrames:
     """Return the frames of a process.
+
+    Parameters
+    ----------
+    again : bool
+        They are read again and again while they grow: what was read is remembered.
 
     Raises
     ------
     TraceFormatError
         A record refers to one that is not there, or is none; not when salvaging.
     """
-    reader = _Reader()
-    for record in names.records:
+    reader, read = _readers.pop(names.path, (_Reader(), ()))
+    # The very same records, as read_names remembers them.
+    if not again or len(read) > len(names.records) or any(map(is_not, read, names.records)):
+        reader, read = _Reader(), ()
+    for record in names.records[len(read) :]:
         try:
             reader.read(record)
         except _Wrong as wrong:
             error = TraceFormatError(names.path, wrong.found, wrong.expected)
             problems.report(error, "the Python frames from there on")
-            break
+            return reader.found
+    if again:
+        _readers[names.path] = reader, names.records
+        while len(_readers) > _REMEMBERED:
+            _readers.pop(next(iter(_readers)), None)
     return reader.found
 
 
@@ -124,6 +141,10 @@ class _Reader:
                 raise _Wrong(f"lines of code {code}", "hexadecimal digits") from None
             self._tables[code] = decode(table, self.found.codes[self._codes[code]][2])
         return self._tables[code].line(offset)
+
+
+_readers: dict[Path, tuple[_Reader, tuple[NameRecord, ...]]] = {}
+"""Of names that grow, and the records that each has read."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from .format import Name
 from .names import NameRecord, Names
 from .problems import Problems
 
+_REMEMBERED = 1024
 _LOCK = re.compile(r"([a-z]+)\n([0-9a-f]{1,16})\n([^\n]*)\n([0-9]{1,20}) ([0-9]{1,20})((?:\n[^\n]*)*)")
 _VARIABLE = re.compile(r"\t(is|attributes|owner)\t(global|local)\t([^\t]+)\t([^\t]*)")
 _OWNER = re.compile(r"(.+) ([0-9a-f]{1,16}) (.*)")
@@ -59,6 +61,7 @@ def read_locks(names: Names, problems: Problems) -> tuple[LockRecord, ...]:
     return tuple(found.values())
 
 
+@lru_cache(_REMEMBERED)  # who looks at a recording that goes on meets the same locks again and again
 def _lock(record: NameRecord) -> LockRecord | None:
     said = _LOCK.fullmatch(record.text)
     if said is None or said[1] not in LockKind._value2member_map_:

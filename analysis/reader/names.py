@@ -7,7 +7,6 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from ..errors import TraceFormatError
@@ -111,11 +110,17 @@ def _out_of_order(record: NameRecord) -> _Wrong:
     return _Wrong(f"time {record.time}", "times that never decrease, within their packet")
 
 
-def _decode(content: bytes, begin: int, end: int) -> tuple[tuple[NameRecord, ...], _Wrong | None]:
-    """Return the records of a packet that begins and ends at these times, and what is wrong after them."""
-    found: list[NameRecord] = []
+Decoded = tuple[tuple[NameRecord, ...], _Wrong | None]
+"""The records of a packet, and what is wrong after them."""
+
+
+def _decode(
+    content: bytes, begin: int, end: int, before: tuple[NameRecord, ...] = (), at: int = 0
+) -> Decoded:
+    """Return the records of a packet that begins and ends at these times; `before`: those up to byte `at`."""
+    found = list(before)
     try:
-        for record in _records(content):
+        for record in _records(content, at):
             if not max(begin, found[-1].time if found else 0) <= record.time <= end:
                 return tuple(found), _out_of_order(record)
             found.append(record)
@@ -124,11 +129,32 @@ def _decode(content: bytes, begin: int, end: int) -> tuple[tuple[NameRecord, ...
     return tuple(found), None
 
 
-_remembered = lru_cache(_REMEMBERED)(_decode)
+class _Remembered:
+    """The packets that were decoded last. One that has grown is the same: what is new in it is decoded."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.packets: dict[tuple[int, bytes], tuple[bytes, tuple[NameRecord, ...]]] = {}
+
+    def __call__(self, content: bytes, begin: int, end: int) -> Decoded:
+        key = begin, content[: _HEAD.size]
+        before, found = self.packets.pop(key, (b"", ()))
+        if not content.startswith(before) or (found and found[-1].time > end):
+            before, found = b"", ()
+        if len(content) > len(before):
+            found, wrong = _decode(content, begin, end, found, _aligned(len(before)))
+            if wrong is not None:
+                return found, wrong
+        self.packets[key] = content, found
+        while len(self.packets) > self.most:
+            self.packets.pop(next(iter(self.packets)), None)
+        return found, None
 
 
-def _records(content: bytes) -> Iterator[NameRecord]:
-    position = 0
+_remembered = _Remembered(_REMEMBERED)
+
+
+def _records(content: bytes, position: int) -> Iterator[NameRecord]:
     while position < len(content):
         end = content.find(0, position + _HEAD.size)
         if end < 0:
@@ -143,7 +169,12 @@ def _records(content: bytes) -> Iterator[NameRecord]:
             )
         text = content[position + _HEAD.size : end].decode(errors="replace")
         yield NameRecord(time, Name(kind), ref, text)
-        position = (end + 8) & ~7  # the next one is aligned
+        position = _aligned(end + 1)
+
+
+def _aligned(position: int) -> int:
+    """Return where the next record begins."""
+    return (position + 7) & ~7
 
 
 def display_names(names: Names, *, pid: int, threads: list[tuple[int, int, int]]) -> list[str]:

@@ -48,8 +48,12 @@ def place(processes: Sequence[RecordedProcess], scheduling: Scheduling) -> Place
     for pid, index, since in list(_after_exec(processes, scheduling, task_of)):
         members = [index, *others.pop(pid, [])]
         result.append(_new_process(pid, members, mains, scheduling, task_of, since))
+    named = scheduling.failure is None and any(task.named for task in scheduling.tasks)
     for pid, members in others.items():
         for life in _lives(members, scheduling):
+            # Where names had no room, who knows whose thread it was: the recorder has some, too.
+            if not named and not scheduling.tasks[life[0]].named:
+                continue
             result.append(_new_process(pid, life, mains, scheduling, task_of))
     return Placed(result, task_of)
 

@@ -154,7 +154,8 @@ def read_process(
         names = Names(directory / "names", (), 0)
     streams = [stream for stream in streams if stream.first < stream.last]
     samples = read_samples(directory, pid=metadata.pid, problems=problems)
-    recorded = _assemble(directory, metadata, streams, names, read_frames(names, problems))
+    frames = read_frames(names, problems, again=within != EVER)
+    recorded = _assemble(directory, metadata, streams, names, frames)
     enabled = next(names.of(Name.GIL_MODULE), None)
     recorded = replace(
         recorded,

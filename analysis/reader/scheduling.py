@@ -29,7 +29,7 @@ from .packets import EVER
 from .problems import Problems
 from .sched_streams import Events, Loss, SchedStreams
 from .symbols import Symbols, read_symbols, write_symbols
-from .tasks import Task, find_tasks
+from .tasks import Task, find_tasks, without_gone
 
 _STREAM_FILE = re.compile(r"sched_[0-9]{1,5}")
 HELPER: Final = "gilscope helper"  # the recorder's own thread in a process: GS_HELPER_NAME
@@ -145,6 +145,8 @@ def read_scheduling(
         changed = TraceFormatError(directory, "streams that change", "those of a recording that has ended")
         problems.report(changed, "what the scheduler did")
         return None
+    if within != EVER:
+        names = without_gone(names, set(events.tids.tolist()), within[0])
     scheduling = _of_tasks(metadata, events, names, (*unseen, *streams.losses), tuple(streams.cpus))
     if native:
         symbols = symbols or read_symbols(directory, metadata, problems)

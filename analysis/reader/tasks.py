@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from .format import Name, Sched
 from .names import NameRecord, Names
 
 _OF_TASKS = (Name.TASK, Name.TASK_EXIT, Name.TASK_EXEC, Name.TASK_PYTHON, Name.TASK_INNER)
+_REMEMBERED = 1024
 _INNER = re.compile(r"([0-9]{1,19}) ([0-9]{1,9})")
 _TASK = re.compile(r"([0-9]{1,9}) ([0-9]{1,9}) (.*)", re.DOTALL)
 
@@ -86,6 +88,37 @@ def find_tasks(
     return tuple(tasks), np.array(bounds, np.int64)
 
 
+def without_gone(names: Names, tids: Collection[int], begin: int) -> Names:
+    """Return the names without those of threads that had exited before a time, and have no events.
+
+    A process's first thread is kept: it says what became of the process.
+
+    Parameters
+    ----------
+    tids : collection of int
+        That have events.
+    begin : int
+        ns.
+    """
+    gone: dict[int, int] = {}
+    for at, record in enumerate(names.records):
+        if record.kind == Name.TASK_EXIT and record.time < begin and record.ref not in tids:
+            gone[record.ref] = at
+    for record in names.records if gone else ():
+        if record.kind == Name.TASK and record.ref in gone and _parsed(record.text)[0] in (0, record.ref):
+            del gone[record.ref]
+    if not gone:
+        return names
+    return replace(
+        names,
+        records=tuple(
+            record
+            for at, record in enumerate(names.records)
+            if record.kind not in _OF_TASKS or at > gone.get(record.ref, -1)
+        ),
+    )
+
+
 def _lives(records: list[NameRecord]) -> list[list[NameRecord]]:
     """Split a tid's records behind each exit; what is after the last one may be a life without a record."""
     lives: list[list[NameRecord]] = [[]]
@@ -128,6 +161,7 @@ def _task(tid: int, life: list[NameRecord], time: Int64s, end: int) -> Task:
     )
 
 
+@lru_cache(_REMEMBERED)  # threads of a process have the same
 def _parsed(text: str) -> tuple[int, int, str]:
     """Return pid, ppid and name of "<pid> <ppid> <name>"; a name alone is one too."""
     said = _TASK.fullmatch(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+import analysis
 from analysis import State
 from analysis.errors import GilscopeError
 from analysis.live.follow import Pace
@@ -22,7 +24,7 @@ from analysis.live.metrics import MOST_PATTERNS, OTHERS, Metrics, pattern, serve
 from analysis.live.recording import recording_of
 from analysis.live.screen import folded, ordered, plain, screen
 from analysis.live.second import Second, ThreadSecond, look
-from analysis.reader import names, native
+from analysis.reader import frames, names, native
 from tests.synthetic import TraceWriter
 
 MS = 1_000_000
@@ -205,14 +207,64 @@ def test_what_was_read_is_not_decoded_again(tmp_path: Path, monkeypatch: pytest.
     decoded: list[bytes] = []
     really = names._records
 
-    def counted(content: bytes) -> Iterator[names.NameRecord]:
+    def counted(content: bytes, position: int) -> Iterator[names.NameRecord]:
         decoded.append(content)
-        return really(content)
+        return really(content, position)
 
-    names._remembered.cache_clear()
+    names._remembered.packets.clear()
     monkeypatch.setattr(names, "_records", counted)
     monkeypatch.setattr(native, "_codes", None)  # `top` does not say which it was
     looks = [look(tmp_path / "t", 5 * MS, 20 * MS) for _ in range(3)]
     assert len(decoded) == 4  # three packets of the process, one of the scheduler
     assert looks[0] is not None and looks[0] == looks[1] == looks[2]
     assert looks[0].threads[0].name.startswith("a thread's name, for the 999th time")
+
+
+def with_so_many(path: Path, threads: int) -> None:
+    """A thread with the GIL, which has lived beside so many others, each of which was gone after 1 ms."""
+    shutil.rmtree(path, ignore_errors=True)
+    with TraceWriter(path) as trace:
+        process, scheduler = trace.process(pid=100), trace.scheduler()
+        end = threads * MS
+        process.events([(100, 0, "recording_start"), (100, 0, "gil_acquired"), (100, end, "gil_released")])
+        process.name(100, 0, "main").code(1, 0, "work")
+        scheduler.task(100, 0, 100, "python").events(0, [(0, "in", 100), (end, "out", 100)])
+        for number in range(1, threads):
+            tid, begin = 100 + number, number * MS
+            process.name(tid, begin, f"thread-{number}").frame(number, begin, 1)
+            scheduler.task(tid, begin, 100, "python").exit(tid, begin + MS // 2)
+
+
+def test_what_is_remembered_does_not_grow_with_the_looks(tmp_path: Path) -> None:
+    """Packets, and not each of their lengths; the threads that live, and not all that ever did."""
+    names._remembered.packets.clear()
+    frames._readers.clear()
+    for threads in range(20, 120, 4):
+        with_so_many(tmp_path / "t", threads)
+        begin, end = (threads - 2) * MS, threads * MS
+        second = look(tmp_path / "t", begin, end)
+        assert second is not None
+        assert [thread.tid for thread in second.threads] == [100, 98 + threads, 99 + threads]
+        trace = analysis.load(tmp_path / "t", within=(begin, end))
+        assert trace.scheduling is not None
+        assert [task.tid for task in trace.scheduling.tasks] == [100, 98 + threads, 99 + threads]
+        assert len(trace.frames) == threads - 1
+    assert len(names._remembered.packets) == 2
+    assert len(frames._readers) == 1
+    whole = analysis.load(tmp_path / "t").scheduling
+    assert whole is not None and len(whole.tasks) == threads
+
+
+def test_looks_that_cost_much_are_further_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = 0
+    monkeypatch.setattr(time, "process_time_ns", lambda: used)
+    pace = Pace(1000 * MS, 0.03)
+    pauses = []
+    for cost in (900, *[20] * 6, *[90] * 6, *[900] * 6):
+        pace.begin()
+        used += cost * MS
+        pace.end()
+        pauses.append(pace.pause)
+    assert pauses[6] == 1000 * MS
+    assert pauses[12] == 2000 * MS  # 4.5 % of a CPU
+    assert pauses[18] == 5000 * MS

@@ -285,12 +285,12 @@ def test_events_lost_in_the_middle(tmp_path: Path) -> None:
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(TraceFormatError, match=f"{tmp_path}/no: found No such file"):
+    with pytest.raises(TraceFormatError, match=f"{tmp_path}/no: found no such file"):
         analysis.load(tmp_path / "no")
     with pytest.raises(TraceFormatError, match=f"{tmp_path}: found no process"):
         analysis.load(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(TraceFormatError, match="Not a directory"):
+    with pytest.raises(TraceFormatError, match="a file that is no packed trace"):
         analysis.load(tmp_path / "file")
 
 

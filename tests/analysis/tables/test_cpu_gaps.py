@@ -172,6 +172,22 @@ def test_without_a_cpus_stream_nobody_knows_who_was_on_it(tmp_path: Path) -> Non
     assert analysis.validate(trace) == []
 
 
+@pytest.mark.parametrize("room", ["none", "for one", "for all"])
+def test_who_is_not_named_for_want_of_room_is_no_process(tmp_path: Path, room: str) -> None:
+    """The recorder has threads in a process, too: only their names tell that they are its."""
+    with TraceWriter(tmp_path) as writer:
+        writer.process(100).events([(100, 0, "recording_start"), (100, 400, "recording_stop")])
+        sched = writer.scheduler(0).events(0, [(0, "in", 100), (100, "out", 100), (100, "in", 101)])
+        if room != "none":
+            sched.task(100, 0, 100, "python")
+        if room == "for one":
+            sched.fail(50, 28, "No space left on device")
+        if room == "for all":
+            sched.task(101, 50, 101, "cc")
+    pids = [process.pid for process in analysis.load(tmp_path).processes]
+    assert pids == ([100, 101] if room == "for all" else [100])
+
+
 def test_a_recording_that_failed_knows_nothing_from_then_on(tmp_path: Path) -> None:
     one_thread(tmp_path / "t")
     with TraceWriter(tmp_path / "t") as writer:

@@ -66,14 +66,14 @@ def print_summary(
         texts = _height(console, [*title, *answers, *remarks]) + 1 + bool(answers)
         locks = _fitting_locks(console, trace, figures, None if everything else _LINES - texts)
         left = _LINES - texts - sum(1 + _HEAD + table.row_count for table in locks)
-        tables, whole = _fitting(console, trace, figures, None if everything else left)
+        tables, missing = _fitting(console, trace, figures, None if everything else left)
         for text in title:
             console.print(text, highlight=False)
         console.print()
         for table in tables:
             console.print(table, highlight=False)
-        if not whole:
-            more = f"python -m analysis {trace.path} --all has a line for each, and all columns."
+        if missing:
+            more = f"python -m analysis {trace.path} --all has {missing}."
             console.print(terminal(more, "dim"), highlight=False)
         for table in locks:
             console.print()
@@ -121,13 +121,13 @@ def _fitting_locks(console: Console, trace: Trace, figures: Statistics, left: in
 
 def _fitting(
     console: Console, trace: Trace, figures: Statistics, left: int | None
-) -> tuple[list[Table], bool]:
-    """Return the tables of threads, and whether they have all: fewer rows, the more tables.
+) -> tuple[list[Table], str]:
+    """Return the tables of threads, and what they have not: fewer rows, the more tables.
 
     left: lines that there is room for; None: all.
     """
     if left is None:
-        return list(thread_tables(console, list(rows(figures, None)))), True
+        return list(thread_tables(console, list(rows(figures, None)))), ""
     many = len(figures.threads) > _FEWEST
     blamed = _blamed(trace) if many else {}
     room = min(max(left - _HEAD - 1, _FEWEST), MOST_LINES)
@@ -137,7 +137,9 @@ def _fitting(
         tables = list(thread_tables(console, lines))
         if len(tables) * len(lines) <= room + len(tables) or most <= _FEWEST:
             shown = tables[: max((left - 1) // (len(lines) + _HEAD), 1)]
-            return shown, len(shown) == len(tables) and not any(line.is_sum for line in lines)
+            missing = ["a line for each"] if any(line.is_sum for line in lines) else []
+            missing += ["all columns"] if missing or len(shown) < len(tables) else []
+            return shown, ", and ".join(missing)
         most = max(min(room // len(tables), most - 1), _FEWEST)
 
 

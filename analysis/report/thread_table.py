@@ -54,9 +54,17 @@ def thread_tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
     unlimited = console.options.update(width=10_000)
     brief = False
 
-    def fits(columns: Sequence[str], bar: bool) -> bool:
+    def spare(columns: Sequence[str], bar: bool) -> int:
         table = _table(lines, columns, bar=bar, brief=brief)
-        return Measurement.get(console, unlimited, table).maximum <= console.width
+        return console.width - Measurement.get(console, unlimited, table).maximum
+
+    def fits(columns: Sequence[str], bar: bool) -> bool:
+        return spare(columns, bar) >= 0
+
+    def drawn(columns: Sequence[str], bar: bool) -> Table:
+        """Return a table; what it leaves of the width is for longer names."""
+        longer = max(spare(columns, bar), 0) if brief else 0
+        return _table(lines, columns, bar=bar, brief=brief, longer=longer)
 
     groups = _WITH_CPUS if any(line.cpu is not None for line in lines) else _GROUPS
     if groups is _WITH_CPUS and not any(line.counts.acquires or line.wait.count for line in lines):
@@ -69,10 +77,10 @@ def thread_tables(console: Console, lines: Sequence[Row]) -> Iterator[Table]:
     bar = fits(groups[0], True)
     for group in groups:
         if columns and not fits([*columns, *group], bar):
-            yield _table(lines, columns, bar=bar, brief=brief)
+            yield drawn(columns, bar)
             columns, bar = [], False
         columns += group
-    yield _table(lines, columns, bar=bar, brief=brief)
+    yield drawn(columns, bar)
 
 
 def _is_there(column: str, lines: Sequence[Row]) -> bool:
@@ -83,7 +91,7 @@ def _is_there(column: str, lines: Sequence[Row]) -> bool:
     return any(line.time[kind.state] > 0 for line in lines)
 
 
-def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool, brief: bool) -> Table:
+def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool, brief: bool, longer: int = 0) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -92,7 +100,8 @@ def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool, brief: bo
         header_style="dim",
         show_edge=False,
     )
-    table.add_column("thread", no_wrap=True, max_width=_BRIEF if brief else _NAME, overflow="ellipsis")
+    most = min(_BRIEF + longer, _NAME) if brief else _NAME
+    table.add_column("thread", no_wrap=True, max_width=most, overflow="ellipsis")
     if bar:
         table.add_column("", no_wrap=True, min_width=_BAR)
     for column in columns:

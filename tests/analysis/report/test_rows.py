@@ -169,3 +169,25 @@ def test_programs_are_called_by_their_names(tmp_path: Path, argv: tuple[str, ...
     with TraceWriter(tmp_path / "t") as writer:
         writer.process(100, argv=argv).events([(100, 0, "gil_acquired")])
     assert analysis.load(tmp_path / "t").processes[0].program == name
+
+
+def test_names_take_the_room_that_is_left(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(100)
+        for number in range(4):
+            tid, begin = 101 + number, 10_000 * number
+            process.name(tid, 0, f"Thread-{number} (_handle_all)")
+            process.events([(tid, begin, "gil_acquired"), (tid, begin + 9_000, "gil_released")])
+        process.stop(100, 50_000)
+        sched = writer.scheduler(0)
+        for tid in range(101, 105):
+            sched.task(tid, 0, 100, "python")
+            sched.events(
+                0, [(10_000 * (tid - 101) + 1, "in", tid), (10_000 * (tid - 101) + 8_000, "out", tid)]
+            )
+        sched.stop(50_000)
+    for width, whole in ((40, False), (80, True), (200, True)):
+        file = io.StringIO()
+        print_summary(analysis.load(tmp_path / "t"), Console(file=file, width=width, force_terminal=True))
+        assert ("Thread-1 (_handle_all)" in file.getvalue()) == whole
+        assert "a line for each" not in file.getvalue()

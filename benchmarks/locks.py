@@ -1,6 +1,10 @@
 """What recording all locks costs over the GIL alone: pairs of one program, with and without --no-locks.
 
 python -m benchmarks.locks [--short]
+
+Of time, and of the program's CPU time, which other work on the machine moves less. How often its threads
+went to sleep says whether recording changed what they do: two threads at a queue may hand a lock over every
+few turns or every few milliseconds; how quickly the machine wakes a thread up decides which.
 """
 
 from __future__ import annotations
@@ -41,35 +45,43 @@ def work():
 """,
 }
 _RUN = """
+import resource
 begin = time.perf_counter()
+before = resource.getrusage(resource.RUSAGE_SELF)
 threads = [threading.Thread(target=work) for _ in range(2)]
 for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-print(time.perf_counter() - begin)
+wall = time.perf_counter() - begin
+after = resource.getrusage(resource.RUSAGE_SELF)
+cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+print(wall, cpu, after.ru_nvcsw - before.ru_nvcsw)
 """
 
 
-def _seconds(program: Path, trace: Path, *options: str) -> float:
+def _measure(program: Path, trace: Path, *options: str) -> tuple[float, float, float]:
+    """Return seconds, seconds of CPU, and how often a thread went to sleep."""
     command = [sys.executable, "-m", "tracer", "-q", "--no-png", "--no-sched", "--force", "-o", str(trace)]
     done = subprocess.run([*command, *options, str(program)], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    wall, cpu, sleeps = map(float, done.stdout.split())
+    return wall, cpu, sleeps
 
 
 def main() -> None:
-    """Print a ratio for each program: median of the pairs, and the quartiles."""
+    """Print ratios for each program: medians of the pairs, and the quartiles; and medians of sleeps."""
     pairs = 5 if "--short" in sys.argv else 15
     with tempfile.TemporaryDirectory() as place:
         for name, source in _PROGRAMS.items():
             program, trace = Path(place, "program.py"), Path(place, "t")
             program.write_text("import threading, time\n" + source + _RUN)
-            ratios = []
-            for _ in range(pairs):
-                without = _seconds(program, trace, "--no-locks")
-                ratios.append(_seconds(program, trace) / without)
-            low, middle, high = statistics.quantiles(ratios, n=4)
-            print(f"{name:42} {middle:.3f}   ({low:.3f} to {high:.3f})")
+            both = [(_measure(program, trace, "--no-locks"), _measure(program, trace)) for _ in range(pairs)]
+            parts = []
+            for what, at in ("time", 0), ("CPU", 1):
+                low, middle, high = statistics.quantiles([b[at] / max(a[at], 1e-9) for a, b in both], n=4)
+                parts.append(f"{what} {middle:.3f} ({low:.3f} to {high:.3f})")
+            without, recorded = (statistics.median(each[of][2] for each in both) for of in (0, 1))
+            print(f"{name:24} {'  '.join(parts)}  sleeps {without:.0f}, {recorded:.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -100,8 +100,8 @@ def _table(lines: Sequence[Row], columns: Sequence[str], *, bar: bool, brief: bo
         header_style="dim",
         show_edge=False,
     )
-    name = min(_BRIEF + longer, _NAME) if brief else _NAME
-    table.add_column("thread", no_wrap=True, max_width=name, overflow="ellipsis")
+    most = min(_BRIEF + longer, _NAME) if brief else _NAME
+    table.add_column("thread", no_wrap=True, max_width=most, overflow="ellipsis")
     if bar:
         table.add_column("", no_wrap=True, min_width=_BAR)
     for column in columns:

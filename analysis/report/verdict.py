@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from ..measures.cpu_time import CpuStatistics
-from ..measures.distribution import NONE, Distribution
 from ..measures.locks import LockStatistics
-from ..measures.native_code import by_code, where
 from ..measures.statistics import ProcessStatistics, Statistics, ThreadStatistics, cores_of
 from ..measures.switched_on import switched_on
-from ..model import HELD, Process, State, total
+from ..model import Process, State
 from ..tables.trace import Trace
 from ..units import count, duration, few, plural, share
 from .pools import Pool, find_pools
 from .reservations import early_ends
-
-_ACTIVE = 0.01
-"""A share of the time that is worth a word."""
+from .verdict_cpus import ACTIVE, of_cpus
 
 _LITTLE = 0.1
-"""Share of all that is held which threads with less than _ACTIVE each may leave unsaid."""
-
-_LONG_STALL = 5_000_000
-"""ns without a CPU, with the GIL, that are worth a word however long it was held otherwise, if the trace is
-not much longer."""
-
-_MANY_RETRIES = 100
-
-_BAD = 0.5
-"""Wake-ups in vain for each take, from which on they are worth a word."""
+"""Share of all that is held which threads with less than ACTIVE each may leave unsaid."""
 
 _LOST = 0.1
 """Share of its life that a thread waits for the GIL from which on that is worth a word."""
 
 _SEVERAL = 3
 """Of fewer threads the shares of those that hold say how long the others wait."""
-
-_LEADS = 0.1
-"""Share of what threads did together from which on one of them is named for it."""
 
 _SENTENCES = 4
 
@@ -51,13 +34,13 @@ def verdict(statistics: Statistics, trace: Trace | None = None) -> str:
     active = [process for process in statistics.processes if process.counts.acquires]
     early = early_ends(process.process for process in statistics.processes)
     if not active:
-        return " ".join([*early, _without_gil(statistics), *_of_locks(statistics), *_of_cpus(statistics)])
+        return " ".join([*early, _without_gil(statistics), *_of_locks(statistics), *of_cpus(statistics)])
     sentences = [_of_processes(statistics, active)] if len(active) > 1 else [_of_process(active[0])]
     sentences = [
         *_of_switching_on(statistics, trace),
         *sentences,
         *_of_locks(statistics),
-        *_of_cpus(statistics),
+        *of_cpus(statistics),
     ][:_SENTENCES]
     if any(process.process.discarded for process in statistics.processes):
         sentences.append("Events were lost, so these figures are not complete.")
@@ -101,7 +84,7 @@ def _of_locks(statistics: Statistics) -> list[str]:
     if queue is not None and (statistics.gils or statistics.cpu is None):
         said.append(f"{queue.threads} threads {_queues_for(queue)}")
     pause = statistics.locks.pause
-    if pause.total >= _ACTIVE * span:
+    if pause.total >= ACTIVE * span:
         said.append(
             f"The world was stopped {count(pause.count)} times, {share(pause.total / span)} of the time,"
             f" once for {duration(pause.max)}."
@@ -128,7 +111,7 @@ def _of_processes(statistics: Statistics, active: list[ProcessStatistics]) -> st
     together = f"{who}, each with a GIL of its own, ran {few(statistics.cores)} cores' worth"
     if not waited:
         return f"{together} of Python; nowhere did a thread wait for the GIL."
-    if waited < _ACTIVE:
+    if waited < ACTIVE:
         return f"{together} of Python; nowhere did threads wait for the GIL more than {_at_most(waited)}."
     worst = max(active, key=_waited)
     where = f"in process {worst.process.pid} somebody waited for the GIL {share(waited)} of the time"
@@ -168,7 +151,7 @@ def _of_process(process: ProcessStatistics) -> str:
         return _of_pools(process, pools, threads)
     if held - sum(_holds(process, thread) for thread in threads) >= _LITTLE * held > 0:  # many little shares
         threads = [thread for thread in process.threads if thread.held]
-    if len(threads) < 2 and waited < _ACTIVE:
+    if len(threads) < 2 and waited < ACTIVE:
         nobody = f"somebody waited for it {share(waited)}" if waited else "nobody waited for it"
         alone = sum(thread.held > 0 for thread in process.threads) < 2
         who = (
@@ -179,7 +162,7 @@ def _of_process(process: ProcessStatistics) -> str:
         if len(threads) != 1:
             who = "The GIL was held"
         return f"{who} {share(held)} of the time, and {nobody}."
-    if waited < _ACTIVE:
+    if waited < ACTIVE:
         return (
             f"{len(threads)} threads took turns without getting in each other's way:"
             f" the GIL was held {share(held)} of the time, and somebody waited {share(waited)}."
@@ -214,7 +197,7 @@ def _of_pools(process: ProcessStatistics, pools: list[Pool], threads: list[Threa
     if threads:
         parties.append(threads[0].thread.name if len(threads) == 1 else f"{len(threads)} others")
     who = f"{parties[0]}," if len(parties) == 1 else f"{', '.join(parties[:-1])}, and {parties[-1]}"
-    if gil.contention < _ACTIVE:
+    if gil.contention < ACTIVE:
         return (
             f"{who} took turns without getting in each other's way: the GIL was held"
             f" {share(gil.utilisation)} of the time, and somebody waited {share(gil.contention)}."
@@ -233,7 +216,7 @@ def _of_pools(process: ProcessStatistics, pools: list[Pool], threads: list[Threa
 
 
 def _pool_counts(process: ProcessStatistics, pool: Pool) -> bool:
-    return pool.held >= _ACTIVE * process.duration or pool.waited >= 0.1 * process.duration
+    return pool.held >= ACTIVE * process.duration or pool.waited >= 0.1 * process.duration
 
 
 def _waiters(process: ProcessStatistics, threads: list[ThreadStatistics]) -> str:
@@ -260,7 +243,7 @@ def _of_gils(process: ProcessStatistics) -> str:
         "nobody waited for one"
         if not worst.contention
         else f"nowhere did threads wait for one more than {_at_most(worst.contention)}"
-        if worst.contention < _ACTIVE
+        if worst.contention < ACTIVE
         else f"somebody waited for GIL {worst.gil.number} {share(worst.contention)} of the time"
     )
     together = f"{len(process.gils)} interpreters, each with a GIL of its own, ran {few(cores)} cores' worth"
@@ -294,88 +277,4 @@ def _holds(process: ProcessStatistics, thread: ThreadStatistics) -> float:
 
 def _takes_part(process: ProcessStatistics, thread: ThreadStatistics) -> bool:
     """Return whether a thread counts: it holds the GIL for a while, or wants to for long."""
-    return _holds(process, thread) >= _ACTIVE or thread.time[State.WAITING] >= 0.1 * process.duration
-
-
-def _of_cpus(statistics: Statistics) -> list[str]:
-    """Return what is to be said of CPUs: who had the GIL without one, and who computed without the GIL."""
-    if statistics.cpu is None:
-        return []
-    said = []
-    held = total(statistics.time, HELD)
-    stalled = statistics.cpu.stalled
-    if stalled.total >= _ACTIVE * held > 0 or _is_long(statistics, stalled):
-        who, length = _worst(statistics, stalled, lambda cpu: cpu.stalled)
-        said.append(f"{who} held the GIL without a CPU for {length}.")
-    said += _asleep(statistics)
-    native = [thread for thread in statistics.threads if _native(thread) >= _ACTIVE]
-    cores = statistics.time[State.NATIVE] / statistics.duration if statistics.duration else 0.0
-    if native and statistics.gils and cores >= 10 * _ACTIVE:
-        who = native[0].thread.name if len(native) == 1 else f"{len(native)} threads"
-        said.append(f"{who} computed without the GIL, {cores:.1f} cores' worth{_in_native(statistics)}.")
-    said += _ready(statistics)
-    # To wake up when a switch interval has passed is what a waiter is to do.
-    badness = statistics.cpu.retries / max(statistics.counts.acquires, 1)
-    if statistics.cpu.retries - statistics.counts.timeouts >= _MANY_RETRIES and badness >= _BAD:
-        said.append(
-            f"Waiting threads woke up {count(statistics.cpu.retries)} times without getting the GIL,"
-            f" {badness:.2g} times for each time it was taken."
-        )
-    return said
-
-
-def _in_native(statistics: Statistics) -> str:
-    """Return what code that was: ", mostly in libopenblas: dgemm_kernel"."""
-    found = where(by_code(each for each in statistics.native if each.state == State.NATIVE))
-    return f", mostly in {found}" if found else ""
-
-
-def _is_long(statistics: Statistics, stretches: Distribution) -> bool:
-    return stretches.max >= max(_LONG_STALL, _ACTIVE * statistics.duration)
-
-
-def _asleep(statistics: Statistics) -> list[str]:
-    """Return who slept with the GIL."""
-    assert statistics.cpu is not None
-    asleep, held = statistics.cpu.asleep, total(statistics.time, HELD)
-    if not (asleep.total >= _ACTIVE * held > 0 or _is_long(statistics, asleep)):
-        return []
-    who, length = _worst(statistics, asleep, lambda cpu: cpu.asleep)
-    return [f"{who} slept with the GIL for {length}: in a call that should let go of it, or for a disk."]
-
-
-def _ready(statistics: Statistics) -> list[str]:
-    """Return who could have computed without the GIL, and had no CPU."""
-    wanted = statistics.time[State.READY] / statistics.duration if statistics.duration else 0.0
-    ready = [
-        thread for thread in statistics.threads if thread.time[State.READY] >= _ACTIVE * thread.lifetime > 0
-    ]
-    if wanted < 10 * _ACTIVE or not ready:
-        return []
-    who = f"{ready[0].thread.name} was" if len(ready) == 1 else f"{len(ready)} threads were"
-    without = " without the GIL" if statistics.gils else ""
-    return [f"{who} ready{without} and had no CPU, on average {wanted:.1f} at a time."]
-
-
-def _worst(
-    statistics: Statistics, whole: Distribution, get: Callable[[CpuStatistics], Distribution]
-) -> tuple[str, str]:
-    """Return the thread that has most of some stretches, and how long it was in them."""
-
-    def of(thread: ThreadStatistics) -> Distribution:
-        return get(thread.cpu) if thread.cpu else NONE
-
-    worst = max(statistics.threads, key=lambda thread: of(thread).total)
-    mine = of(worst)
-    if mine.total < _LEADS * whole.total:
-        return "Threads", f"{duration(whole.total)} in all, once for {duration(whole.max)}"
-    name = worst.thread.name
-    if sum(process.counts.acquires > 0 for process in statistics.processes) > 1:
-        name = f"{name} of process {statistics.processes[worst.thread.process].process.pid}"
-    others = f" of {duration(whole.total)} in all" if duration(mine.total) != duration(whole.total) else ""
-    once = f", once for {duration(mine.max)}" if mine.count > 1 else ""
-    return name, f"{duration(mine.total)}{others}{once}"
-
-
-def _native(thread: ThreadStatistics) -> float:
-    return thread.time[State.NATIVE] / thread.lifetime if thread.lifetime else 0.0
+    return _holds(process, thread) >= ACTIVE or thread.time[State.WAITING] >= 0.1 * process.duration

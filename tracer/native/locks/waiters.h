@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
+#include "base/hidden.h"
 
 #define GS_WAITERS_LINES 1024u
 
@@ -15,7 +16,7 @@ struct gs_waiters {
     _Alignas(64) _Atomic uint16_t in_line[GS_WAITERS_LINES]; /* the same by line: semaphores share one by chance only */
 };
 
-extern struct gs_waiters *gs_waiters; /* on a page that the kernel empties in a forked child, whose waiters are gone */
+extern GS_HIDDEN struct gs_waiters *gs_waiters; /* on a page that the kernel empties in a forked child, whose waiters are gone */
 
 bool gs_waiters_reserve(void); /* once; false: no memory */
 

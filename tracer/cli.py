@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         say(str(error))
     except KeyboardInterrupt:
         say(f"interrupted; the trace is in {options.trace}")
+    _settle()
     return 1 if failed and status == 0 else launcher.exit_like(status)
 
 
@@ -77,13 +78,19 @@ def _command(name: str, arguments: list[str]) -> int:
     try:
         return int(getattr(import_module(module), function or "main")(arguments))
     except BrokenPipeError:  # head, say, has seen enough
-        _drop_stdout()
+        _settle()
         return 1
 
 
-def _drop_stdout() -> None:
-    """Have what is left written to nobody when Python ends: what fails then has an exit status of its own."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+def _settle() -> None:
+    """Have what nobody takes written to nobody: what fails when Python ends has an exit status of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            try:
+                if stream is not None:
+                    stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _arm(options: Options, place: Path) -> NoReturn:
@@ -233,7 +240,6 @@ def _print(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError as error:
-        _drop_stdout()
         say(f"the figures can't be written to stdout: {error.strerror}")
 
 

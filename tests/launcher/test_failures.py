@@ -205,7 +205,11 @@ def test_nobody_reads_the_summary(launcher: Launcher, redirection: str) -> None:
         f"{shlex.join(launcher.command('--no-png', 'program.py'))} {redirection}; echo ${{PIPESTATUS[0]}}"
     )
     done = subprocess.run(
-        ["bash", "-c", command], cwd=launcher.directory, env=environment(), capture_output=True, text=True
+        ["bash", "-c", command],
+        cwd=launcher.directory,
+        env=environment(PYTHONUNBUFFERED=""),
+        capture_output=True,
+        text=True,
     )
     wanted = "g7\n" if "head" in redirection else "mine\n7\n"
     assert done.stdout == wanted
@@ -218,7 +222,7 @@ def test_figures_that_stdout_does_not_take(launcher: Launcher) -> None:
         done = subprocess.run(
             launcher.command("-q", "--no-png", "--json", "program.py"),
             cwd=launcher.directory,
-            env=environment(),
+            env=environment(PYTHONUNBUFFERED=""),
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from analysis.tables.trace import Trace
 
 _MOST: Final = 12
+
+TITLE_PAD: Final = 60
+"""Points between lanes and title: two rows of keys."""
+
 _COLUMNS: Final = 1600
 """Columns that the time is cut into; in each a row has the colour of what it did most."""
 _HEIGHT, _GAP = 7, 3
@@ -93,7 +97,7 @@ def _draw(trace: Trace, ax: Axes, max_threads: int, left: float) -> Axes:
     room = 72 * (1.16 - left) * ax.get_window_extent().width / ax.figure.dpi
     said = in_part(trace) + _title(trace, found, time)
     title, points = fit(said, room, (24, 21, 18, 15, 12), "bold")
-    ax.set_title(title, pad=50, size=points, x=left)
+    ax.set_title(title, pad=TITLE_PAD, size=points, x=left)
     return ax
 
 
@@ -179,10 +183,10 @@ def _legend(ax: Axes, seen: dict[State, int], handed: int, whole: int) -> None:
         keys.append(Patch(facecolor=WAIT, label="let go, on its way"))
     if keys:
         ax.legend(
-            handles=keys[:6],
+            handles=keys[:8],
             loc="lower left",
             bbox_to_anchor=(-0.02, 1.0),
-            ncols=3,
+            ncols=4,
             borderaxespad=0.3,
             columnspacing=1.6,
             handlelength=1.4,

@@ -132,7 +132,7 @@ class CoveredView(View):
         """Whether every thread is drawn as polygons."""
         return not len(self.alive)
 
-    @property
+    @cached_property
     def times(self) -> Times:
         """Time in each of `COUNTED` for each thread in the window: `(threads, 3)`, ns."""
         return _counted(self.covered.times.T).T
@@ -177,14 +177,13 @@ class CoveredView(View):
     @cached_property
     def gil_shares(self) -> dict[int, float]:
         """The share of its process's life within the window that each GIL was held."""
-        shares = {}
+        shares, several = {}, self.covered.held
+        process = np.array([self.trace.threads[thread].process for thread in self.alive.tolist()], np.int64)
         for gil in self.trace.gils:
-            place, held = self._place(gil.index), 0
-            for thread in map(int, self.alive):
-                if self.trace.threads[thread].process != gil.process:
-                    continue
-                several = self.covered.held.get(thread)
-                held += int(self.times[thread, 0] if several is None else several[place])
+            place, mine = self._place(gil.index), self.alive[process == gil.process]
+            one = ~np.isin(mine, list(several)) if several else np.ones(len(mine), bool)
+            held = int(self.times[mine[one], 0].sum())
+            held += sum(int(several[thread][place]) for thread in mine[~one].tolist())
             owner = self.trace.processes[gil.process]
             life = min(owner.end, self.window.end) - max(owner.begin, self.window.start)
             shares[gil.index] = held / max(life, 1)

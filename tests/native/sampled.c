@@ -6,8 +6,8 @@
  *   forks        N forks while the holder is sampled; the children are sampled too
  *   descriptors  N times, 0 is closed and what is opened then must be 0, while threads begin. Prints how often it was
  *   gave_up      the rights to its files: what is written after that comes by the broker's hand. N: the user
- *   copies       a holder of eight functions, one by one in code without a number, is sampled for N ms. Prints how
- *                often the kernel was asked to copy memory
+ *   copies       a holder of eight functions, in code without numbers, is sampled for N ms, longer if the sampler has no
+ *                CPU. Prints how often the kernel was asked to copy memory
  *   scheduled    the process's own scheduler, sampled in native code, while threads come and go, N times */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -238,7 +238,8 @@ static void call_deeper(int depth)
     if (depth > 1)
         call_deeper(depth - 1);
     else
-        for (long long end = now_ns() + amount * 1000000; now_ns() < end;)
+        for (long long now = now_ns(), end = now + amount * 1000000, last = now + 20000000000;
+             now < end || (now < last && atomic_load(&copies) < 200); now = now_ns())
             ;
     fake_leave();
     fake_code_forget(code);

@@ -317,7 +317,7 @@ void gs_gil_enabled_by(const char *text)
     gs_attach_thread();
     int cancel = gs_slow_begin();
     struct gs_place places[GS_STACK_DEPTH];
-    uint32_t frame = gs_ready(&gs_self) != NULL ? gs_places_number(places, gs_stack_places(&gs_no_gil, places)) : 0;
+    uint32_t frame = gs_ready(&gs_self) != NULL ? gs_places_number(places, gs_stack_places(&gs_no_gil, places), false) : 0;
     struct gs_stream *stream = gs_ready(&gs_self);
     if (stream != NULL)
         gs_stream_write(stream, gs_now(), gs_gil_enabled, GS_NO_GIL, frame);

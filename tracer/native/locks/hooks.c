@@ -75,7 +75,7 @@ static struct holds holds_of(const struct gs_place *places, unsigned count)
         const struct gs_place *place = &places[held[i].place];
         unsigned outer = count - held[i].place;
         holds.lock[i] = gs_identity_of_object(held[i].lock, held[i].type, place, outer);
-        holds.frame[i] = gs_places_number(place, outer);
+        holds.frame[i] = gs_places_number(place, outer, false);
     }
     holds.count = found;
     return holds;
@@ -92,7 +92,7 @@ static void begin(struct gs_thread *self, struct wait *wait, const char *frame)
     if (gs_ready(self) != NULL) {
         struct gs_wait_place place = {wait->semaphore, frame, places, gs_stack_places(self->last, places), false};
         wait->lock = gs_identity_number(&place);
-        uint32_t number = gs_places_number(places, place.count);
+        uint32_t number = gs_places_number(places, place.count, false);
         struct holds holds = holds_of(places, place.count);
         struct gs_stream *stream = gs_ready(self);
         if (stream != NULL) {
@@ -211,7 +211,7 @@ LOOKS int look_at_post(sem_t *semaphore)
     uint32_t number = 0, callers = 0;
     gs_busy_begin();
     if (gs_ready(self) != NULL) {
-        number = gs_places_number(places, gs_stack_places(self->last, places));
+        number = gs_places_number(places, gs_stack_places(self->last, places), true);
         callers = lock & STANDS ? gs_callers_number(__builtin_frame_address(0)) : 0;
     }
     struct gs_stream *stream = gs_ready(self);

@@ -181,7 +181,7 @@ static __attribute__((noinline)) uint32_t write_unknown(uint64_t key, const stru
 {
     uint32_t number = 0;
     int cancel = gs_slow_begin();
-    if (gs_turn_take(true)) {
+    if (gs_turn_take(false)) { /* it is about to sleep */
         /* In the meantime another thread may have written it, and recording may have begun anew. */
         if (gs_ready(&gs_self) != NULL && (number = gs_known_find(key)) == 0 && gs_known_has_room(key)) {
             if (locks_of_run != gs_run.number) {

@@ -42,6 +42,7 @@ static uint64_t seed(void)
 struct wish {
     gs_code_reader *read;
     uint32_t epoch; /* the recording that it is for */
+    bool hurry;     /* others wait for it */
 };
 
 /* Of a thread that holds the GIL, in whose stack the code object is. */
@@ -128,7 +129,7 @@ static __attribute__((noinline)) uint32_t write_unknown(const struct gs_place *p
 {
     uint32_t number = 0;
     int cancel = gs_slow_begin();
-    if (gs_turn_take(true)) {
+    if (gs_turn_take(wish->hurry)) {
         unsigned unknown = 0;
         /* In the meantime another thread may have written it, and recording may have begun anew. */
         bool ours = wish->epoch != 0 && wish->epoch == gs_epoch();
@@ -153,11 +154,11 @@ static uint32_t number_of(const struct gs_place *places, unsigned count, const s
     return gs_likely(number != 0) ? number : write_unknown(places, keys, count, wish);
 }
 
-uint32_t gs_places_number(const struct gs_place *places, unsigned count)
+uint32_t gs_places_number(const struct gs_place *places, unsigned count, bool hurry)
 {
     if (count == 0)
         return 0;
-    const struct wish wish = {read_own, gs_ready(&gs_self) != NULL ? gs_self.epoch : 0};
+    const struct wish wish = {read_own, gs_ready(&gs_self) != NULL ? gs_self.epoch : 0, hurry};
     uint32_t number = number_of(places, count, &wish);
     if (number == 0)
         atomic_fetch_add_explicit(&missed, 1, memory_order_relaxed);
@@ -166,6 +167,6 @@ uint32_t gs_places_number(const struct gs_place *places, unsigned count)
 
 uint32_t gs_places_number_for(const struct gs_place *places, unsigned count, gs_code_reader *read, uint32_t epoch)
 {
-    const struct wish wish = {read, epoch};
+    const struct wish wish = {read, epoch, true};
     return count != 0 ? number_of(places, count, &wish) : 0;
 }

@@ -6,8 +6,8 @@
 #include "stacks/stacks.h"
 
 /* The number of the innermost of these frames, 0 if there are none or it can't be had now. Writes to the names
- * what they don't say yet. */
-uint32_t gs_places_number(const struct gs_place *places, unsigned count);
+ * what they don't say yet; in a hurry not if another thread writes there just now (gs_turn_take). */
+uint32_t gs_places_number(const struct gs_place *places, unsigned count, bool hurry);
 
 /* What is written of a code object, once. */
 struct gs_code_parts {

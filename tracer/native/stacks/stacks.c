@@ -162,7 +162,7 @@ unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
 uint32_t gs_stack_number(const struct gs_gil *gil)
 {
     struct gs_place places[GS_STACK_DEPTH];
-    return gs_places_number(places, places_of(gil, places, true));
+    return gs_places_number(places, places_of(gil, places, true), true);
 }
 
 /* The kernel looks for us, and then refuses, because there is no such way to change a signal mask. */

@@ -14,7 +14,7 @@
 #endif
 
 #define LONGEST_SLOW_WAIT UINT64_C(1000000000) /* ns */
-#define TRIES 200
+#define TRIES 2000 /* each at least a system call: some ms at most, where writing a stack takes a tenth of one */
 #define FEW_TRIES 3
 
 union gs_control_page gs_control_page;

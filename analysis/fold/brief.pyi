@@ -9,7 +9,6 @@ def keep_intervals(
     locks: list[Int64s],
     gils: Int32s,
     cpu_start: Int64s,
-    cpu_duration: Int64s,
     cpu_state: Bytes,
     starts: Int64s,
     states: Bytes,

@@ -28,7 +28,6 @@ def keep_intervals(
     list locks,
     const int32_t[::1] gils,
     const int64_t[::1] cpu_start,
-    const int64_t[::1] cpu_duration,
     const uint8_t[::1] cpu_state,
     int64_t[::1] starts,
     uint8_t[::1] states,
@@ -55,11 +54,10 @@ def keep_intervals(
     picture.edges, picture.columns = NULL, 0
     picture.begin, picture.end = -0x7FFFFFFFFFFFFFFF, 0x7FFFFFFFFFFFFFFF
     if cpu_start.shape[0]:
-        picture.cpu_start, picture.cpu_duration = &cpu_start[0], &cpu_duration[0]
-        picture.cpu_state = &cpu_state[0]
+        picture.cpu_start, picture.cpu_state = &cpu_start[0], &cpu_state[0]
     for at in range(count):
         begin_lane(&lane[at], &lanes[at, 0])
-        waits, row = locks[at], lanes[at, 5]
+        waits, row = locks[at], lanes[at, 6]
         if waits.shape[0]:
             lane[at].locks, lane[at].locks_left = &waits[0], waits.shape[0] // 3
         lane[at].starts, lane[at].states, lane[at].kinds = &starts[row], &states[row], &kinds[row]

@@ -67,7 +67,7 @@ _Columns = tuple[Int64s, Bytes, Bytes, Int16s, Int64s]
 
 def brief_intervals(trace: Recorded) -> Brief | None:
     """Return the intervals of a trace whose streams lie where they can be read; None: they make no sense."""
-    parts, (begin, duration, on_cpu) = parts_of(trace, True), on_cpus(trace, True)
+    parts, (begin, on_cpu) = parts_of(trace, True), on_cpus(trace, True)
     events = np.zeros(len(trace.threads), np.int64)
     for part in parts:
         events[part.threads] = part.lives
@@ -92,7 +92,6 @@ def brief_intervals(trace: Recorded) -> Brief | None:
             part.locks,
             part.places,
             begin,
-            duration,
             on_cpu,
             *columns,
         )

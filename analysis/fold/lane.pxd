@@ -38,7 +38,6 @@ cdef struct Picture:
     const int64_t *edges  # of columns; NULL: there are none
     int64_t columns
     const int64_t *cpu_start  # tables.onto_cpu.Stretches
-    const int64_t *cpu_duration
     const uint8_t *cpu_state
 
 cdef struct Lane:
@@ -53,6 +52,7 @@ cdef struct Lane:
     int64_t locks_left
     int64_t cpu_at
     int64_t cpu_stop
+    int64_t cpu_end  # of the last of them
     int64_t *times
     int64_t *counts
     int64_t *held  # with each GIL
@@ -145,12 +145,10 @@ cdef inline void put_with_cpu(Picture *picture, Lane *lane, int64_t begin, int64
             cpu, until = UNSURE, at_most(end, picture.cpu_start[lane.cpu_at])
         elif lane.cpu_at + 1 < lane.cpu_stop:
             cpu, until = picture.cpu_state[lane.cpu_at], at_most(end, picture.cpu_start[lane.cpu_at + 1])
+        elif lane.cpu_end > begin:
+            cpu, until = picture.cpu_state[lane.cpu_at], at_most(end, lane.cpu_end)
         else:
-            until = picture.cpu_start[lane.cpu_at] + picture.cpu_duration[lane.cpu_at]
-            if until > begin:
-                cpu, until = picture.cpu_state[lane.cpu_at], at_most(end, until)
-            else:
-                cpu, until = UNSURE, end
+            cpu, until = UNSURE, end
         put(picture, lane, split(lane.state, cpu), begin, until)
         begin = until
 
@@ -248,10 +246,10 @@ cdef inline bint happens(Picture *picture, Lane *lane, const Record *event, cons
 
 
 cdef inline void begin_lane(Lane *lane, const int64_t *given) noexcept nogil:
-    """Begin, end, whether it is unknown what it does at first, and which stretches on a CPU touch it."""
+    """Begin, end, whether it is unknown what it does at first, which stretches on a CPU touch it, and their end."""
     lane.begin, lane.end, lane.since, lane.last_time = given[0], given[1], given[0], given[0]
     lane.state, lane.gil = UNKNOWN if given[2] else RELEASED, -1
-    lane.cpu_at, lane.cpu_stop = given[3], given[4]
+    lane.cpu_at, lane.cpu_stop, lane.cpu_end = given[3], given[4], given[5]
 
 
 cdef inline bint run(Picture *picture, Cursor *cursor, Lane *lanes, const int64_t *lives, int64_t count, const int32_t *gils, int64_t numbers) noexcept nogil:

@@ -24,8 +24,9 @@ class Part:
         The stream, how many packets of it are used, and how many events the last one has.
     lives : ndarray of int64, shape (n,)
         How many events each thread has in it.
-    lanes : ndarray of int64, shape (n, 5)
-        Begin, end, whether it is unknown what it does at first, and which stretches on a CPU touch it.
+    lanes : ndarray of int64, shape (n, 6)
+        Begin, end, whether it is unknown what it does at first, which stretches on a CPU touch it, and when
+        the last of these ends.
     locks : list of ndarray of int64
         Begin, end, and whether the world was stopped, of the waits of each for locks.
     places : ndarray of int32
@@ -51,12 +52,12 @@ def can_be_covered(trace: Recorded) -> bool:
     return trace.source.given is None and bool(trace.source.streams)
 
 
-def on_cpus(trace: Recorded, cpus: bool) -> tuple[Int64s, Int64s, Bytes]:
-    """Return start, duration and state of the stretches on CPUs and off them; nothing without `cpus`."""
+def on_cpus(trace: Recorded, cpus: bool) -> tuple[Int64s, Bytes]:
+    """Return start and state of the stretches on CPUs and off them; nothing without `cpus`."""
     stretches = trace.stretches if cpus else None
     if stretches is None:
-        return _NONE, _NONE, np.zeros(0, np.uint8)
-    return stretches.start, stretches.duration, stretches.state
+        return _NONE, np.zeros(0, np.uint8)
+    return stretches.start, stretches.state
 
 
 def parts_of(trace: Recorded, cpus: bool) -> list[Part]:
@@ -68,7 +69,7 @@ def parts_of(trace: Recorded, cpus: bool) -> list[Part]:
 
     def part(threads: list[int], lives: Int64s, data: Bytes, packets: int, records: int) -> Part:
         process = trace.threads[threads[0]].process
-        touching = [_touching(trace, trace.threads[each])[:2] if cpus else (0, 0) for each in threads]
+        touching = [_touching(trace, trace.threads[each]) if cpus else (0, 0, 0) for each in threads]
         lanes = [
             (trace.threads[each].begin, trace.threads[each].end, until[each] >= 0, *some)
             for each, some in zip(threads, touching, strict=True)

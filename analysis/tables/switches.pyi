@@ -17,9 +17,6 @@ class Between:
         kind: Bytes,
         cpu: Int16s,
         first: Int64s,
-        starts: Int64s,
-        states: Bytes,
-        cpus: Int16s,
         preempted: Bytes,
         first_of: Int64s,
     ) -> int: ...

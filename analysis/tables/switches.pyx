@@ -2,6 +2,7 @@
 """Stretches between the scheduler's events of tasks, one after the other: see `onto_cpu`."""
 
 from libc.stdint cimport int16_t, int64_t, uint8_t
+from libc.string cimport memmove
 
 from ..reader.format import Sched
 from ..states import Cpu
@@ -134,11 +135,15 @@ cdef class Between:
         losses.end = &self.of_cpu_end[first] if last > first else NULL
         return losses
 
-    def stretches(self, const int64_t[::1] time, const uint8_t[::1] kind, const int16_t[::1] cpu,
-                  const int64_t[::1] first, int64_t[::1] starts, uint8_t[::1] states, int16_t[::1] cpus,
+    def stretches(self, int64_t[::1] time, uint8_t[::1] kind, int16_t[::1] cpu, const int64_t[::1] first,
                   uint8_t[::1] preempted, int64_t[::1] first_of):
-        """Write down the stretches of all tasks; return how many there are."""
-        cdef int64_t task, at, used = 0, end
+        """Write start, state and CPU of all tasks' stretches over their events; return how many there are.
+
+        The columns have as many elements more than events as there may be more stretches. Events are moved to
+        the end first: of each gap at most so much is written that those of later ones stay.
+        """
+        cdef int64_t task, at, used = 0, end, events = first[first.shape[0] - 1]
+        cdef int64_t ahead = time.shape[0] - events
         cdef int count, number
         cdef Gap gap
         cdef Stretch parts[3]
@@ -149,13 +154,18 @@ cdef class Between:
             all_of_them.begin, all_of_them.end = &self.loss_begin[0], &self.loss_end[0]
         own.count = 0
         with nogil:
+            if events:
+                memmove(&time[ahead], &time[0], events * sizeof(int64_t))
+                memmove(&kind[ahead], &kind[0], events)
+                memmove(&cpu[ahead], &cpu[0], events * sizeof(int16_t))
             for task in range(self.begin.shape[0]):
                 first_of[task] = used
                 gap.end, gap.after, gap.cpu_after = self.begin[task], NOTHING, -1
                 for at in range(first[task], first[task + 1] + 1):
                     gap.start, gap.before, gap.cpu_before = gap.end, gap.after, gap.cpu_after
                     if at < first[task + 1]:
-                        gap.end, gap.after, gap.cpu_after = time[at], kind[at], cpu[at]
+                        gap.end, gap.after = time[ahead + at], kind[ahead + at]
+                        gap.cpu_after = cpu[ahead + at]
                     else:
                         gap.end, gap.cpu_after = self.end[task], -1
                         gap.after = EXIT if self.exited[task] else NOTHING
@@ -168,8 +178,8 @@ cdef class Between:
                         end = parts[number + 1].start if number + 1 < count else gap.end
                         if end <= parts[number].start:
                             continue
-                        starts[used], states[used] = parts[number].start, parts[number].state
-                        cpus[used] = parts[number].cpu if parts[number].state == ON else -1
+                        time[used], kind[used] = parts[number].start, parts[number].state
+                        cpu[used] = parts[number].cpu if parts[number].state == ON else -1
                         preempted[used] = parts[number].preempted and parts[number].state == ON
                         used += 1
             first_of[self.begin.shape[0]] = used

@@ -17,18 +17,13 @@ from ..model import (
 from ..reader.native import NO_SAMPLES, NativeCode
 from .cpu_states import Merged, States, cpu_interval_table, merge, split, state_table, without_cpus
 from .lock_states import with_lock_waits
-from .onto_cpu import ON, Stretches, make_stretches
+from .onto_cpu import ON
 from .retries import retry_table
 from .trace_locks import TraceLocks
 
 
 class TraceCpus(TraceLocks):
     """See `Trace`."""
-
-    @cached_property
-    def stretches(self) -> Stretches | None:
-        """When each task of `scheduling` had a CPU, and when it had none; None without scheduling."""
-        return None if self.scheduling is None else make_stretches(self.scheduling)
 
     @cached_property
     def states_by_column(self) -> States:

@@ -1,4 +1,4 @@
-from ..arrays import Bytes, Int16s, Int32s, Int64s
+from ..arrays import Bytes, Int16s, Int32s, Int64s, UInt32s
 
 def keep_intervals(
     data: Bytes,
@@ -14,5 +14,8 @@ def keep_intervals(
     states: Bytes,
     kinds: Bytes,
     places: Int16s,
-    natives: Int64s,
-) -> list[tuple[int, Int64s, Int64s, Int64s]] | None: ...
+    more: UInt32s,
+    timed_begin: Int64s,
+    timed_end: Int64s,
+    timed_gil: Int16s,
+) -> list[tuple[int, Int64s, Int64s, int]] | None: ...

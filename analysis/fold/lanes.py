@@ -33,6 +33,8 @@ class Part:
         For each number of a GIL its place among `gils`.
     gils : list of int
         Those of the process.
+    timed : int
+        How many timed waits ran out in it.
     """
 
     process: int
@@ -45,6 +47,7 @@ class Part:
     locks: list[Int64s]
     places: Int32s
     gils: list[int]
+    timed: int
 
 
 def can_be_covered(trace: Recorded) -> bool:
@@ -67,7 +70,7 @@ def parts_of(trace: Recorded, cpus: bool) -> list[Part]:
     gils = [[gil for gil in trace.gils if gil.process == each.index] for each in trace.processes]
     places = [_places([gil.number for gil in each]) for each in gils]
 
-    def part(threads: list[int], lives: Int64s, data: Bytes, packets: int, records: int) -> Part:
+    def part(threads: list[int], lives: Int64s, data: Bytes, packets: int, records: int, timed: int) -> Part:
         process = trace.threads[threads[0]].process
         touching = [_touching(trace, trace.threads[each]) if cpus else (0, 0, 0) for each in threads]
         lanes = [
@@ -85,6 +88,7 @@ def parts_of(trace: Recorded, cpus: bool) -> list[Part]:
             [locks[each] for each in threads],
             places[process],
             [gil.index for gil in gils[process]],
+            timed,
         )
 
     thread_of = _threads_of(trace.source)
@@ -94,12 +98,13 @@ def parts_of(trace: Recorded, cpus: bool) -> list[Part]:
         threads = [thread_of[stream.first + at] for at in scanned.lives[:, 0].tolist()]
         counts = scanned.lives[:, 3] - scanned.lives[:, 0]
         seen.update(threads)
-        found.append(part(threads, counts.copy(), stream.data, scanned.packets, scanned.records))
+        timed = sum(count for count, *_ in scanned.waited.values())
+        found.append(part(threads, counts.copy(), stream.data, scanned.packets, scanned.records, timed))
     nothing = np.zeros(1, np.uint8)
     for process in trace.processes:
         others = [t.index for t in trace.threads if t.process == process.index and t.index not in seen]
         if others:
-            found.append(part(others, np.zeros(len(others), np.int64), nothing, 0, 0))
+            found.append(part(others, np.zeros(len(others), np.int64), nothing, 0, 0, 0))
     return found
 
 

@@ -23,7 +23,7 @@ from ..arrays import Bools, Bytes, Int16s, Int64s
 from ..reader.sched_streams import Loss
 from ..reader.scheduling import Scheduling
 from ..states import Cpu
-from .switches import Between
+from .switches import Between, all_running
 
 UNSURE: Final = Cpu.UNSURE
 OFF: Final = Cpu.OFF
@@ -72,6 +72,14 @@ class Stretches:
         if high < self.first[task + 1]:
             return self.start[low + 1 : high + 1]
         return np.append(self.start[low + 1 : high], self.end[task])
+
+    def all_running(self, cpus: int, begin: Int64s, end: Int64s) -> Int64s:
+        """Return how long, within some stretches of time, as many tasks ran as there are CPUs, ns."""
+        times = np.concatenate([begin, end])
+        order = np.argsort(times, kind="stable")
+        until = np.empty(len(times), np.int64)
+        until[order] = all_running(self.start, self.state, self.first, self.end, cpus, times[order])
+        return until[len(begin) :] - until[: len(begin)]
 
     def touching(self, task: int, begin: int, end: int) -> tuple[int, int]:
         """Return from which to which of them touch a life of a task."""

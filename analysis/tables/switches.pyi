@@ -34,3 +34,6 @@ def of_lives(
     times_preempted: Int64s,
     migrations: Int64s,
 ) -> int: ...
+def all_running(
+    start: Int64s, state: Bytes, first: Int64s, end: Int64s, cpus: int, times: Int64s
+) -> Int64s: ...

@@ -28,9 +28,9 @@ FOLD = (
     "analysis.fold.passing",
     "analysis.fold.brief",
     "analysis.fold.coverage",
-    "analysis.reader.by_task",
-    "analysis.reader.scan",
-    "analysis.tables.switches",
+    "analysis.reader.sched.by_task",
+    "analysis.reader.streams.scan",
+    "analysis.tables.cpu.switches",
     "analysis.why.lock_pieces",
 )
 EXAMPLE = "examples._countdown"

@@ -15,7 +15,7 @@ import numpy as np
 from ..destinations import visible
 from ..model import State
 from ..states import LOCK_STATES, STATES
-from ..tables.anatomy import PARTS
+from ..tables.gil.anatomy import PARTS
 from ..why.flames import UNKNOWN, Flame, flame
 from .lanes import Lane, Scene, state_name, thread_name
 

@@ -8,7 +8,7 @@ from functools import singledispatch
 from ..destinations import html_text
 from ..measures.statistics import statistics
 from ..model import HELD, State, total
-from ..tables.anatomy import PARTS
+from ..tables.gil.anatomy import PARTS
 from ..tables.trace import Trace
 from ..units import count, duration, share
 from ..why.anatomy import Parts, WaitAnatomy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ..tables.anatomy import PARTS
+from ..tables.gil.anatomy import PARTS
 from ..tables.trace import Trace
 from ..units import duration, share
 from ..why.anatomy import Parts, wait_anatomy

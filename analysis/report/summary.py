@@ -83,7 +83,7 @@ figures are null when count is 0.
 
 `anatomy` of the whole, of a process and of a thread: {"politeness_ns", "response_ns", "overtaken_ns",
 "handoff_ns", "unknown_ns"}, which sum to wait_ns.total, and of each of the first three "stalled_*_ns" and
-"asleep_*_ns", the part in which the holder had no CPU or slept; see analysis.tables.anatomy.
+"asleep_*_ns", the part in which the holder had no CPU or slept; see analysis.tables.gil.anatomy.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ from ..measures.statistics import GilStatistics, ProcessStatistics, Statistics, 
 from ..measures.stop_reasons import reason_of
 from ..model import HELD, WITHOUT, State, total
 from ..states import STATES
-from ..tables.anatomy import ASLEEP, PARTS, STALLED
+from ..tables.gil.anatomy import ASLEEP, PARTS, STALLED
 from ..tables.trace import Trace
 from ..why import code_words, lock_words
 from ..why.anatomy import Parts, WaitAnatomy, wait_anatomy

@@ -1,6 +1,6 @@
 """Blame for waits for locks: by thread, and by the lines of code at both ends.
 
-Every moment of a wait is charged to whoever had the lock then (`tables.lock_hands`), or to nobody. So the
+Every moment of a wait is charged to whoever had the lock then (`tables.locks.hands`), or to nobody. So the
 charges of a thread's waits sum up to the time that it waited, exactly.
 """
 

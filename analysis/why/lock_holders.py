@@ -1,4 +1,4 @@
-"""Who had a lock while others waited for it: the pieces of waits that `tables.lock_hands` tells of."""
+"""Who had a lock while others waited for it: the pieces of waits that `tables.locks.hands` tells of."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 from ..arrays import Int32s, Int64s, UInt64s
-from ..tables.lock_hands import Hands
+from ..tables.locks.hands import Hands
 
 class Pieces:
     def __init__(self, hands: Hands) -> None: ...

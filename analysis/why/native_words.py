@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..measures.native_code import NativeTime
-from ..reader.native import NativeCode
+from ..reader.code.native import NativeCode
 from ..tables.trace import Trace
 
 

@@ -14,7 +14,7 @@ from analysis.report.sentences import why
 from analysis.report.summary import to_json
 from analysis.report.verdict import verdict
 from analysis.states import LOCK_STATES
-from analysis.tables.anatomy import PARTS
+from analysis.tables.gil.anatomy import PARTS
 from analysis.why.charges import code_blame
 from analysis.why.detectors.pattern import patterns
 

@@ -10,9 +10,9 @@ import numpy as np
 from ...arrays import Int64s, Table, distinct
 from ...measures.lock_names import lock_name, place_of
 from ...model import Process
-from ...tables.lock_hands import mutual
+from ...tables.gil.waits import someone_waits
+from ...tables.locks.hands import mutual
 from ...tables.trace import Trace
-from ...tables.waits import someone_waits
 from ..lock_pieces import Pieces
 
 

@@ -12,7 +12,7 @@ from ...arrays import Int64s, Table, distinct
 from ...fold.one_pass import Folded, OfGil
 from ...measures.native_code import code_within, where
 from ...model import Gil, State
-from ...tables.anatomy import ASLEEP, STALLED
+from ...tables.gil.anatomy import ASLEEP, STALLED
 from ...tables.trace import Trace
 from ..charges_of_fold import frame_sampled_most
 

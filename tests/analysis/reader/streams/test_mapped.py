@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-from analysis.reader.streams.streams.mapped import _give_back, _mapped
+from analysis.reader.streams.mapped import _give_back, _mapped
 
 
 def resident(path: Path) -> int:

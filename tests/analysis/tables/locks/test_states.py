@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from analysis.tables.locks.locks.states import with_lock_waits
+from analysis.tables.locks.states import with_lock_waits
 
 from analysis.arrays import Table
 from analysis.model import LOCK_WAIT

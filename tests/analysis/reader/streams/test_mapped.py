@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+
 from analysis.reader.streams.mapped import _give_back, _mapped
 
 

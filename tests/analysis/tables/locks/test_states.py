@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from analysis.tables.locks.states import with_lock_waits
 
 from analysis.arrays import Table
 from analysis.model import LOCK_WAIT
 from analysis.states import WITHOUT, State
 from analysis.tables.cpu.states import States
+from analysis.tables.locks.states import with_lock_waits
 
 THREADS = 3
 KINDS = (State.RUNNING, State.WAITING, State.NATIVE, State.READY, State.BLOCKED, State.RELEASED)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tracer import ahead
+from tracer.beside import ahead
 from tracer.directory import LOCK, LOCK_MAGIC, PACKET_SIZE
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tracer.directory import PACKET_SIZE, SCHED
 
 if TYPE_CHECKING:
-    from tracer.keep import Stream
+    from tracer.keep.streams import Stream
 
 KEPT: Final = "names_kept"
 _AT_LEAST: Final = 8

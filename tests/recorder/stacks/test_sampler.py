@@ -12,7 +12,7 @@ import analysis
 from analysis.why.long_hold_words import sentences
 from analysis.why.long_holds import long_holds
 from tests.launcher.support import Launcher, environment
-from tests.recorder.workloads import WORKLOADS, compared
+from tests.recorder.stacks.workloads import WORKLOADS, compared
 from tests.sched.support import needs_perf
 from tests.sched.test_failures import REFUSED
 

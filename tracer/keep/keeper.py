@@ -28,11 +28,12 @@ from types import TracebackType
 from typing import Final
 
 from analysis.destinations import say
-from tracer import directory, snapshots
+from tracer import directory
+from tracer.command.times import seconds, size
 from tracer.directory import KEEPER
 from tracer.errors import GilscopeError, RecordingError, UsageError
-from tracer.keep import Streams, now, refused
-from tracer.times import seconds, size
+from tracer.keep import snapshots
+from tracer.keep.streams import Streams, now, refused
 
 _SECOND: Final = 1_000_000_000
 _TICK: Final = 0.1
@@ -128,7 +129,7 @@ def trigger_of(limits: Sequence[str], every: str) -> Trigger:
     In a process of its own: numpy stays out of this one.
     """
     if limits:
-        code = "import sys; from tracer.trigger import full; [full(text) for text in sys.argv[1:]]"
+        code = "import sys; from tracer.keep.trigger import full; [full(text) for text in sys.argv[1:]]"
         done = subprocess.run(
             [sys.executable, "-c", code, *limits], env=_environment(), stderr=subprocess.PIPE, text=True
         )
@@ -138,7 +139,7 @@ def trigger_of(limits: Sequence[str], every: str) -> Trigger:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 
 
 class _Watch:
@@ -147,7 +148,7 @@ class _Watch:
     def __init__(self, trace: Path, trigger: Trigger) -> None:
         self._every = trigger.every
         self._last = -math.inf
-        command = [sys.executable, "-m", "tracer.trigger", str(trace), *trigger.limits]
+        command = [sys.executable, "-m", "tracer.keep.trigger", str(trace), *trigger.limits]
         self._process = subprocess.Popen(
             command, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
         )

@@ -1,6 +1,6 @@
 """Kill recordings that are kept small, at any moment, and look at what is left.
 
-python -m tests.launcher.kills --times 60
+python -m tests.launcher.keep.kills --times 60
 """
 
 from __future__ import annotations

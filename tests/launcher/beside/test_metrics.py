@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from .support import Launcher, environment
-from .test_armed import running
-from .test_attach import SERVICE
+from ..attach.test_armed import running
+from ..attach.test_attach import SERVICE
+from ..support import Launcher, environment
 
 PROGRAM = """
 import sys, threading

@@ -16,12 +16,12 @@ from typing import Final
 from analysis.destinations import say
 from analysis.live.recording import recording_of
 from tracer import directory
-from tracer.arguments import Parser
+from tracer.command.arguments import Parser
+from tracer.command.times import seconds
 from tracer.directory import PACKET_SIZE, SCHED
 from tracer.errors import RecordingError
-from tracer.keep import HEADER_SIZE, UNUSED, now
-from tracer.kept_names import KEPT
-from tracer.times import seconds
+from tracer.keep.names import KEPT
+from tracer.keep.streams import HEADER_SIZE, UNUSED, now
 
 _HEADER: Final = struct.Struct("<II5QIIQ8Q")
 _MAGIC: Final = 0xC1FC1FC1

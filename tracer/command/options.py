@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.live.beside import Wanted, add_summaries, wanted
-from tracer import directory, habits
-from tracer.arguments import Parser
-from tracer.armed import default_directory
+from tracer import directory
+from tracer.attach.armed import default_directory
 from tracer.bootstrap.gilscope_recording import VERSION, split_command_line
+from tracer.command import habits
+from tracer.command.arguments import Parser
 from tracer.errors import UsageError
-from tracer.keeper import Policy, Trigger, add_trigger, policy, trigger_of
+from tracer.keep.keeper import Policy, Trigger, add_trigger, policy, trigger_of
 from tracer.launcher import Target
 
 PICTURES = (".png", ".svg", ".pdf")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analysis.destinations import say
-from tracer.arguments import Parser
-from tracer.attach import detach
+from tracer.attach.attach import detach
+from tracer.command.arguments import Parser
 
 
 def main(arguments: list[str]) -> int:

@@ -10,9 +10,9 @@ import pytest
 import analysis
 from analysis.fleet import fleet, schema
 
-from .support import Launcher, environment
-from .test_armed import running
-from .test_attach import SERVICE
+from ..attach.test_armed import running
+from ..attach.test_attach import SERVICE
+from ..support import Launcher, environment
 from .test_metrics import PROGRAM, patiently
 
 pytest.importorskip("pyarrow")

@@ -14,13 +14,14 @@ from typing import Final
 
 from analysis.destinations import say, stderr_console
 from analysis.live.beside import Summaries, Wanted, add_summaries, wanted
-from tracer import armed, directory, remote
-from tracer.arguments import Parser
-from tracer.beside import Metrics
+from tracer import directory
+from tracer.attach import armed, remote
+from tracer.beside.metrics import Metrics
+from tracer.command.arguments import Parser
+from tracer.command.times import seconds
 from tracer.errors import UsageError
-from tracer.keeper import Keeper, Policy, Trigger, add_trigger, policy, trigger_of
+from tracer.keep.keeper import Keeper, Policy, Trigger, add_trigger, policy, trigger_of
 from tracer.sched import Scheduler, shifted
-from tracer.times import seconds
 
 _POLL: Final = 0.05
 

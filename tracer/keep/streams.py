@@ -25,7 +25,7 @@ from typing import Final
 
 from tracer import directory
 from tracer.directory import PACKET_SIZE, SCHED
-from tracer.kept_names import keep_names
+from tracer.keep.names import keep_names
 
 HEADER_SIZE: Final = 128
 UNUSED: Final = 1 << 61

@@ -16,9 +16,9 @@ import pytest
 
 import analysis
 from analysis import State, statistics
+from tests.launcher.attach.test_attach import SERVICE, looks
 from tests.launcher.support import Launcher, environment
-from tests.launcher.test_attach import SERVICE, looks
-from tracer import armed
+from tracer.attach import armed
 from tracer.launcher import BOOTSTRAP
 
 SHORT = ("--for", "200ms", "-q", "--no-png", "--no-sched")

@@ -12,8 +12,8 @@ import pytest
 import analysis
 from tests.launcher.support import Launcher, environment
 from tracer import directory
+from tracer.command.options import split
 from tracer.errors import RecordingError
-from tracer.options import split
 
 
 def refused(launcher: Launcher, *arguments: str | Path) -> str:

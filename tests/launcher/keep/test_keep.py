@@ -17,12 +17,12 @@ import pytest
 import analysis
 from analysis.tables.load import known_from
 from tests.analysis.scenes import one_thread
-from tests.launcher.kills import BUSY, check, kill_once
+from tests.launcher.keep.kills import BUSY, check, kill_once
 from tests.launcher.support import Launcher, environment
 from tests.synthetic import TraceWriter
 from tracer import directory
-from tracer.keep import Streams, now
-from tracer.keeper import Keeper, Policy, Trigger
+from tracer.keep.keeper import Keeper, Policy, Trigger
+from tracer.keep.streams import Streams, now
 
 QUIET = ("-q", "--no-png", "--no-sched")
 

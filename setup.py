@@ -31,7 +31,7 @@ FOLD = (
     "analysis.reader.sched.by_task",
     "analysis.reader.streams.scan",
     "analysis.tables.cpu.switches",
-    "analysis.why.lock_pieces",
+    "analysis.why.locks.pieces",
 )
 EXAMPLE = "examples._countdown"
 NATIVE = Path("tracer/native")

@@ -152,7 +152,7 @@ def _check_limits(options: Options) -> None:
     """Raise UsageError for what is no limit. In a process of its own: numpy stays out of this one."""
     if not options.fail_if:
         return
-    code = "import sys; from analysis.report.gate import parse; [parse(text) for text in sys.argv[1:]]"
+    code = "import sys; from analysis.report.limits.gate import parse; [parse(text) for text in sys.argv[1:]]"
     done = subprocess.run(
         [sys.executable, "-c", code, *options.fail_if],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},

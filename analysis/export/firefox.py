@@ -16,7 +16,7 @@ from ..destinations import visible
 from ..model import State
 from ..states import LOCK_STATES, STATES
 from ..tables.gil.anatomy import PARTS
-from ..why.flames import UNKNOWN, Flame, flame
+from ..why.code.flames import UNKNOWN, Flame, flame
 from .lanes import Lane, Scene, state_name, thread_name
 
 if TYPE_CHECKING:

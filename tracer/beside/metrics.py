@@ -12,7 +12,7 @@ class Metrics(Beside):
     """While this lasts the figures of a recording are served at [HOST:]PORT; None: they are not."""
 
     def __init__(self, where: str | None, trace: Path) -> None:
-        super().__init__("analysis.commands.metrics", [] if where is None else [str(trace), where])
+        super().__init__("analysis.commands.beside.metrics", [] if where is None else [str(trace), where])
 
     def __enter__(self) -> Metrics:
         """Begin to serve, and say where."""

@@ -16,7 +16,7 @@ from typing import Final
 from analysis import check
 from analysis.errors import GilscopeError
 from analysis.live.second import now
-from analysis.report.gate import LimitError, parse
+from analysis.report.limits.gate import LimitError, parse
 from analysis.tables.load import load
 
 _WINDOW: Final = 1_000_000_000

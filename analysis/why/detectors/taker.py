@@ -14,7 +14,7 @@ from ...measures.native_code import code_within, where
 from ...model import Gil, State
 from ...tables.gil.anatomy import ASLEEP, STALLED
 from ...tables.trace import Trace
-from ..charges_of_fold import frame_sampled_most
+from ..code.charges_of_fold import frame_sampled_most
 
 NEARLY: float = 0.9
 """Share of an interval from which on a wait pays for one."""

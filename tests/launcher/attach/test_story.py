@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import analysis
-from analysis.why.charges import code_blame
+from analysis.why.code.charges import code_blame
 from tests.launcher.support import Launcher, environment
 
 pytest.importorskip("gunicorn")

@@ -12,7 +12,7 @@ import numpy as np
 import analysis
 from analysis import Trace
 from analysis.measures.lock_names import lock_name, place_of
-from analysis.why.never_ended import knots, sentence
+from analysis.why.chains.never_ended import knots, sentence
 from tests.launcher.support import Launcher
 from tests.launcher.test_signals import started
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import analysis
-from analysis.why.long_hold_words import sentences
-from analysis.why.long_holds import long_holds
+from analysis.why.code.long_hold_words import sentences
+from analysis.why.code.long_holds import long_holds
 from tests.launcher.support import Launcher, environment
 from tests.recorder.stacks.workloads import WORKLOADS, compared
 from tests.sched.support import needs_perf

@@ -8,6 +8,7 @@
 
 struct fake_gil;
 struct fake_object;
+struct fake_thread;
 
 struct fake_frame {
     char owner;
@@ -36,11 +37,13 @@ void fake_code_forget(void *memory); /* what belongs to it */
 
 void fake_state_begin(struct fake_state *state, struct fake_gil *gil); /* the calling thread's from here on */
 void fake_state_end(void);
+void fake_main(struct fake_thread *thread); /* the calling thread takes a GIL of its own and has a state */
 
 /* Enter a function, at an instruction of it; its frame is the caller's to keep. */
 void fake_enter(struct fake_frame *frame, const void *code, unsigned instruction);
 void fake_push(struct fake_frame *frame); /* one that is ready but for its caller */
 void fake_leave(void);
+void fake_stand(int depth, int numbered); /* enter so many functions, at most 64; numbered: they have versions */
 
 extern int fake_finalizing;
 

@@ -1,8 +1,11 @@
 #define _GNU_SOURCE
 #include "fake_frames.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "fake_python.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -197,4 +200,27 @@ void fake_push(struct fake_frame *frame)
 void fake_leave(void)
 {
     current->current_frame = current->current_frame->previous;
+}
+
+void fake_main(struct fake_thread *thread)
+{
+    static struct fake_state state;
+    thread->gil = fake_gil_new(5000);
+    thread->state = &state;
+    fake_set_current(thread);
+    fake_state_begin(&state, thread->gil);
+    fake_take(thread);
+}
+
+void fake_stand(int depth, int numbered)
+{
+    static _Alignas(64) char codes[64][FAKE_CODE_SIZE];
+    static struct fake_frame frames[64];
+    char name[32], file[64];
+    for (int i = 0; i < depth; i++) {
+        snprintf(name, sizeof name, "function_%d", i);
+        snprintf(file, sizeof file, "/usr/lib/python3/package/module_%d.py", i / 4); /* four are of one file */
+        fake_code(codes[i], name, 1, file, i, numbered ? (uint32_t)i + 1 : 0);
+        fake_enter(&frames[i], codes[i], (unsigned)i % 32);
+    }
 }

@@ -72,18 +72,13 @@ static void go_on(struct fake_thread *thread, long long ns, int sampled)
 int main(int argc, char **argv)
 {
     static struct fake_thread thread;
-    static struct fake_state state;
     static struct fake_frame frame;
     static _Alignas(8) char code[FAKE_CODE_SIZE];
     char message[8192];
     pthread_t waiter;
     if (argc != 4)
         return 2;
-    thread.gil = fake_gil_new(5000);
-    thread.state = &state;
-    fake_set_current(&thread);
-    fake_state_begin(&state, thread.gil);
-    fake_take(&thread);
+    fake_main(&thread);
     fake_code(code, "function", 1, "/fake/function", 1, 1);
     fake_enter(&frame, code, 3);
     int sampled = strcmp(argv[1], "sampled") == 0, awaited = sampled || strcmp(argv[1], "awaited") == 0;

@@ -101,24 +101,12 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-    static struct fake_state state;
-    static _Alignas(64) char codes[DEPTH][FAKE_CODE_SIZE];
-    static struct fake_frame frames[DEPTH];
-    char message[8192], name[32], file[64];
+    char message[8192];
     if (argc != 5)
         return 2;
     count = atol(argv[2]);
-    main_thread.gil = fake_gil_new(5000);
-    main_thread.state = &state;
-    fake_set_current(&main_thread);
-    fake_state_begin(&state, main_thread.gil);
-    fake_take(&main_thread);
-    for (int i = 0; i < DEPTH; i++) {
-        snprintf(name, sizeof name, "function_%d", i);
-        snprintf(file, sizeof file, "/usr/lib/python3/package/module_%d.py", i / 4);
-        fake_code(codes[i], name, 1, file, i, atoi(argv[3]) ? (uint32_t)i + 1 : 0);
-        fake_enter(&frames[i], codes[i], 3);
-    }
+    fake_main(&main_thread);
+    fake_stand(DEPTH, atoi(argv[3]));
     if (gs_install(message, sizeof message) != GS_OK || gs_stacks_find(message, sizeof message) != GS_OK ||
         gs_locks_find(message, sizeof message) != GS_OK) {
         fprintf(stderr, "%s\n", message);

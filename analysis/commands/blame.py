@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lines", type=_positive, default=15, metavar="N", help="how many lines of code (default: 15)"
     )
     parser.add_argument(
-        "--json", action="store_true", help="for machines: analysis/summary.py, `code`, and `locks`"
+        "--json", action="store_true", help="for machines: analysis/report/summary.py, `code`, and `locks`"
     )
     parser.add_argument(
         "--collapsed",

@@ -26,7 +26,7 @@ def epilog() -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options; the trace's are added by whoever loads it."""
     parser.add_argument(
-        "--json", action="store_true", help="for machines; the schema is in analysis/summary.py"
+        "--json", action="store_true", help="for machines; the schema is in analysis/report/summary.py"
     )
     parser.add_argument(
         "--all", action="store_true", help="a line for each thread, however many; every pattern"

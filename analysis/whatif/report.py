@@ -111,7 +111,7 @@ def _change(value: float, recorded: float) -> str:
 
 
 def to_json(result: WhatIf) -> dict[str, Any]:
-    """Return the figures for `json.dumps`: ns, `error` of 1; wait as in analysis/summary.py.
+    """Return the figures for `json.dumps`: ns, `error` of 1; wait as in analysis/report/summary.py.
 
     {path, error, recorded, replayed, predictions: [figures with `scenario`], remarks, left_out}; figures are
     {wall_ns, wait_ns, switches, threads: [{pid, tid, name, end_ns (null: it had not ended), waiting_ns}]}.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import TraceFormatError
+from .disk.packets import Packets, read_packets
 from .format import HEADER_SIZE, STREAM_NAMES, Name
-from .packets import Packets, read_packets
 from .problems import Problems
 
 KEPT = "names_kept"

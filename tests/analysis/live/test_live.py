@@ -24,7 +24,8 @@ from analysis.live.metrics import MOST_PATTERNS, OTHERS, Metrics, pattern, serve
 from analysis.live.recording import recording_of
 from analysis.live.screen import folded, ordered, plain, screen
 from analysis.live.second import Second, ThreadSecond, look
-from analysis.reader import frames, names, native
+from analysis.reader import names
+from analysis.reader.code import frames, native
 from tests.synthetic import TraceWriter
 
 MS = 1_000_000

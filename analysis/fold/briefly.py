@@ -1,6 +1,6 @@
 """All intervals of a trace in a few bytes each, from its streams: what the replay makes its program from.
 
-They are those of `tables.intervals` and `tables.cpu_states`, in their order, without these tables.
+They are those of `tables.gil.intervals` and `tables.cpu.states`, in their order, without these tables.
 """
 
 from __future__ import annotations

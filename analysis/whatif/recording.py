@@ -19,8 +19,8 @@ from ..fold.briefly import FOUND, Brief, brief_intervals, told_briefly
 from ..fold.lanes import can_be_covered
 from ..model import Gil, State
 from ..reader.format import Event
-from ..tables import requests
-from ..tables.handoffs import Holds
+from ..tables.gil import requests
+from ..tables.gil.handoffs import Holds
 from ..tables.trace import Trace
 
 NEVER = requests.NEVER
@@ -189,7 +189,7 @@ class Recording:
         return at[order]
 
     def _holds(self, gil: Gil, at: Int32s | Int64s) -> Holds:
-        """Return the holds as `tables.handoffs` has them; `requested` is where one was found."""
+        """Return the holds as `tables.gil.handoffs` has them; `requested` is where one was found."""
         after = np.where(self.last[at], np.uint8(0), self.brief.kind[np.minimum(at + 1, len(self.start) - 1)])
         released = (after & (FOUND - 1)) == Event.GIL_RELEASED
         found = after == Event.GIL_RELEASED | FOUND

@@ -101,6 +101,7 @@ def brief_intervals(trace: Recorded) -> Brief | None:
 
     def keep(at: int, part: Part) -> list[_Told] | None:
         lanes = np.concatenate([part.lanes, room[part.threads][:, None]], axis=1)
+        waited = slice(bounds[at], bounds[at + 1])
         return keep_intervals(
             part.data,
             part.packets,
@@ -112,7 +113,9 @@ def brief_intervals(trace: Recorded) -> Brief | None:
             begin,
             on_cpu,
             *columns,
-            *(column[bounds[at] : bounds[at + 1]] for column in timed),
+            timed[0][waited],
+            timed[1][waited],
+            timed[2][waited],
         )
 
     of_thread: dict[int, _Told] = {}
@@ -145,20 +148,19 @@ def _joined(
             if first[at] != room[at]:
                 column[first[at] : first[at] + count] = column[room[at] : room[at] + count]
         column.resize(int(first[-1]), refcheck=False)
-    timed_begin, timed_end, timed_gil = (
-        timed if _tile(timed_of) else (_taken(each, timed_of) for each in timed)
-    )
+    if not _tile(timed_of):
+        timed = _taken(timed[0], timed_of), _taken(timed[1], timed_of), _taken(timed[2], timed_of)
     gil, bounds = columns[3], np.cumsum([0, *(part.stop - part.start for part in timed_of)]).tolist()
     gils = [[gil.index for gil in trace.gils if gil.process == each.index] for each in trace.processes]
     own = {each: np.array([*found, -1], np.int16) for each, found in enumerate(gils)}
     for thread in trace.threads:
         if gils[thread.process] != list(range(len(gils[thread.process]))):
-            for mine, of in ((first, gil), (bounds, timed_gil)):
+            for mine, of in ((first, gil), (bounds, timed[2])):
                 some = of[int(mine[thread.index]) : int(mine[thread.index + 1])]
                 some[:] = own[thread.process][some]  # none is -1: the last
     off = _stacked([table for _, table, _, _ in told], first, 4)
     long = _stacked([table for _, _, table, _ in told], first, 2)
-    return Brief(first, *columns, *long, *off, timed_begin, timed_end, timed_gil)
+    return Brief(first, *columns, long[0], long[1], off[0], off[1], off[2], off[3], *timed)
 
 
 def _tile(parts: list[slice]) -> bool:

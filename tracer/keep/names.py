@@ -3,13 +3,17 @@
 Numbers of code, frames and locks are given once a recording, so their records stay; those of threads go when
 the thread has gone. What stays is written to a file beside the stream, which says for how many of its packets
 it stands; then these are given up. A reader takes the one and the rest of the other, whenever it comes.
+
+Who does so runs as long as the program: a packet is in memory at a time, and of each thread that is needed a
+number.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -39,55 +43,111 @@ class _Record(NamedTuple):
     content: bytes  # all of it, with its NUL, without padding
 
 
-def keep_names(place: Path, stream: Stream, time: int) -> None:
-    """Give up packets of the names in `place`, when there are many; what is needed from `time` on is kept."""
-    count = stream.seen - stream.first - _IN_USE
-    kept = place / KEPT
-    try:
-        size = kept.stat().st_size // PACKET_SIZE
-    except OSError:
-        size = 0
-    if count < max(_AT_LEAST, 2 * size):
-        return
-    with stream.path.open("rb") as file:
-        file.seek(stream.first * PACKET_SIZE)
-        packets = file.read((stream.seen - stream.first) * PACKET_SIZE)
-    before = list(_records(kept.read_bytes())) if size else []
-    going = [*before, *_records(packets[: count * PACKET_SIZE])]
-    later = list(_records(packets[count * PACKET_SIZE :]))
-    needed = _needed_tasks(going, later, time) if place.name == SCHED else _needed(place, going, later, time)
-    header = _HEADER.unpack_from(packets, (count - 1) * PACKET_SIZE)
-    discarded, pid = header[6], header[8]
-    _write(kept, needed, stands_for=stream.first + count, discarded=discarded, pid=pid)
-    stream.give_up(count)
+_Filter = Callable[[int, _Record], bool]
+"""Whether a record is needed, of those that go, by its number among them."""
 
 
-def _records(packets: bytes) -> Iterator[_Record]:
-    for at in range(0, len(packets), PACKET_SIZE):
-        content_size = _HEADER.unpack_from(packets, at)[4] // 8
-        position = _HEADER.size
-        while position + _RECORD.size < content_size:
-            end = packets.find(b"\0", at + position + _RECORD.size) + 1
-            content = packets[at + position : end]
-            time, kind, _, ref = _RECORD.unpack_from(content)
-            yield _Record(time, kind, ref, content)
-            position = (end - at + 7) & ~7
+class KeptNames:
+    """The names in `place`, of which packets are given up when there are many."""
 
+    def __init__(self, place: Path, stream: Stream) -> None:
+        self._place = place
+        self._stream = stream
+        self._going: _Going | None = None
 
-def _needed(place: Path, going: list[_Record], later: list[_Record], time: int) -> list[_Record]:
-    """Records of a process: of threads, the last ones of those that lived at `time`."""
-    alive = _alive(place)
-    seen = {record.ref for record in [*going, *later] if record.kind in _OF_THREADS and record.time >= time}
-    last = {(record.kind, record.ref): record for record in going if record.kind in _OF_THREADS}
-    return [
-        record
-        for record in going
-        if record.kind not in _OF_THREADS
-        or (
-            last[record.kind, record.ref] is record
-            and (alive is None or record.ref in alive or record.ref in seen)
+    def give_up_before(self, time: int) -> None:
+        """Give up what is not needed from `time` on.
+
+        First it is settled which packets go, and who is alive after them. When that is long enough ago, all
+        who are in these packets and were not alive then had gone before `time`.
+        """
+        if self._going is None:
+            self._going = self._many()
+        if self._going is not None and self._going.since <= time:
+            going, self._going = self._going, None
+            self._give_up(going)
+
+    def _many(self) -> _Going | None:
+        to = self._stream.seen - _IN_USE
+        if to - self._stream.first < max(_AT_LEAST, 2 * self._size()):
+            return None
+        return _Going(to, _now(), _alive(self._place))
+
+    def _size(self) -> int:
+        """Return how many packets were kept."""
+        try:
+            return (self._place / KEPT).stat().st_size // PACKET_SIZE
+        except OSError:
+            return 0
+
+    def _give_up(self, going: _Going) -> None:
+        path, kept, first = self._stream.path, self._place / KEPT, self._stream.first
+        records = _Records((kept, 0, self._size()), (path, first, going.to))
+        needed = _needed_tasks(records) if self._place.name == SCHED else _needed(records, going.alive)
+        fields = _HEADER.unpack_from(next(_packets(path, going.to - 1, going.to)))
+        _write(
+            kept,
+            (record for number, record in enumerate(records) if needed(number, record)),
+            stands_for=going.to,
+            discarded=fields[6],
+            pid=fields[8],
         )
-    ]
+        self._stream.give_up(going.to - first)
+
+
+class _Going(NamedTuple):
+    """Packets that go, up to one, who was alive when that was settled (None: nobody knows), and when, ns."""
+
+    to: int
+    since: int
+    alive: set[int] | None
+
+
+def _now() -> int:
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+class _Records:
+    """Records of packets from one to another of some files, read anew each time."""
+
+    def __init__(self, *parts: tuple[Path, int, int]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[_Record]:
+        for path, first, last in self._parts:
+            for packet in _packets(path, first, last):
+                yield from _in_packet(packet)
+
+
+def _packets(path: Path, first: int, last: int) -> Iterator[bytes]:
+    if first >= last:
+        return
+    with path.open("rb", buffering=0) as file:
+        file.seek(first * PACKET_SIZE)
+        for _ in range(first, last):
+            yield file.read(PACKET_SIZE)
+
+
+def _in_packet(packet: bytes) -> Iterator[_Record]:
+    end_of_content = _HEADER.unpack_from(packet)[4] // 8
+    position = _HEADER.size
+    while position + _RECORD.size < end_of_content:
+        end = packet.find(b"\0", position + _RECORD.size) + 1
+        time, kind, _, ref = _RECORD.unpack_from(packet, position)
+        yield _Record(time, kind, ref, packet[position:end])
+        position = (end + 7) & ~7
+
+
+def _needed(going: _Records, alive: set[int] | None) -> _Filter:
+    """Of a process: of threads, the last records of those that are alive."""
+    last = {
+        (record.kind, record.ref): number
+        for number, record in enumerate(going)
+        if record.kind in _OF_THREADS and (alive is None or record.ref in alive)
+    }
+    return lambda number, record: (
+        record.kind not in _OF_THREADS or last.get((record.kind, record.ref)) == number
+    )
 
 
 def _alive(place: Path) -> set[int] | None:
@@ -99,14 +159,10 @@ def _alive(place: Path) -> set[int] | None:
         return None
 
 
-def _needed_tasks(going: list[_Record], later: list[_Record], time: int) -> list[_Record]:
-    """Records of what the scheduler saw: of all but tasks that had ended before `time`."""
-    ended = {
-        record.ref: record.time
-        for record in [*going, *later]
-        if record.kind == _TASK_EXIT and record.time < time
-    }
-    return [record for record in going if record.time > ended.get(record.ref, -1)]
+def _needed_tasks(going: _Records) -> _Filter:
+    """Of what the scheduler saw: those of all but tasks that have ended."""
+    ended = {record.ref: record.time for record in going if record.kind == _TASK_EXIT}
+    return lambda _, record: record.time > ended.get(record.ref, -1)
 
 
 def _write(path: Path, records: Iterable[_Record], *, stands_for: int, discarded: int, pid: int) -> None:
@@ -114,11 +170,7 @@ def _write(path: Path, records: Iterable[_Record], *, stands_for: int, discarded
     fresh = path.with_name(f".{path.name}")
     with fresh.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
-        for packet in _packets(records):
-            begin, end = packet[0].time, packet[-1].time
-            content = b""
-            for record in packet:
-                content += bytes(-len(content) % 8) + record.content
+        for begin, end, content in _filled(records):
             used = _HEADER.size + len(content)
             header = _HEADER.pack(
                 *(_MAGIC, _NAMES, begin, end, 8 * used, 8 * PACKET_SIZE, discarded, 0, pid, 0),
@@ -128,15 +180,18 @@ def _write(path: Path, records: Iterable[_Record], *, stands_for: int, discarded
     fresh.rename(path)
 
 
-def _packets(records: Iterable[_Record]) -> Iterator[list[_Record]]:
-    """Yield the records of one packet after another; one at least."""
-    packet: list[_Record] = []
-    used = _HEADER.size
+def _filled(records: Iterable[_Record]) -> Iterator[tuple[int, int, bytearray]]:
+    """Yield when one packet after another begins and ends, and what is in it; one at least."""
+    begin = end = 0
+    content = bytearray()
     for record in records:
-        size = len(record.content) + 7 & ~7
-        if used + size > PACKET_SIZE and packet:
-            yield packet
-            packet, used = [], _HEADER.size
-        packet.append(record)
-        used += size
-    yield packet or [_Record(0, 0, 0, b"")]
+        padding = -len(content) % 8
+        if _HEADER.size + len(content) + padding + len(record.content) > PACKET_SIZE:
+            yield begin, end, content
+            content.clear()
+            padding = 0
+        if not content:
+            begin = record.time
+        end = record.time
+        content += bytes(padding) + record.content
+    yield begin, end, content

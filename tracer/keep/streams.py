@@ -25,7 +25,7 @@ from typing import Final
 
 from tracer import directory
 from tracer.directory import PACKET_SIZE, SCHED
-from tracer.keep.names import keep_names
+from tracer.keep.names import KeptNames
 
 HEADER_SIZE: Final = 128
 UNUSED: Final = 1 << 61
@@ -132,6 +132,7 @@ class Streams:
     def __init__(self, trace: Path) -> None:
         self._trace = trace
         self._of: dict[Path, dict[str, Stream]] = {}
+        self._names: dict[Path, KeptNames] = {}
         self._ended: dict[Path, int] = {}  # when a process was first seen to be recorded no longer
         self._size_of_rest = 0
 
@@ -140,6 +141,8 @@ class Streams:
         places = [*directory.process_directories(self._trace), self._trace / SCHED]
         for gone in self._of.keys() - set(places):
             del self._of[gone]
+            self._names.pop(gone, None)
+            self._ended.pop(gone, None)
         self._size_of_rest = 0
         for place in places:
             try:
@@ -185,7 +188,9 @@ class Streams:
         self._give_up_processes(time)
         for place, streams in self._of.items():
             if "names" in streams:
-                keep_names(place, streams["names"], time)
+                if place not in self._names:
+                    self._names[place] = KeptNames(place, streams["names"])
+                self._names[place].give_up_before(time)
 
     def time_to_free(self, size: int) -> int | None:
         """Return the time before which to give up all to free `size` bytes; None: nothing can go."""
@@ -212,6 +217,7 @@ class Streams:
                 continue
             shutil.rmtree(place, ignore_errors=True)
             del self._of[place], self._ended[place]
+            self._names.pop(place, None)
 
     @staticmethod
     def _ended_after(place: Path, streams: dict[str, Stream], time: int) -> bool:

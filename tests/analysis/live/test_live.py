@@ -212,7 +212,7 @@ def test_what_was_read_is_not_decoded_again(tmp_path: Path, monkeypatch: pytest.
         decoded.append(content)
         return really(content, position)
 
-    names._remembered.packets.clear()
+    names._remembered.looks.clear()
     monkeypatch.setattr(names, "_records", counted)
     monkeypatch.setattr(native, "_codes", None)  # `top` does not say which it was
     looks = [look(tmp_path / "t", 5 * MS, 20 * MS) for _ in range(3)]
@@ -238,7 +238,7 @@ def with_so_many(path: Path, threads: int) -> None:
 
 def test_what_is_remembered_does_not_grow_with_the_looks(tmp_path: Path) -> None:
     """Packets, and not each of their lengths; the threads that live, and not all that ever did."""
-    names._remembered.packets.clear()
+    names._remembered.looks.clear()
     frames._readers.clear()
     for threads in range(20, 120, 4):
         with_so_many(tmp_path / "t", threads)
@@ -250,7 +250,7 @@ def test_what_is_remembered_does_not_grow_with_the_looks(tmp_path: Path) -> None
         assert trace.scheduling is not None
         assert [task.tid for task in trace.scheduling.tasks] == [100, 98 + threads, 99 + threads]
         assert len(trace.frames) == threads - 1
-    assert len(names._remembered.packets) == 2
+    assert [len(looked.met) for looked in names._remembered.looks.values()] == [1, 1]
     assert len(frames._readers) == 1
     whole = analysis.load(tmp_path / "t").scheduling
     assert whole is not None and len(whole.tasks) == threads

@@ -15,7 +15,7 @@ RUN := $(VENV)/bin/python
 PACKAGING := setup.cfg setup.py pyproject.toml
 WHATIF := $(wildcard analysis/whatif/*.pxd)
 SOURCES := $(wildcard tracer/native/*.[ch] tracer/native/*/*.[ch] tracer/*.pyx tracer/_marks.c examples/*.pyx) \
-    $(wildcard analysis/*/*.pyx analysis/*.pxd analysis/fold/*.pxd) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
+    $(wildcard analysis/*/*.pyx analysis/*/*/*.pyx analysis/*.pxd analysis/fold/*.pxd) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
 
 .PHONY: demo figures test check bench build docs wheel clean
 
@@ -83,4 +83,5 @@ wheel: $(VENV)/installed
 clean:
 	rm -rf build dist demo *.egg-info
 	find tracer analysis examples -name '*.so' -delete
-	rm -f tracer/_recorder.c examples/_countdown.c analysis/whatif/*.c analysis/fold/*.c analysis/reader/*.c
+	find analysis -name "*.c" -delete
+	rm -f tracer/_recorder.c examples/_countdown.c

@@ -28,10 +28,10 @@ FOLD = (
     "analysis.fold.passing",
     "analysis.fold.brief",
     "analysis.fold.coverage",
-    "analysis.reader.by_task",
-    "analysis.reader.scan",
-    "analysis.tables.switches",
-    "analysis.why.lock_pieces",
+    "analysis.reader.sched.by_task",
+    "analysis.reader.streams.scan",
+    "analysis.tables.cpu.switches",
+    "analysis.why.locks.pieces",
 )
 EXAMPLE = "examples._countdown"
 NATIVE = Path("tracer/native")

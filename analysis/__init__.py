@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .measures.statistics import Statistics, statistics
     from .model import Code, Gil, Outcome, Process, State, Thread
     from .report.difference import Change, diff
-    from .report.gate import check
+    from .report.limits.gate import check
     from .tables.invariants import Violation, validate
     from .tables.load import load
     from .tables.trace import Trace
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from .whatif.replay import Scenario
     from .why.anatomy import WaitAnatomy, wait_anatomy
     from .why.blame_by_thread import Blame, blame
-    from .why.charges import CodeBlame, code_blame
+    from .why.code.charges import CodeBlame, code_blame
+    from .why.code.flames import Flame, flame
     from .why.detectors.finding import Pattern
     from .why.detectors.pattern import patterns
-    from .why.flames import Flame, flame
 
 __all__ = [
     "Blame",
@@ -69,8 +69,8 @@ _HOME = {
     "Blame": "why.blame_by_thread",
     "Change": "report.difference",
     "Code": "model",
-    "CodeBlame": "why.charges",
-    "Flame": "why.flames",
+    "CodeBlame": "why.code.charges",
+    "Flame": "why.code.flames",
     "Gil": "model",
     "Outcome": "model",
     "Pattern": "why.detectors.finding",
@@ -84,10 +84,10 @@ _HOME = {
     "WaitAnatomy": "why.anatomy",
     "blame": "why.blame_by_thread",
     "WhatIf": "whatif.predict",
-    "check": "report.gate",
-    "code_blame": "why.charges",
+    "check": "report.limits.gate",
+    "code_blame": "why.code.charges",
     "diff": "report.difference",
-    "flame": "why.flames",
+    "flame": "why.code.flames",
     "load": "tables.load",
     "patterns": "why.detectors.pattern",
     "statistics": "measures.statistics",

@@ -1,4 +1,4 @@
-"""python -m analysis TRACE: say what a trace amounts to. The command line is in analysis/cli.py."""
+"""python -m analysis TRACE: say what a trace amounts to. The command line is in analysis/commands/cli.py."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../tests/native/fake_python.h"
+#include "fake_python.h"
 #include "gilscope.h"
 
 static struct fake_thread thread;

@@ -34,7 +34,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tracer.times import seconds, size
+from tracer.command.times import seconds, size
 
 SERVER = """
 import json, os, sys
@@ -258,7 +258,7 @@ def snapshot(trace: Path, place: Path) -> str:
     target = place / "snapshot.trace"
     shutil.rmtree(target, ignore_errors=True)
     code = (
-        "import sys, analysis; from pathlib import Path; from tracer.snapshots import copy\n"
+        "import sys, analysis; from pathlib import Path; from tracer.keep.snapshots import copy\n"
         "copy(Path(sys.argv[1]), Path(sys.argv[2]), last=2)\n"
         "trace = analysis.load(sys.argv[2])\n"
         "print(*analysis.validate(trace), sep='; ')\n"

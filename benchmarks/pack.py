@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 import analysis
+from analysis.reader.disk.packed import unpack
+from analysis.reader.disk.packing import pack
 from analysis.reader.format import EVENT_SIZE
-from analysis.reader.packed import unpack
-from analysis.reader.packing import pack
 from analysis.reader.problems import Problems
 from benchmarks.recordings import record
 

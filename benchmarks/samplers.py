@@ -31,7 +31,7 @@ from typing import Final
 
 import analysis
 from analysis.model import State
-from analysis.why.charges import code_blame
+from analysis.why.code.charges import code_blame
 
 PROGRAM: Final = """
 import json, os, sys, threading, time

@@ -2,9 +2,9 @@
 
     python -m benchmarks.samples [--short]
 
-Three programs that time their own functions (`tests/recorder/workloads.py`), recorded as they run for some
-seconds each. With 2 s of waiting or more, on a quiet machine, each share agrees within 5 points; status 1 if
-one does not, after three tries. Prints rows for benchmarks/RESULTS.md.
+Three programs that time their own functions (`tests/recorder/stacks/workloads.py`), recorded as they run
+for some seconds each. With 2 s of waiting or more, on a quiet machine, each share agrees within 5 points;
+status 1 if one does not, after three tries. Prints rows for benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 import analysis
-from tests.recorder.workloads import WORKLOADS, compared
+from tests.recorder.stacks.workloads import WORKLOADS, compared
 
 ROOT = Path(__file__).resolve().parents[1]
 POINTS = 5

@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../tests/native/fake_frames.h"
-#include "../tests/native/fake_python.h"
+#include "fake_frames.h"
+#include "fake_python.h"
 #include "gilscope.h"
 
 static struct fake_thread thread;
@@ -36,25 +36,13 @@ static void *wait(void *gil)
 
 int main(int argc, char **argv)
 {
-    static struct fake_state state;
-    static _Alignas(64) char codes[64][FAKE_CODE_SIZE];
-    static struct fake_frame frames[64];
-    char message[8192], name[32], file[64];
+    char message[8192];
     pthread_t waiter;
     if (argc != 6)
         return 2;
-    int numbered = atoi(argv[5]);
-    long rounds = atol(argv[2]), count = atol(argv[3]), depth = atol(argv[4]);
-    thread.gil = fake_gil_new(5000);
-    fake_set_current(&thread);
-    fake_state_begin(&state, thread.gil);
-    fake_take(&thread);
-    for (long i = 0; i < depth; i++) {
-        snprintf(name, sizeof name, "function_%ld", i);
-        snprintf(file, sizeof file, "/usr/lib/python3/package/module_%ld.py", i / 4);
-        fake_code(codes[i], name, 1, file, (int)i, numbered ? (uint32_t)i + 1 : 0);
-        fake_enter(&frames[i], codes[i], (unsigned)i % 32);
-    }
+    long rounds = atol(argv[2]), count = atol(argv[3]);
+    fake_main(&thread);
+    fake_stand(atoi(argv[4]), atoi(argv[5]));
     if (gs_install(message, sizeof message) != GS_OK || gs_stacks_find(message, sizeof message) != GS_OK ||
         gs_start(argv[1], "", 0, message, sizeof message) != GS_OK) {
         fprintf(stderr, "%s\n", message);

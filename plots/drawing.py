@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 
 from analysis.reader.format import Event
 
-from .timeline import lanes, marks, said
+from .timeline import lanes
+from .timeline.over import marks, said
 from .timeline.rows import Plan, Row
 from .timeline.view import View
 

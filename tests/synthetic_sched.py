@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analysis.reader.code.symbols import Function, write_symbols
 from analysis.reader.format import (
     EVENTS_PER_PACKET,
     HEADER_SIZE,
@@ -21,7 +22,6 @@ from analysis.reader.format import (
     Native,
     Sched,
 )
-from analysis.reader.symbols import Function, write_symbols
 from tests.synthetic_packets import metadata, name_packets, one_packet, packet_headers
 
 SCHED_IDS = {

@@ -100,3 +100,22 @@ def test_no_module_comes_back_to_itself(top: str) -> None:
         ).prepare()
     except CycleError as error:
         pytest.fail(" imports ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("stage", ["analysis.reader", "analysis.tables"])
+def test_no_room_within_a_stage_comes_back_to_itself(stage: str) -> None:
+    """What lies in no room of the stage is below some and above others: it is left out."""
+    known = {name: path for name, path in modules("analysis").items() if name.startswith(f"{stage}.")}
+    depth = stage.count(".") + 1
+    rooms: dict[str, set[str]] = {}
+    for name, path in known.items():
+        inside, *more = name.split(".")[depth:]
+        if more:
+            others = (other.split(".")[depth:] for other in imported(name, path, known))
+            rooms.setdefault(inside, set()).update(
+                other[0] for other in others if len(other) > 1 and other[0] != inside
+            )
+    try:
+        TopologicalSorter(rooms).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(error.args[1]))

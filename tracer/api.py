@@ -14,7 +14,7 @@ from types import TracebackType
 from analysis.destinations import say
 from tracer import directory
 from tracer import sched as scheduler
-from tracer.armed import default_directory
+from tracer.attach.armed import default_directory
 from tracer.bootstrap import gilscope_recording
 from tracer.errors import RecordingError
 from tracer.launcher import BOOTSTRAP, CORE

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from analysis.destinations import json_text, say, stderr_console
 from analysis.fleet.tags import joined
 from analysis.live.beside import Summaries
-from tracer import directory, habits, launcher
-from tracer.ahead import Ahead
-from tracer.beside import Metrics
-from tracer.broker import Broker
+from tracer import directory, launcher
+from tracer.beside.ahead import Ahead
+from tracer.beside.broker import Broker
+from tracer.beside.metrics import Metrics
+from tracer.command import habits
+from tracer.command.options import Options, parse
 from tracer.errors import GilscopeError, UsageError
-from tracer.keeper import Keeper
-from tracer.options import Options, parse
+from tracer.keep.keeper import Keeper
 from tracer.sched import Scheduler
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
 
 _COMMANDS: Final = {
-    "attach": "tracer.attach",
-    "detach": "tracer.detach",
+    "attach": "tracer.attach.attach",
+    "detach": "tracer.attach.detach",
     "dump": "analysis.commands.dump",
     "pack": "analysis.commands.pack:pack_main",
     "releases": "tracer.releases.command",
-    "snapshot": "tracer.snapshots",
+    "snapshot": "tracer.keep.snapshots",
     "top": "analysis.commands.top",
     "unpack": "analysis.commands.pack:unpack_main",
 }
@@ -151,7 +152,7 @@ def _check_limits(options: Options) -> None:
     """Raise UsageError for what is no limit. In a process of its own: numpy stays out of this one."""
     if not options.fail_if:
         return
-    code = "import sys; from analysis.report.gate import parse; [parse(text) for text in sys.argv[1:]]"
+    code = "import sys; from analysis.report.limits.gate import parse; [parse(text) for text in sys.argv[1:]]"
     done = subprocess.run(
         [sys.executable, "-c", code, *options.fail_if],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},

@@ -18,7 +18,7 @@ from tracer.errors import GilscopeError
 
 if TYPE_CHECKING:
     from analysis import Trace
-    from analysis.report.gate import Limit
+    from analysis.report.limits.gate import Limit
 
 PROPERTY: Final = "gilscope"
 _ROWS: Final = 10
@@ -108,7 +108,7 @@ class Recording:
 
 def _limits(item: pytest.Item) -> list[Limit]:
     """Return what must not be so: the opposite of what the test's markers say must."""
-    from analysis.report.gate import parse
+    from analysis.report.limits.gate import parse
 
     limits = []
     for marker in item.iter_markers("gil"):
@@ -139,7 +139,7 @@ def _judge(item: pytest.Item, path: Path, limits: list[Limit]) -> str:
         return f"gilscope: {error}"
     if not failures:
         return ""
-    from analysis.why.code_words import sentences
+    from analysis.why.code.words import sentences
 
     said = [f"gilscope: {failure}" for failure in failures]
     return "\n".join([*said, *sentences(trace, analysis.code_blame(trace))])

@@ -93,7 +93,7 @@ class Scheduler:
             if result["events"] == 0:
                 shutil.rmtree(self._trace / SCHED, ignore_errors=True)  # the program could not be started
             elif self._native:
-                from analysis.reader.scheduling import (
+                from analysis.reader.sched.scheduling import (
                     keep_symbols,  # numpy: not while the program is measured
                 )
 

@@ -12,16 +12,18 @@ from rich.console import Console
 from ..destinations import json_text, terminal
 from ..errors import GilscopeError
 from ..measures.native_code import native_times
-from ..report.blame_table import blame_table, waiting_table
-from ..report.native_table import native_table
+from ..report.tables.blame import blame_table, waiting_table
+from ..report.tables.native import native_table
 from ..tables.trace import Trace
 from ..units import duration
-from ..why import code_words, lock_words, native_words
-from ..why.charges import CodeBlame, code_blame
-from ..why.flames import collapsed, flame, speedscope
-from ..why.lock_blame import LockBlame, lock_blame
-from ..why.long_hold_words import long_holds_table
-from ..why.long_holds import long_holds
+from ..why.code import native_words
+from ..why.code import words as code_words
+from ..why.code.charges import CodeBlame, code_blame
+from ..why.code.flames import collapsed, flame, speedscope
+from ..why.code.long_hold_words import long_holds_table
+from ..why.code.long_holds import long_holds
+from ..why.locks import words as lock_words
+from ..why.locks.blame import LockBlame, lock_blame
 
 _WIDTH_WITHOUT_TERMINAL = 200
 
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lines", type=_positive, default=15, metavar="N", help="how many lines of code (default: 15)"
     )
     parser.add_argument(
-        "--json", action="store_true", help="for machines: analysis/summary.py, `code`, and `locks`"
+        "--json", action="store_true", help="for machines: analysis/report/summary.py, `code`, and `locks`"
     )
     parser.add_argument(
         "--collapsed",

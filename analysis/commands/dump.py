@@ -12,8 +12,8 @@ from ..arguments import Parser
 from ..arrays import Int64s
 from ..destinations import visible
 from ..reader.format import NO_GIL, Event, Sched
-from ..reader.grammar import LOST
-from ..reader.scheduling import Scheduling
+from ..reader.sched.scheduling import Scheduling
+from ..reader.streams.grammar import LOST
 from ..tables.load import load
 from ..tables.trace import Trace
 

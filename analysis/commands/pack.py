@@ -11,8 +11,8 @@ from pathlib import Path
 from ..arguments import Parser
 from ..destinations import say
 from ..errors import GilscopeError
-from ..reader.packed import unpack
-from ..reader.packing import pack
+from ..reader.disk.packed import unpack
+from ..reader.disk.packing import pack
 from ..reader.problems import Problems
 
 SUFFIX = ".gilpack"

@@ -12,9 +12,9 @@ from ..errors import GilscopeError, there
 from ..report.path import chain_lines, path_table, to_json
 from ..tables.trace import Trace
 from ..units import count, duration
-from ..why.chains import chains
-from ..why.critical_path import critical_path, last_thread
-from ..why.never_ended import knots, sentence
+from ..why.chains.chains import chains
+from ..why.chains.critical_path import critical_path, last_thread
+from ..why.chains.never_ended import knots, sentence
 
 _WIDTH_WITHOUT_TERMINAL = 200
 

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from ..destinations import visible
-from ..report.blame_table import blame_table
+from ..report.tables.blame import blame_table
 from ..report.terminal import print_summary
 from ..tables.trace import Trace
 from ..units import duration
-from ..why.charges import code_blame
+from ..why.code.charges import code_blame
 
 _LINES_OF_CODE: Final = 10
 

@@ -13,7 +13,7 @@ from ..errors import GilscopeError
 from ..fleet import schema
 from ..fleet.sources import How, find, rows
 from ..fleet.tags import tags_of_options
-from ..report.quantities import nanoseconds
+from ..report.limits.quantities import nanoseconds
 
 EPILOG: Final = """\
 One Parquet file a trace, a row a process (and window); its columns are described in analysis/fleet/schema.py.

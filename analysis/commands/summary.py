@@ -13,12 +13,12 @@ from ..measures.statistics import statistics
 from ..tables.trace import Trace
 
 if TYPE_CHECKING:
-    from ..report.gate import Failure
+    from ..report.limits.gate import Failure
 
 
 def epilog() -> str:
     """Return what --help says in the end."""
-    from ..report.gate import described
+    from ..report.limits.gate import described
 
     return described()
 
@@ -26,7 +26,7 @@ def epilog() -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options; the trace's are added by whoever loads it."""
     parser.add_argument(
-        "--json", action="store_true", help="for machines; the schema is in analysis/summary.py"
+        "--json", action="store_true", help="for machines; the schema is in analysis/report/summary.py"
     )
     parser.add_argument(
         "--all", action="store_true", help="a line for each thread, however many; every pattern"
@@ -49,7 +49,7 @@ def check(options: argparse.Namespace) -> None:
     if not options.fail_if and (options.junit or options.gitlab or options.github):
         raise GilscopeError("--junit, --gitlab and --github report limits: give some with --fail-if")
     if options.fail_if:
-        from ..report.gate import parse
+        from ..report.limits.gate import parse
 
         options.limits = [parse(text) for text in options.fail_if]
 
@@ -59,7 +59,7 @@ def run(trace: Trace, options: argparse.Namespace) -> int:
     figures = statistics(trace)
     failures: list[Failure] = []
     if options.fail_if:
-        from ..report.gate import check as check_limits
+        from ..report.limits.gate import check as check_limits
 
         failures = check_limits(trace, options.limits, figures)
     if options.json:
@@ -81,7 +81,7 @@ def _report(trace: Trace, options: argparse.Namespace, failures: list[Failure]) 
     """Write what a CI shows."""
     if not (options.junit or options.gitlab or options.github):
         return
-    from ..report import annotations
+    from ..report.limits import annotations
 
     if options.junit:
         _write(options.junit, annotations.junit(trace, options.limits, options.fail_if, failures))

@@ -6,7 +6,7 @@ import argparse
 
 from ..destinations import json_text
 from ..errors import GilscopeError
-from ..report.quantities import QuantityError, nanoseconds
+from ..report.limits.quantities import QuantityError, nanoseconds
 from ..tables.trace import Trace
 from ..whatif.predict import what_if
 from ..whatif.replay import Scenario

@@ -15,8 +15,8 @@ import numpy as np
 from ..destinations import visible
 from ..model import State
 from ..states import LOCK_STATES, STATES
-from ..tables.anatomy import PARTS
-from ..why.flames import UNKNOWN, Flame, flame
+from ..tables.gil.anatomy import PARTS
+from ..why.code.flames import UNKNOWN, Flame, flame
 from .lanes import Lane, Scene, state_name, thread_name
 
 if TYPE_CHECKING:

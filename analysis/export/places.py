@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import Int32s
-from ..why.charges import same_code
-from ..why.code_words import function, place
+from ..why.code.charges import same_code
+from ..why.code.words import function, place
 
 if TYPE_CHECKING:
     from ..tables.trace import Trace

@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..destinations import visible
-from ..why.flames import flame
-from ..why.flames import speedscope as of_blame
+from ..why.code.flames import flame
+from ..why.code.flames import speedscope as of_blame
 from .lanes import Scene, state_name, thread_name
 
 if TYPE_CHECKING:

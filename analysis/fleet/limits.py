@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from ..destinations import visible
-from ..report.gate import Failure, Figure, Limit, broken, parse
+from ..report.limits.gate import Failure, Figure, Limit, broken, parse
 from .answer import Fleet, Group
 
 _KEYS: Final = {"p50": "median", "p90": "90th percentile", "p99": "99th percentile", "max": "longest"}

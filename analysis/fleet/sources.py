@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import GilscopeError
 from ..fold.feed import can_be_folded
-from ..reader.files import is_packed
+from ..reader.disk.files import is_packed
 from ..tables.load import load
 from . import schema
 from .summarise import summaries

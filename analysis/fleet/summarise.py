@@ -14,7 +14,7 @@ from ..measures.locks import LockFigures
 from ..measures.statistics import ProcessStatistics, statistics
 from ..model import WITHOUT, Gil, Process, total
 from ..tables.trace import Trace
-from ..why.charges import CodeBlame, code_blame
+from ..why.code.charges import CodeBlame, code_blame
 from ..why.detectors.pattern import patterns
 from .tags import parse_tags
 

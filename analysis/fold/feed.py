@@ -13,13 +13,13 @@ from ..arrays import Bools, Bytes, Int32s, Int64s, Table
 from ..model import DEFAULT_INTERVAL, Gil, Process, Thread
 from ..parallel import shares
 from ..reader.format import Event
-from ..reader.mapped import Mapped
 from ..reader.process import Run
+from ..reader.streams.mapped import Mapped
 from .given import Given, has_gaps, records, unknown_until
 from .passing import Fold
 
 _OWN_REQUESTS = (3, 13)
-"""The first version in which a drop request that is found is one made to the finder: tables.requests."""
+"""The first version in which a drop request that is found is one made to the finder: tables.gil.requests."""
 
 _ASKS = (Event.GIL_WAIT, Event.GIL_ACQUIRED)
 _MOST_ITEMS = 1 << 18
@@ -40,7 +40,7 @@ class Streams(Protocol):
 
 
 class Cpus(Protocol):
-    """When each task had a CPU: `tables.onto_cpu.Stretches`."""
+    """When each task had a CPU: `tables.cpu.onto_cpu.Stretches`."""
 
     @property
     def start(self) -> Int64s: ...
@@ -269,8 +269,8 @@ def _locks(trace: Recorded) -> list[Int64s]:
 def _unknown_until(source: Streams) -> list[int]:
     """Return until when it is not known what each thread does, -1: it is from its begin on.
 
-    As `tables.intervals.make_intervals` has it: before the recording began, or between a fork and the child's
-    first event, it may have held the GIL or waited for it.
+    As `tables.gil.intervals.make_intervals` has it: before the recording began, or between a fork and the
+    child's first event, it may have held the GIL or waited for it.
     """
     runs, thread_of = source.runs, _threads_of(source)
     until = [run.end if run.path is None and run.seen_alive else -1 for run in runs]

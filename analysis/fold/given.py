@@ -71,7 +71,7 @@ def records(given: Given) -> Table:
 def unknown_until(given: Given) -> list[int]:
     """Return until when it is not known what each thread does, -1: it is from its begin on.
 
-    As `tables.intervals.make_intervals` has it.
+    As `tables.gil.intervals.make_intervals` has it.
     """
     forks = np.flatnonzero(given.kind == Event.PROCESS_FORK)
     forked = np.diff(np.searchsorted(forks, given.first)) > 0

@@ -26,7 +26,7 @@ class ThreadAndGil:
     paid : Amounts
         Durations of waits that paid for a switch interval, or most of one; from paid_first to paid_last_end.
     parts : list of int
-        What the waits were spent on: `tables.anatomy`'s PARTS, STALLED, ASLEEP.
+        What the waits were spent on: `tables.gil.anatomy`'s PARTS, STALLED, ASLEEP.
     contended_acquires, requested : int
         Waits that ended with the GIL; releases that answered a drop request.
     late, overdue : int

@@ -161,4 +161,4 @@ class Summaries(Beside):
     def __init__(self, trace: Path, how: Wanted) -> None:
         tags = (f"{name}={value}" for name, value in how.tags.items())
         arguments = [] if how.directory is None else [str(trace), how.directory, repr(how.every), *tags]
-        super().__init__("analysis.commands.summaries", arguments)
+        super().__init__("analysis.commands.beside.summaries", arguments)

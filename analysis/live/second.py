@@ -15,8 +15,8 @@ from ..tables.columns import Source
 from ..tables.load import load
 from ..tables.trace import Trace
 from ..why.blame_by_thread import NOBODY, blame
-from ..why.charges import code_blame
-from ..why.code_words import function, place
+from ..why.code.charges import code_blame
+from ..why.code.words import function, place
 
 _MOST = 50
 """Pairs and lines that are kept: more fit no screen."""

@@ -13,9 +13,9 @@ from ..arrays import Int64s
 from ..fold.one_pass import Folded
 from ..model import State, Thread
 from ..states import ON_A_CPU
-from ..tables.cpu_states import States, sums_of
-from ..tables.onto_cpu import ON, UNSURE, Stretches
-from ..tables.switches import of_lives
+from ..tables.cpu.onto_cpu import ON, UNSURE, Stretches
+from ..tables.cpu.states import States, sums_of
+from ..tables.cpu.switches import of_lives
 from ..tables.trace import Trace
 from .distribution import Distribution, distribution, distribution_of, distributions
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arrays import Int64s, Table
 from ..model import HELD, State
-from ..reader.native import NativeCode
+from ..reader.code.native import NativeCode
 from ..tables.trace import Trace
 
 ENOUGH: Final = 8

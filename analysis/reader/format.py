@@ -109,7 +109,7 @@ SIDE: Final = (
     Event.LOCK_CALLERS,
     Event.LOCK_HELD,
 )
-"""Events of a gil stream that are not about a GIL, nor bookkeeping: see `reader.side`."""
+"""Events of a gil stream that are not about a GIL, nor bookkeeping: see `reader.streams.side`."""
 
 
 class Name(IntEnum):
@@ -131,7 +131,7 @@ class Name(IntEnum):
     FRAME = 40  # ref: number of a frame; text: "<caller's frame or 0> <code> <instruction offset in bytes>"
     GIL_MODULE = 46  # ref: tid of who imported it; text: "<module>\n<file>", that switched the GIL on
     LOCK = 45  # ref: number of a lock; text: see `reader.locks`
-    NATIVE_CALLERS = 44  # ref: number of some calls in the interpreter; text: see `reader.callers`
+    NATIVE_CALLERS = 44  # ref: number of some calls in the interpreter; text: see `reader.code.callers`
     MARK_TEXT = 60  # ref: number of a text; what the program calls a mark or a span
     THREAD_LOST = 66  # ref: tid, or 0; recorded no further; text: "<errno> <what could not be had>"
     GILS_MISSED = 67  # ref: takes of GILs that there was no room for, so far; no text

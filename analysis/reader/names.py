@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import TraceFormatError
+from .disk.packets import Packets, read_packets
 from .format import HEADER_SIZE, STREAM_NAMES, Name
-from .packets import Packets, read_packets
 from .problems import Problems
 
 KEPT = "names_kept"
@@ -19,9 +19,6 @@ KEPT = "names_kept"
 
 _HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
 _OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK, Name.MARK_TEXT)
-_REMEMBERED = 128
-"""Packets: of 4 MiB of names."""
-
 _MADE_UP = re.compile(r"Dummy-[0-9]+")
 _OF_THREADS = (Name.THREAD_NAME, Name.THREAD_ALIVE, Name.THREAD_COMM)
 
@@ -82,7 +79,7 @@ def _read_kept(path: Path, pid: int | None, problems: Problems, again: bool) -> 
 
 def _read(packets: Packets, problems: Problems, records: list[NameRecord], again: bool) -> list[NameRecord]:
     path = packets.path
-    decode = _remembered if again else _decode
+    decode = _remembered.of(path) if again else _decode
     for number, (data, content, header) in enumerate(
         zip(packets.data, packets.content.tolist(), packets.headers, strict=True)
     ):
@@ -129,29 +126,49 @@ def _decode(
     return tuple(found), None
 
 
-class _Remembered:
-    """The packets that were decoded last. One that has grown is the same: what is new in it is decoded."""
+class _Look:
+    """What was decoded of a file when it was looked at last, and what is met of it now.
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.packets: dict[tuple[int, bytes], tuple[bytes, tuple[NameRecord, ...]]] = {}
+    A packet that has grown is the same: what is new in it is decoded.
+    """
+
+    def __init__(self, before: dict[tuple[int, bytes], _Packet]) -> None:
+        self._before = before
+        self.met: dict[tuple[int, bytes], _Packet] = {}
 
     def __call__(self, content: bytes, begin: int, end: int) -> Decoded:
         key = begin, content[: _HEAD.size]
-        before, found = self.packets.pop(key, (b"", ()))
+        before, found = self._before.pop(key, (b"", ()))
         if not content.startswith(before) or (found and found[-1].time > end):
             before, found = b"", ()
         if len(content) > len(before):
             found, wrong = _decode(content, begin, end, found, _aligned(len(before)))
             if wrong is not None:
                 return found, wrong
-        self.packets[key] = content, found
-        while len(self.packets) > self.most:
-            self.packets.pop(next(iter(self.packets)), None)
+        self.met[key] = content, found
         return found, None
 
 
-_remembered = _Remembered(_REMEMBERED)
+_Packet = tuple[bytes, tuple[NameRecord, ...]]
+
+
+class _Remembered:
+    """The packets that the last look at each file met: what a flight recorder gives up is forgotten."""
+
+    def __init__(self) -> None:
+        self.looks: dict[Path, _Look] = {}
+
+    def of(self, path: Path) -> _Look:
+        """Begin a look at a file; another file is also when those that are no more are forgotten."""
+        last = self.looks.pop(path, None)
+        if last is None:
+            known = list(self.looks.items())  # other threads read other files
+            self.looks = {file: look for file, look in known if os.path.lexists(file)}
+        look = self.looks[path] = _Look(last.met if last is not None else {})
+        return look
+
+
+_remembered = _Remembered()
 
 
 def _records(content: bytes, position: int) -> Iterator[NameRecord]:

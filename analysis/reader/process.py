@@ -13,19 +13,19 @@ import numpy as np
 from ..arrays import Table
 from ..errors import TraceFormatError
 from ..model import GilEnabled, Process
-from .callers import read_reasons
+from .code.callers import read_reasons
+from .code.frames import ProcessFrames, read_frames
+from .code.samples import read_samples
+from .disk.metadata import Metadata, read_metadata
+from .disk.packets import EVER
 from .format import SAMPLE_RECORD, Name
-from .frames import ProcessFrames, read_frames
 from .locks import LockRecord, read_locks
-from .mapped import Mapped, map_streams
-from .metadata import Metadata, read_metadata
 from .names import Names, display_names, read_names
-from .packets import EVER
 from .problems import Problems
-from .samples import read_samples
-from .side import NO_SIDE, Side
-from .store import Store
-from .streams import Stream, read_stream
+from .streams.mapped import Mapped, map_streams
+from .streams.side import NO_SIDE, Side
+from .streams.store import Store
+from .streams.streams import Stream, read_stream
 
 _STREAM_FILE = re.compile(r"gil_[0-9]{1,9}")
 

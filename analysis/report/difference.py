@@ -23,8 +23,8 @@ from ..errors import GilscopeError
 from ..measures.statistics import statistics
 from ..states import STATES, WITH_CPUS
 from ..tables.trace import Trace
-from ..why.charges import code_blame
-from .gate import FIGURES, Subject
+from ..why.code.charges import code_blame
+from .limits.gate import FIGURES, Subject
 
 OF_THREADS: Final = ("wall", "hold.total", "wait.total", "wait.count", "wait.p99", "wait.max")
 OF_ALL: Final = (*OF_THREADS, "switches", "requested")

@@ -8,13 +8,13 @@ from functools import singledispatch
 from ..destinations import html_text
 from ..measures.statistics import statistics
 from ..model import HELD, State, total
-from ..tables.anatomy import PARTS
+from ..tables.gil.anatomy import PARTS
 from ..tables.trace import Trace
 from ..units import count, duration, share
 from ..why.anatomy import Parts, WaitAnatomy
 from ..why.blame_by_thread import NOBODY, Blame, blame
-from ..why.charges import code_blame
-from ..why.code_words import function, place
+from ..why.code.charges import code_blame
+from ..why.code.words import function, place
 from ..why.detectors.finding import Pattern
 from .sentences import why
 from .verdict import verdict

@@ -14,9 +14,9 @@ from ..model import State
 from ..states import STATES
 from ..tables.trace import Trace
 from ..units import count, duration, share
-from ..why.chains import Chain, Link
-from ..why.critical_path import CriticalPath
-from ..why.never_ended import Knot, sentence
+from ..why.chains.chains import Chain, Link
+from ..why.chains.critical_path import CriticalPath
+from ..why.chains.never_ended import Knot, sentence
 
 _DID: Final = {
     State.RUNNING: "ran",

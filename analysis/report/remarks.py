@@ -10,10 +10,10 @@ from ..destinations import terminal
 from ..measures.statistics import Statistics
 from ..measures.switch_interval import intervals_in
 from ..measures.switched_on import switched_on
-from ..tables.onto_cpu import UNSURE
+from ..tables.cpu.onto_cpu import UNSURE
 from ..tables.trace import Trace
 from ..units import count, duration, plural, share
-from ..why.native_words import why_missing
+from ..why.code.native_words import why_missing
 from . import reservations
 from .verdict import pythons
 

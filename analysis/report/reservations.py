@@ -7,7 +7,7 @@ from signal import Signals
 from typing import Final
 
 from ..model import Process
-from ..reader.unrecorded import EXEC
+from ..reader.sched.unrecorded import EXEC
 from ..tables.trace import Trace
 from ..units import count, plural
 

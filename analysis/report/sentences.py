@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ..tables.anatomy import PARTS
+from ..tables.gil.anatomy import PARTS
 from ..tables.trace import Trace
 from ..units import duration, share
 from ..why.anatomy import Parts, wait_anatomy
 from ..why.blame_by_thread import NOBODY, blame
-from ..why.charges import code_blame
-from ..why.code_words import sentences
+from ..why.code.charges import code_blame
+from ..why.code.long_hold_words import sentences as of_long_holds
+from ..why.code.long_holds import long_holds
+from ..why.code.words import sentences
 from ..why.detectors.pattern import patterns
-from ..why.long_hold_words import sentences as of_long_holds
-from ..why.long_holds import long_holds
 
 _WORTH_A_WORD: Final = 0.01
 """Share of all waiting that a part must have to be named."""

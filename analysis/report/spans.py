@@ -17,7 +17,7 @@ from ..model import State
 from ..states import STATES
 from ..tables.trace import Trace
 from ..units import count, duration, share
-from ..why.code_words import NOT_RECORDED, function, place
+from ..why.code.words import NOT_RECORDED, function, place
 from ..why.spans import NOBODY, PARTS, Delay, SpanFigures, delays, slowest, span_figures, time_in_states
 
 UNNAMED: Final = "(name not recorded)"

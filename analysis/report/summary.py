@@ -61,12 +61,12 @@ figures are null when count is 0.
                       "waits", "longest_ns", "longest_at_ns"}],
                       "native": the 50 functions of libraries that ran longest, [{"library", "function" (null:
                       no symbol there), "held_ns": with the GIL, "without_gil_ns", "samples", "threads"}]};
-                      see analysis.why.charges, analysis.measures.native_code
+                      see analysis.why.code.charges, analysis.measures.native_code
     long_holds        the 50 lines that held a GIL longest, for more than a switch interval, whether somebody
                       waited or not: [{"function", "file", "line" (null: not recorded), "pid", "tid" (of the
                       longest), "holds", "pieces": of them calls, in one piece, "time_ns", "waited_ns": of it
                       with somebody waiting, "samples", "longest_ns", "longest_at_ns"}]; see
-                      analysis.why.long_holds
+                      analysis.why.code.long_holds
     lock_wait_ns, stop_ns   distributions: of waits for locks other than GILs, and of the times that a thread
                       stood because the world was stopped; of the whole and of each thread
     locks             {"pause_ns": distribution of the world's stops, "pauses": the 50 longest, [{"begin_ns",
@@ -83,7 +83,7 @@ figures are null when count is 0.
 
 `anatomy` of the whole, of a process and of a thread: {"politeness_ns", "response_ns", "overtaken_ns",
 "handoff_ns", "unknown_ns"}, which sum to wait_ns.total, and of each of the first three "stalled_*_ns" and
-"asleep_*_ns", the part in which the holder had no CPU or slept; see analysis.tables.anatomy.
+"asleep_*_ns", the part in which the holder had no CPU or slept; see analysis.tables.gil.anatomy.
 """
 
 from __future__ import annotations
@@ -101,17 +101,18 @@ from ..measures.statistics import GilStatistics, ProcessStatistics, Statistics, 
 from ..measures.stop_reasons import reason_of
 from ..model import HELD, WITHOUT, State, total
 from ..states import STATES
-from ..tables.anatomy import ASLEEP, PARTS, STALLED
+from ..tables.gil.anatomy import ASLEEP, PARTS, STALLED
 from ..tables.trace import Trace
-from ..why import code_words, lock_words
 from ..why.anatomy import Parts, WaitAnatomy, wait_anatomy
 from ..why.blame_by_thread import NOBODY, blame
-from ..why.charges import code_blame
+from ..why.code import words as code_words
+from ..why.code.charges import code_blame
+from ..why.code.long_hold_words import to_json as of_long_holds
+from ..why.code.long_holds import long_holds
 from ..why.detectors.finding import Pattern
 from ..why.detectors.pattern import patterns
-from ..why.lock_blame import lock_blame
-from ..why.long_hold_words import to_json as of_long_holds
-from ..why.long_holds import long_holds
+from ..why.locks import words as lock_words
+from ..why.locks.blame import lock_blame
 from .verdict import verdict
 
 SUMMARY_VERSION = 3

@@ -14,11 +14,11 @@ from ..destinations import terminal
 from ..measures.statistics import Statistics, statistics
 from ..tables.trace import Trace
 from ..why.blame_by_thread import NOBODY, blame
-from .lock_table import MOST_LOCKS, lock_tables
 from .remarks import headline, remarks_on
 from .rows import MOST_LINES, rows
 from .sentences import by_rank
-from .thread_table import thread_tables
+from .tables.locks import MOST_LOCKS, lock_tables
+from .tables.threads import thread_tables
 from .verdict import verdict
 
 _LINES: Final = 30

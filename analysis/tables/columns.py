@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from ..arrays import Bools, Bytes, Int64s, UInt16s, UInt32s
 from ..reader.format import NO_GIL, Event
-from ..reader.grammar import LOST
-from ..reader.mapped import Mapped, decoded
 from ..reader.process import Run
-from ..reader.store import Store
+from ..reader.streams.grammar import LOST
+from ..reader.streams.mapped import Mapped, decoded
+from ..reader.streams.store import Store
 
 
 @dataclass(frozen=True)

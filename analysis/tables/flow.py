@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from ..arrays import Table
-from .handoffs import Holds
+from .gil.handoffs import Holds
 from .trace import Trace
 
 FLOW: Final = np.dtype(

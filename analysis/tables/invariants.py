@@ -28,12 +28,12 @@ import numpy as np
 from ..arrays import Int64s
 from ..model import Gil, Outcome
 from ..reader.format import Event
-from ..reader.grammar import LOST
-from . import requests
-from .intervals import unfinished
+from ..reader.streams.grammar import LOST
+from .gil import requests
+from .gil.intervals import unfinished
+from .gil.waits import outcomes
 from .lock_invariants import got_what_was_never_free, lock_holds_overlap
 from .trace import Trace
-from .waits import outcomes
 
 MOST = 20
 """Violations of one invariant that are told one by one."""

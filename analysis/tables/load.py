@@ -15,7 +15,8 @@ import numpy as np
 
 from ..errors import TraceFormatError
 from ..model import Gil, Thread
-from ..reader.files import (
+from ..reader.code.frames import join_frames
+from ..reader.disk.files import (
     READ,
     check_all,
     check_directory,
@@ -24,17 +25,17 @@ from ..reader.files import (
     is_packed,
     known_since,
 )
+from ..reader.disk.packets import EVER
 from ..reader.format import EVENT_SIZE
-from ..reader.frames import join_frames
 from ..reader.locks import join_locks
-from ..reader.mapped import Elsewhere, Mapped
-from ..reader.packets import EVER
-from ..reader.placement import place
 from ..reader.problems import Problems
 from ..reader.process import RecordedProcess, Run, read_process, stream_files
-from ..reader.scheduling import read_scheduling
-from ..reader.store import Store
+from ..reader.sched.placement import place
+from ..reader.sched.scheduling import read_scheduling
+from ..reader.streams.mapped import Elsewhere, Mapped
+from ..reader.streams.store import Store
 from .columns import Source, make_columns, make_side
+from .cpu.onto_cpu import make_stretches
 from .marks import said
 from .trace import Trace
 
@@ -107,7 +108,7 @@ def _load_packed(path: Path, problems: Problems, within: tuple[int, int], native
     """Read a packed trace; what is said of its files names them as they are in it."""
     import tempfile
 
-    from ..reader.packed import unpack
+    from ..reader.disk.packed import unpack
 
     with tempfile.TemporaryDirectory(prefix="gilscope-") as name:
         directory = Path(name)
@@ -154,6 +155,7 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int], nat
         source=source(runs),
         skipped=problems.skipped,
         scheduling=scheduling,
+        stretches=make_stretches(scheduling) if scheduling is not None else None,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
         stacks=join_frames([process.frames for process in processes]),
         sampled=tuple(process.samples for process in processes),

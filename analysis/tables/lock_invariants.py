@@ -14,7 +14,7 @@ import numpy as np
 
 from ..arrays import Bools, Int64s, Table, distinct
 from ..model import LockKind, LockOutcome
-from .lock_events import SKEW
+from .locks.events import SKEW
 from .trace import Trace
 
 _UNKNOWN = 10_000_000

@@ -11,11 +11,11 @@ from ..arrays import Int64s, Table
 from ..fold.one_pass import Folded, fold_trace
 from ..states import Cpu
 from .columns import Source
-from .cpu_states import cpu_time
+from .cpu.onto_cpu import UNSURE
+from .cpu.states import cpu_time
+from .gil.waits import waited_by
+from .layers.code import TraceCode
 from .marks import cut_said
-from .onto_cpu import UNSURE
-from .trace_code import TraceCode
-from .waits import waited_by
 from .window import cut, cut_side, threads_within
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..arrays import Bools, Int64s
 from ..reader.format import NO_GIL, Event
-from ..reader.grammar import LOST
+from ..reader.streams.grammar import LOST
 from .columns import Columns, SideColumns
 
 _STATE_EVENTS: Final = np.zeros(256, bool)

@@ -11,7 +11,7 @@ from rich.console import Console
 from ..destinations import terminal
 from ..tables.trace import Trace
 from ..units import duration
-from ..why.critical_path import last_thread, starter_of
+from ..why.chains.critical_path import last_thread, starter_of
 from .locks import LockReplay, LockScenario, lock_program, locks_named, replay_locks
 
 LEFT_OUT: Final = (

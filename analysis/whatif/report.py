@@ -49,7 +49,7 @@ def _runs(result: WhatIf) -> list[tuple[str, Figures]]:
 def _whole(result: WhatIf) -> Table:
     """One line a run: a terminal is wide enough for however many."""
     table = _table()
-    table.add_column("", no_wrap=True, max_width=40, overflow="ellipsis")
+    table.add_column("", max_width=40, overflow="fold")
     for title in ("wall time", "", "total wait", "", "p99", "longest", "switches"):
         table.add_column(title, justify="right", no_wrap=True)
     recorded = result.recorded
@@ -70,7 +70,7 @@ def _threads(result: WhatIf) -> Table:
     """Show when threads end, and how long they wait; those that waited longest when there are many."""
     table = _table()
     table.add_column("thread", no_wrap=True, max_width=28, overflow="ellipsis")
-    table.add_column("", no_wrap=True, max_width=40, overflow="ellipsis")
+    table.add_column("", max_width=40, overflow="fold")
     for title in ("ends", "", "waits"):
         table.add_column(title, justify="right", no_wrap=True)
     threads = list(result.trace.threads)
@@ -111,7 +111,7 @@ def _change(value: float, recorded: float) -> str:
 
 
 def to_json(result: WhatIf) -> dict[str, Any]:
-    """Return the figures for `json.dumps`: ns, `error` of 1; wait as in analysis/summary.py.
+    """Return the figures for `json.dumps`: ns, `error` of 1; wait as in analysis/report/summary.py.
 
     {path, error, recorded, replayed, predictions: [figures with `scenario`], remarks, left_out}; figures are
     {wall_ns, wait_ns, switches, threads: [{pid, tid, name, end_ns (null: it had not ended), waiting_ns}]}.

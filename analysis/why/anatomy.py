@@ -1,4 +1,4 @@
-"""The anatomy of waits summed up: of a thread, of a process, of all. The parts: `analysis.tables.anatomy`."""
+"""The anatomy of waits summed up: of a thread, of a process, of all. Its parts: `tables.gil.anatomy`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..shown import Shown
-from ..tables.anatomy import ASLEEP, PARTS, STALLED
-from ..tables.cpu_states import sums_of
+from ..tables.cpu.states import sums_of
+from ..tables.gil.anatomy import ASLEEP, PARTS, STALLED
 from ..tables.trace import Trace
 
 

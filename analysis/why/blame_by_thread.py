@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arrays import Int64s, Table, distinct
 from ..shown import Shown
-from ..tables.anatomy_clock import GilClock
+from ..tables.gil.anatomy_clock import GilClock
 
 if TYPE_CHECKING:
     from ..model import Gil

@@ -62,7 +62,7 @@ def wait_anatomy(trace: Trace, *, ax: Axes | None = None, max_threads: int = _MO
     How to read it: a bar is the time that a thread waited for the GIL, all its waits together. Much
     politeness is ordinary sharing: a waiter waits a switch interval before it asks. Much response is code
     that does not let go when asked. Where it has diagonal lines, the holder wanted a CPU; where it has dots,
-    it slept with the GIL. See analysis.tables.anatomy for what the parts are.
+    it slept with the GIL. See analysis.tables.gil.anatomy for what the parts are.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 import analysis
 from analysis.model import Code
 from analysis.report.reservations import in_part
-from analysis.why.flames import Flame
+from analysis.why.code.flames import Flame
 
 from ..style import INK, MUTED, WAIT, luminance, style
 from ..text import elide, fit, percent, printable, width

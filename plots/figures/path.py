@@ -15,9 +15,9 @@ from matplotlib.patches import Patch
 from analysis.arrays import Float64s, Int64s, Table
 from analysis.report.reservations import in_part
 from analysis.states import STATES, State
-from analysis.why.charges import overlap
-from analysis.why.critical_path import CriticalPath, critical_path
-from analysis.why.wait_for import clip
+from analysis.why.chains.critical_path import CriticalPath, critical_path
+from analysis.why.chains.wait_for import clip
+from analysis.why.code.charges import overlap
 
 from ..style import FAINT, MUTED, WAIT, style
 from ..text import elide, fit, percent

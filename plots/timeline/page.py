@@ -24,7 +24,7 @@ from . import headline as title_texts
 from . import strips
 from .covered import view_of
 from .legend import draw_legend
-from .patterns import ROW, draw_patterns, in_window
+from .over.patterns import ROW, draw_patterns, in_window
 from .rows import plan, process_label
 from .shares import FONT, draw_shares, share_columns, shares_from, width_of
 from .view import EXACT, FEW_THREADS

@@ -14,8 +14,8 @@ from analysis.report.sentences import why
 from analysis.report.summary import to_json
 from analysis.report.verdict import verdict
 from analysis.states import LOCK_STATES
-from analysis.tables.anatomy import PARTS
-from analysis.why.charges import code_blame
+from analysis.tables.gil.anatomy import PARTS
+from analysis.why.code.charges import code_blame
 from analysis.why.detectors.pattern import patterns
 
 from .. import style

@@ -13,11 +13,11 @@ import plots
 from analysis.commands.dump import dump
 from analysis.destinations import json_text
 from analysis.errors import GilscopeError
-from analysis.report.blame_table import blame_table, waiting_table
 from analysis.report.summary import to_json
+from analysis.report.tables.blame import blame_table, waiting_table
 from analysis.report.terminal import print_summary
 from analysis.whatif.report import print_what_if
-from analysis.why.flames import collapsed, speedscope
+from analysis.why.code.flames import collapsed, speedscope
 from plots import PlotError
 
 

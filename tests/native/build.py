@@ -1,4 +1,4 @@
-"""Builds the programs of this folder with the native core, plain or with a sanitizer."""
+"""Builds the programs of this folder and of benchmarks/ with the native core, plain or with a sanitizer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).parent
+FAKE = HERE / "fake"
+PROGRAMS = HERE / "programs"
 CORE = HERE.parents[1] / "tracer" / "native"
 BENCHMARKS = HERE.parents[1] / "benchmarks"
 
@@ -22,7 +24,7 @@ def _compile(directory: Path, output: str, sources: list[Path], flags: list[str]
         "gcc",
         *COMMON,
         f"-I{CORE}",
-        f"-I{HERE}",
+        f"-I{FAKE}",
         *map(str, sources),
         "-o",
         str(directory / output),
@@ -40,33 +42,21 @@ def build(directory: Path, *sanitize: str) -> Path:
     _compile(
         directory,
         "libfakepython.so",
-        [HERE / name for name in ("fake_python.c", "fake_frames.c", "fake_locks.c")],
+        sorted(FAKE.glob("fake_*.c")),
         ["-O1", "-shared", *extra, *system],
     )
     _compile(
         directory,
         "libinterposer.so",
-        [HERE / "interposer.c", CORE / "elf/got.c"],
+        [FAKE / "interposer.c", CORE / "elf/got.c"],
         ["-O1", "-shared", "-fvisibility=hidden", *extra, *system],
     )
-    for program in (
-        *(
-            HERE / f"{name}.c"
-            for name in (
-                "scenarios",
-                "lock_scenarios",
-                "lock_costs",
-                "living",
-                "stacks",
-                "sampled",
-                "pairs",
-                "drift",
-            )
-        ),
-        *(BENCHMARKS / name for name in ("hook_cost.c", "stack_cost.c")),
-    ):
-        _compile(directory, program.stem, [program], ["-O1", *extra, *libraries, *system])
-    sources = [HERE / "boundary.c", *sorted(CORE.rglob("*.c"))]
+    programs = {path.stem: [path] for path in (*PROGRAMS.glob("*.c"), *BENCHMARKS.glob("*_cost.c"))}
+    inside = programs.pop("boundary")
+    programs["scenarios"] = sorted((PROGRAMS / "scenarios").glob("*.c"))
+    for name, sources in programs.items():
+        _compile(directory, name, sources, ["-O1", *extra, *libraries, *system])
+    sources = [*inside, *sorted(CORE.rglob("*.c"))]
     _compile(directory, "boundary", sources, ["-O1", "-ftls-model=initial-exec", *extra, *system])
     return directory
 

@@ -15,7 +15,7 @@ import pytest
 import analysis
 from analysis import validate
 from analysis.tables.load import known_from
-from tracer.keeper import Keeper, Policy, Trigger
+from tracer.keep.keeper import Keeper, Policy, Trigger
 
 FORKS = ("forked", "forked_meanwhile")
 

@@ -11,7 +11,7 @@ import pytest
 import analysis
 from analysis import validate
 from tests.sched.support import needs_perf
-from tracer.broker import Broker
+from tracer.beside.broker import Broker
 
 NOBODY = 65534
 OF_THREADS = f"halt_on_error=1:suppressions={Path(__file__).with_name('thread.supp')}"

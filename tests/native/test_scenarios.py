@@ -1,6 +1,6 @@
 """The native core under a fake interpreter that counts for itself: trace and count must agree to an event.
 
-Each scenario of scenarios.c runs plain, and under the address, undefined-behaviour and thread sanitizers.
+Each of programs/scenarios/ runs plain, and under the address, undefined-behaviour and thread sanitizers.
 """
 
 from __future__ import annotations

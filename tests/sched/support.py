@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.reader.disk.metadata import read_metadata
 from analysis.reader.format import (
     HEADER_SIZE,
     NAME_RECORD,
@@ -21,7 +22,6 @@ from analysis.reader.format import (
     Name,
     Sched,
 )
-from analysis.reader.metadata import read_metadata
 from tests.launcher.support import Launcher, Run
 
 Intervals = list[tuple[int, int, int]]

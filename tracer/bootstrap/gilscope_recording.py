@@ -19,7 +19,7 @@ VERSION = "0.1.0"
 _WITH_VALUE = "WXQ"
 _LONG_WITH_VALUE = "--check-hash-based-pycs"
 
-_STACK_DEPTH = 64  # of tracer/native/stacks.h
+_STACK_DEPTH = 64  # of tracer/native/stacks/stacks.h
 
 
 def split_command_line(arguments):

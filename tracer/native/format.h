@@ -1,4 +1,4 @@
-/* The trace format: all that a reader and a writer share. analysis/format.py says the same to Python.
+/* The trace format: all that a reader and a writer share. analysis/reader/format.py says the same to Python.
  *
  * Version history (GS_FORMAT_VERSION, "gilscope_format" in the metadata's env):
  *   1  first: gil streams (class 0), names stream (class 1).
@@ -16,7 +16,8 @@
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names, samples. What the scheduler did with all of them is one more, sched/:
- * metadata, sched_<cpu>, names, native_<cpu>, symbols. A stream file is a row of packets of GS_PACKET_SIZE bytes. The clock is CLOCK_MONOTONIC in nanoseconds. Everything is little endian and naturally aligned.
+ * metadata, sched_<cpu>, names, native_<cpu>, symbols. A stream file is a row of packets of GS_PACKET_SIZE bytes. The
+ * clock is CLOCK_MONOTONIC in nanoseconds. Everything is little endian and naturally aligned.
  */
 #ifndef GILSCOPE_FORMAT_H
 #define GILSCOPE_FORMAT_H

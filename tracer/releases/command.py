@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from analysis.destinations import json_text, say
-from tracer.arguments import Parser
+from tracer.command.arguments import Parser
 from tracer.errors import UsageError
 from tracer.launcher import Target
 from tracer.releases.recording import Call, Job, Recorded, interpreter_of, record, too_late

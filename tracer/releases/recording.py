@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracer import api, directory, launcher
-from tracer.ahead import Ahead
+from tracer.beside.ahead import Ahead
 from tracer.errors import RecordingError, UsageError
 from tracer.releases import program
 from tracer.sched import Scheduler

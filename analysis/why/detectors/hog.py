@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ...units import count, duration
-from .. import atlas
+from ..code import atlas
 from .finding import Pattern
 from .scene import Scene
 

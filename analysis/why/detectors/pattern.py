@@ -6,21 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from ...tables.trace import Trace
-from . import (
-    convoy,
-    deadlock,
-    hog,
-    lock_convoy,
-    lock_queue,
-    no_contention,
-    sleeping_holder,
-    stalled_holder,
-    starvation,
-    stop_storm,
-    thrashing,
-)
+from . import convoy, hog, no_contention, sleeping_holder, stalled_holder, starvation, thrashing
 from .finding import Pattern
-from .lock_scene import LockScene
+from .locks import convoy as lock_convoy
+from .locks import deadlock, stop_storm
+from .locks import queue as lock_queue
+from .locks.scene import LockScene
 from .scene import Scene
 
 _DETECTORS: Final[tuple[Callable[[Scene], Iterator[Pattern]], ...]] = (

@@ -8,7 +8,7 @@ from typing import Final
 from ...measures.switch_interval import DEFAULT_INTERVAL
 from ...model import Gil
 from ...tables.trace import Trace
-from ..code_words import function, place
+from ..code.words import function, place
 from .contention import Contention, contention
 from .taker import Taker, takers
 

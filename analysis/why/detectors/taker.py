@@ -12,9 +12,9 @@ from ...arrays import Int64s, Table, distinct
 from ...fold.one_pass import Folded, OfGil
 from ...measures.native_code import code_within, where
 from ...model import Gil, State
-from ...tables.anatomy import ASLEEP, STALLED
+from ...tables.gil.anatomy import ASLEEP, STALLED
 from ...tables.trace import Trace
-from ..charges_of_fold import frame_sampled_most
+from ..code.charges_of_fold import frame_sampled_most
 
 NEARLY: float = 0.9
 """Share of an interval from which on a wait pays for one."""

@@ -16,7 +16,7 @@ from typing import Final
 from analysis.arguments import Parser
 from analysis.destinations import say
 from analysis.errors import GilscopeError
-from analysis.why.atlas import FILE
+from analysis.why.code.atlas import FILE
 from tracer.launcher import Target
 from tracer.releases.recording import interpreter_of
 

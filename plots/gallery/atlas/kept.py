@@ -145,7 +145,7 @@ def differences(old: list[Sheet], new: list[Sheet]) -> Iterator[tuple[str, str, 
 
 
 def known_functions(sheets: list[Sheet]) -> dict[str, list[str]]:
-    """Return what a summary may say of functions of libraries: see analysis.why.atlas.
+    """Return what a summary may say of functions of libraries: see analysis.why.code.atlas.
 
     A function counts where it has the call's own name, and all that was measured of that call agrees.
     """

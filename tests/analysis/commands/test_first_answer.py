@@ -52,7 +52,8 @@ def needless(names: tuple[str, ...], *arguments: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("options", "names"), [(["--json"], (*FOR_OTHERS, "rich", "analysis.report.gate")), ([], FOR_OTHERS)]
+    ("options", "names"),
+    [(["--json"], (*FOR_OTHERS, "rich", "analysis.report.limits.gate")), ([], FOR_OTHERS)],
 )
 def test_a_summary_imports_nothing_that_it_does_not_need(
     tmp_path: Path, options: list[str], names: tuple[str, ...]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analysis.__main__ import main as analyse
-from analysis.reader.zstd import functions
+from analysis.reader.disk.zstd import functions
 from tests.analysis.scenes import two_threads
 from tests.synthetic import TraceWriter
 from tracer.cli import main as gilscope

@@ -20,7 +20,7 @@ from analysis.export.formats import FORMATS
 from analysis.model import State
 from analysis.states import STATES
 from tests.analysis.scenes import scheduled
-from tests.analysis.why.test_charges import contended
+from tests.analysis.why.code.test_charges import contended
 from tests.plots.web.support import ROOT, chromium, run
 from tests.synthetic import TraceWriter
 

@@ -21,7 +21,7 @@ from analysis.destinations import visible
 from tests.analysis.export.perfetto_engine import answers
 from tests.analysis.export.test_export import HOSTILE, exported, sums, switches
 from tests.analysis.scenes import scheduled
-from tests.analysis.why.test_charges import contended
+from tests.analysis.why.code.test_charges import contended
 from tests.plots.web.support import ROOT, node
 from tests.synthetic import TraceWriter
 

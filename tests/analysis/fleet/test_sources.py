@@ -11,7 +11,7 @@ from analysis.errors import GilscopeError
 from analysis.fleet import cluster, fleet, schema, work
 from analysis.fleet.sources import How, find, once, rows, several_hosts
 from analysis.fleet.summarise import summaries
-from analysis.reader.packing import pack
+from analysis.reader.disk.packing import pack
 
 from .programs import UTC, trace
 

@@ -13,8 +13,8 @@ from analysis.destinations import json_text
 from analysis.report.summary import to_json
 from analysis.tables.columns import Source
 from analysis.tables.trace import Trace
-from analysis.why.lock_blame import lock_blame
-from analysis.why.long_holds import long_holds
+from analysis.why.code.long_holds import long_holds
+from analysis.why.locks.blame import lock_blame
 
 
 def from_tables(trace: Trace) -> Trace:

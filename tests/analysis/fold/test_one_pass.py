@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import analysis
+from analysis.reader.disk.packing import pack
 from analysis.reader.format import PACKET_SIZE, Event
-from analysis.reader.packing import pack
 from tests.analysis.fold.both import (
     assert_told_alike,
     columns_are_equal,

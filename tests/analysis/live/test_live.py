@@ -24,7 +24,8 @@ from analysis.live.metrics import MOST_PATTERNS, OTHERS, Metrics, pattern, serve
 from analysis.live.recording import recording_of
 from analysis.live.screen import folded, ordered, plain, screen
 from analysis.live.second import Second, ThreadSecond, look
-from analysis.reader import frames, names, native
+from analysis.reader import names
+from analysis.reader.code import frames, native
 from tests.synthetic import TraceWriter
 
 MS = 1_000_000
@@ -211,7 +212,7 @@ def test_what_was_read_is_not_decoded_again(tmp_path: Path, monkeypatch: pytest.
         decoded.append(content)
         return really(content, position)
 
-    names._remembered.packets.clear()
+    names._remembered.looks.clear()
     monkeypatch.setattr(names, "_records", counted)
     monkeypatch.setattr(native, "_codes", None)  # `top` does not say which it was
     looks = [look(tmp_path / "t", 5 * MS, 20 * MS) for _ in range(3)]
@@ -237,7 +238,7 @@ def with_so_many(path: Path, threads: int) -> None:
 
 def test_what_is_remembered_does_not_grow_with_the_looks(tmp_path: Path) -> None:
     """Packets, and not each of their lengths; the threads that live, and not all that ever did."""
-    names._remembered.packets.clear()
+    names._remembered.looks.clear()
     frames._readers.clear()
     for threads in range(20, 120, 4):
         with_so_many(tmp_path / "t", threads)
@@ -249,7 +250,7 @@ def test_what_is_remembered_does_not_grow_with_the_looks(tmp_path: Path) -> None
         assert trace.scheduling is not None
         assert [task.tid for task in trace.scheduling.tasks] == [100, 98 + threads, 99 + threads]
         assert len(trace.frames) == threads - 1
-    assert len(names._remembered.packets) == 2
+    assert [len(looked.met) for looked in names._remembered.looks.values()] == [1, 1]
     assert len(frames._readers) == 1
     whole = analysis.load(tmp_path / "t").scheduling
     assert whole is not None and len(whole.tasks) == threads

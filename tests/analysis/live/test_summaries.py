@@ -14,7 +14,7 @@ from analysis.reader.format import EVENTS_PER_PACKET
 from analysis.tables.load import known_from
 from tests.analysis.fleet.programs import UTC, random_trace, trace
 from tests.analysis.tables.test_window import two_threads
-from tracer.keep import Streams
+from tracer.keep.streams import Streams
 
 pytest.importorskip("pyarrow")
 

@@ -12,7 +12,7 @@ from rich.console import Console
 import analysis
 from analysis.amounts import Amounts
 from analysis.measures.switch_interval import interval_of_process, intervals_in
-from analysis.tables.switch_interval import seen_interval
+from analysis.tables.gil.switch_interval import seen_interval
 from tests.synthetic import TraceWriter
 
 MS = 1_000_000

@@ -9,7 +9,7 @@ import analysis
 from analysis import Outcome, State
 from analysis.measures.distribution import NONE, Distribution, distribution
 from analysis.measures.statistics import Counts
-from analysis.tables.waits import someone_waits
+from analysis.tables.gil.waits import someone_waits
 from tests.analysis.scenes import one_thread, two_threads
 from tests.synthetic import TraceWriter
 

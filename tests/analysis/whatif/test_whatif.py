@@ -351,6 +351,8 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "interval 100 µs" in out
     assert "leaves out" in out
     assert "The scheduler was not recorded" in out
+    assert main(["whatif", path, "--interval", "100us", "--cpus", "3", "--release-thread", "second"]) == 0
+    assert "…" not in capsys.readouterr().out  # a scenario's words are whole, however many
     assert main(["whatif", path, "--no-gil", "--slowdown", "1.5", "--cpus", "2", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["predictions"][0]["scenario"]["slowdown"] == 1.5

@@ -12,9 +12,9 @@ import numpy as np
 
 from analysis import Gil, Outcome, State, Trace
 from analysis.reader.format import Event
-from analysis.tables.anatomy import ASLEEP, PARTS, STALLED, WITHOUT_CPU
-from analysis.tables.handoffs import Holds
-from analysis.tables.requests import NEVER
+from analysis.tables.gil.anatomy import ASLEEP, PARTS, STALLED, WITHOUT_CPU
+from analysis.tables.gil.handoffs import Holds
+from analysis.tables.gil.requests import NEVER
 
 Hold = tuple[int, int, int, int]
 """acquired, released, thread, when it was first asked to end"""

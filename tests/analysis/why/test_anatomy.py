@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 import analysis
-from analysis.tables.anatomy import PARTS, STALLED
+from analysis.tables.gil.anatomy import PARTS, STALLED
 from tests.analysis.scenes import one_thread, scheduled, two_threads
 from tests.analysis.schedules import Schedule, schedules
 from tests.analysis.why.slow_anatomy import slow

@@ -9,7 +9,7 @@ import analysis
 from analysis.report.sentences import anatomy_sentence, why
 from analysis.units import duration
 from analysis.why.anatomy import Parts
-from analysis.why.code_words import sentences
+from analysis.why.code.words import sentences
 from tests.synthetic import TraceWriter
 
 

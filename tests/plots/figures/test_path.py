@@ -11,7 +11,7 @@ import analysis
 from analysis import State
 from plots.cli import main
 from plots.figures.path import TITLE_PAD, _legend, path
-from tests.analysis.why.test_path import joined
+from tests.analysis.why.chains.test_critical_path import joined
 from tests.synthetic import TraceWriter
 
 

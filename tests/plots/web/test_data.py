@@ -13,7 +13,7 @@ from analysis.units import count, duration, share
 from plots.timeline.coverage import Intervals, coverage
 from plots.web.encoding import varint_lengths, varints
 from plots.web.page import page
-from tests.analysis.why.test_charges import contended
+from tests.analysis.why.code.test_charges import contended
 from tests.synthetic import TraceWriter
 
 from ..conftest import Scene

@@ -15,7 +15,7 @@ from analysis import Trace
 from analysis.model import State
 from plots.cli import main
 from plots.timeline.coverage import Intervals, coverage
-from tests.analysis.why.test_charges import contended
+from tests.analysis.why.code.test_charges import contended
 from tests.synthetic import TraceWriter
 
 from ..conftest import Scene

@@ -1,6 +1,6 @@
 /* Runs aside: the socket is in a table of descriptors that nobody else sees, so by the kernel's own calls: who stands
  * between the program and the C library, as the thread sanitizer does, takes its number for one of the program's.
- * tracer/broker.py is the other end. */
+ * tracer/beside/broker.py is the other end. */
 #define _GNU_SOURCE
 #include "stream/broker.h"
 

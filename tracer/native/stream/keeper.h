@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#define GS_KEEPER_NAME ".keeper" /* in the trace's directory: its keeper has it locked. tracer/keeper.py makes it */
+#define GS_KEEPER_NAME ".keeper" /* in the trace's directory: its keeper has it locked. tracer/keep/keeper.py makes it */
 
 /* A new recording, aside: whether it has a keeper. */
 void gs_keeper_begin(void);

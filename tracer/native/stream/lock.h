@@ -11,7 +11,7 @@
 #define GS_PROGRESS_MAGIC 0x50534731u /* "1GSP" */
 #define GS_PROGRESS_STREAMS 2044u
 
-/* The file's content. tracer/ahead.py and tracer/directory.py read it. */
+/* The file's content. tracer/beside/ahead.py and tracer/directory.py read it. */
 struct gs_progress {
     uint32_t magic;
     uint32_t streams; /* how many have said anything */

@@ -13,8 +13,8 @@ import numpy as np
 
 from analysis.arrays import Bools, Int32s, Int64s, distinct
 from analysis.model import Gil, State
-from analysis.tables import requests
-from analysis.tables.intervals import Intervals
+from analysis.tables.gil import requests
+from analysis.tables.gil.intervals import Intervals
 from analysis.tables.trace import Trace
 
 NEVER = requests.NEVER

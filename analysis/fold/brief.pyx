@@ -6,10 +6,10 @@
 
 import numpy as np
 
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
 
 from analysis.fold.cursor cimport Cursor
-from analysis.fold.lane cimport OFF, TIMED, Lane, Picture, begin_cursor, begin_lane, leave, run
+from analysis.fold.lane cimport OFF, Lane, Picture, Timed, begin_cursor, begin_lane, leave, run
 from analysis.growing cimport Numbers, forget
 
 
@@ -28,42 +28,48 @@ def keep_intervals(
     list locks,
     const int32_t[::1] gils,
     const int64_t[::1] cpu_start,
-    const int64_t[::1] cpu_duration,
     const uint8_t[::1] cpu_state,
     int64_t[::1] starts,
     uint8_t[::1] states,
     uint8_t[::1] kinds,
     int16_t[::1] places,
-    int64_t[::1] natives,
+    uint32_t[::1] more,
+    int64_t[::1] timed_begin,
+    int64_t[::1] timed_end,
+    int16_t[::1] timed_gil,
 ):
     """Let a stream go by; return for each of its threads what is said of its intervals, None: it made no sense.
 
     Parameters are those of `coverage.Covered`, and columns with an element an interval; `lanes` has the first of
-    each thread in them as its last number. Returned are how many intervals a thread has, and tables of its pieces
-    without a CPU (interval, state, begin, end), of frames (wait, frame) and of timed waits (begin, end, GIL);
-    intervals are counted from its first.
+    each thread in them as its last number; timed waits that ran out go into columns of their own, thread after
+    thread. Returned are how many intervals a thread has, tables of its pieces without a CPU (interval, state,
+    begin, end) and of intervals that it was NATIVE in for long (interval, ns), counted from its first, and how
+    many timed waits it has.
     """
     cdef int64_t count = lives.shape[0], at, row
     cdef Picture picture
     cdef Cursor cursor
     cdef Lane *lane
     cdef bint right = True, failed = False
+    cdef Timed timed
     cdef const int64_t[::1] waits
     memory = np.zeros(max(count, 1) * sizeof(Lane), np.uint8)
     cdef uint8_t[::1] bytes_of_lanes = memory
     lane = <Lane *> &bytes_of_lanes[0]
     picture.edges, picture.columns = NULL, 0
+    timed.used, timed.room = 0, timed_begin.shape[0]
+    if timed.room:
+        timed.begin, timed.end, timed.gil = &timed_begin[0], &timed_end[0], &timed_gil[0]
     picture.begin, picture.end = -0x7FFFFFFFFFFFFFFF, 0x7FFFFFFFFFFFFFFF
     if cpu_start.shape[0]:
-        picture.cpu_start, picture.cpu_duration = &cpu_start[0], &cpu_duration[0]
-        picture.cpu_state = &cpu_state[0]
+        picture.cpu_start, picture.cpu_state = &cpu_start[0], &cpu_state[0]
     for at in range(count):
         begin_lane(&lane[at], &lanes[at, 0])
-        waits, row = locks[at], lanes[at, 5]
+        waits, row = locks[at], lanes[at, 6]
         if waits.shape[0]:
             lane[at].locks, lane[at].locks_left = &waits[0], waits.shape[0] // 3
         lane[at].starts, lane[at].states, lane[at].kinds = &starts[row], &states[row], &kinds[row]
-        lane[at].gils, lane[at].natives = &places[row], &natives[row]
+        lane[at].gils, lane[at].more, lane[at].timed = &places[row], &more[row], &timed
     with nogil:
         if packets:
             begin_cursor(&cursor, &data[0], packets, last_count)
@@ -76,10 +82,11 @@ def keep_intervals(
     found = []
     for at in range(count):
         failed |= lane[at].failed
-        found.append((lane[at].at, told(&lane[at].off, OFF), told(&lane[at].frames, 2), told(&lane[at].timed, TIMED)))
+        right &= not lane[at].no_room
+        pieces, long_natives = told(&lane[at].off, OFF), told(&lane[at].long_natives, 2)
+        found.append((lane[at].at, pieces, long_natives, lane[at].timed_waits))
         forget(&lane[at].off)
-        forget(&lane[at].frames)
-        forget(&lane[at].timed)
+        forget(&lane[at].long_natives)
     if failed:
         raise MemoryError
     return found if right else None

@@ -13,7 +13,6 @@ class Covered:
         end: int,
         edges: Int64s,
         cpu_start: Int64s,
-        cpu_duration: Int64s,
         cpu_state: Bytes,
     ) -> None: ...
     def cover(

@@ -33,15 +33,14 @@ cdef class Covered:
     cdef readonly object times, counts, held, about, cells, held_cells
 
     def __init__(self, int64_t begin, int64_t end, const int64_t[::1] edges, const int64_t[::1] cpu_start,
-                 const int64_t[::1] cpu_duration, const uint8_t[::1] cpu_state):
+                 const uint8_t[::1] cpu_state):
         """`edges` are those of the columns; empty: only sums are wanted."""
         self.picture.begin, self.picture.end = begin, end
         if edges.shape[0]:
             self.picture.edges, self.picture.columns = &edges[0], edges.shape[0] - 1
         if cpu_start.shape[0]:
-            self.picture.cpu_start, self.picture.cpu_duration = &cpu_start[0], &cpu_duration[0]
-            self.picture.cpu_state = &cpu_state[0]
-        self.kept = [edges, cpu_start, cpu_duration, cpu_state]
+            self.picture.cpu_start, self.picture.cpu_state = &cpu_start[0], &cpu_state[0]
+        self.kept = [edges, cpu_start, cpu_state]
 
     def cover(self, const uint8_t[::1] data, int64_t packets, int64_t last_count, const int64_t[::1] lives,
               const int64_t[:, ::1] lanes, list locks, const int32_t[::1] gils, int64_t several, int64_t rows):
@@ -53,9 +52,9 @@ cdef class Covered:
             The stream; of no packets: the threads have no events.
         lives : array, shape (n,)
             How many events each of the threads has in it.
-        lanes : array, shape (n, 6)
+        lanes : array, shape (n, 7)
             Begin, end, whether it is unknown what it does at first, which stretches on a CPU touch it (from,
-            to), and its row among the cells, -1: none.
+            to), when the last one ends, and its row among the cells, -1: none.
         locks : list of arrays
             Begin, end, and whether the world was stopped, of the waits of each for locks.
         gils : array
@@ -81,7 +80,7 @@ cdef class Covered:
         for at in range(count):
             begin_lane(&lane[at], &lanes[at, 0])
             lane[at].times, lane[at].counts = &times[at, 0], &counts[at, 0]
-            waits, row = locks[at], lanes[at, 5]
+            waits, row = locks[at], lanes[at, 6]
             if waits.shape[0]:
                 lane[at].locks, lane[at].locks_left = &waits[0], waits.shape[0] // 3
             if several:

@@ -3,7 +3,7 @@
 # Its own events tell that, so each stream is read alone, in any order, several at once: for sums (`coverage`), or for
 # what is kept of each interval (`brief`).
 
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
 from analysis.fold.cpu cimport split
@@ -28,8 +28,7 @@ from analysis.growing cimport Numbers, push
 cdef enum:
     IN_MEMORY = 64  # packets that were read, and are kept
     FOUND = 128  # of an interval's kind: its release found a drop request
-    OFF = 4  # numbers of each piece without a CPU, and of each timed wait
-    TIMED = 3
+    OFF = 4  # numbers of each piece without a CPU
     COUNTS = 5  # of a thread: intervals, holds, and state, begin and end of the first one
 
 cdef struct Picture:
@@ -38,8 +37,15 @@ cdef struct Picture:
     const int64_t *edges  # of columns; NULL: there are none
     int64_t columns
     const int64_t *cpu_start  # tables.onto_cpu.Stretches
-    const int64_t *cpu_duration
     const uint8_t *cpu_state
+
+cdef struct Timed:
+    # Timed waits that ran out, of the threads of a stream.
+    int64_t *begin
+    int64_t *end
+    int16_t *gil
+    int64_t used
+    int64_t room
 
 cdef struct Lane:
     # A thread, at the moment up to which its events were read.
@@ -53,6 +59,7 @@ cdef struct Lane:
     int64_t locks_left
     int64_t cpu_at
     int64_t cpu_stop
+    int64_t cpu_end  # of the last of them
     int64_t *times
     int64_t *counts
     int64_t *held  # with each GIL
@@ -65,14 +72,17 @@ cdef struct Lane:
     uint8_t *states
     uint8_t *kinds
     int16_t *gils
-    int64_t *natives
+    uint32_t *more
+    int64_t native  # for how long it was that, since
     uint8_t kind  # of the event that it began with
     int64_t at  # its number
     bint fresh  # there was no event since
     int64_t last_time
     Numbers off  # with the GIL or ready, and no CPU: interval, state, begin, end
-    Numbers frames  # at the end of waits: interval, frame
-    Numbers timed  # waits that ran out: begin, end, GIL
+    Numbers long_natives  # intervals, and for how long it was NATIVE in them
+    Timed *timed
+    int64_t timed_waits  # of it, and whether there was room for all
+    bint no_room
     bint failed  # there was no memory
 
 
@@ -87,7 +97,7 @@ cdef inline void keep(Lane *lane, Numbers *numbers, int64_t value) noexcept nogi
 
 cdef inline void keep_piece(Lane *lane, int state, int64_t begin, int64_t end) noexcept nogil:
     if state == NATIVE:
-        lane.natives[lane.at] += end - begin
+        lane.native += end - begin
     elif state == STALLED or state == READY or state == HOLDING_ASLEEP:
         keep(lane, &lane.off, lane.at)
         keep(lane, &lane.off, state)
@@ -99,6 +109,15 @@ cdef inline void keep_interval(Lane *lane) noexcept nogil:
     lane.starts[lane.at], lane.states[lane.at] = lane.since, <uint8_t> lane.state
     lane.kinds[lane.at] = lane.kind
     lane.gils[lane.at] = <int16_t> lane.gil
+
+
+cdef inline void keep_native(Lane *lane) noexcept nogil:
+    """Keep for how long it was NATIVE in an interval, whose pieces are all put."""
+    lane.more[lane.at] = <uint32_t> lane.native
+    if lane.native >> 32:
+        keep(lane, &lane.long_natives, lane.at)
+        keep(lane, &lane.long_natives, lane.native)
+    lane.native = 0
 
 
 cdef inline void put(Picture *picture, Lane *lane, int state, int64_t begin, int64_t end) noexcept nogil:
@@ -145,12 +164,10 @@ cdef inline void put_with_cpu(Picture *picture, Lane *lane, int64_t begin, int64
             cpu, until = UNSURE, at_most(end, picture.cpu_start[lane.cpu_at])
         elif lane.cpu_at + 1 < lane.cpu_stop:
             cpu, until = picture.cpu_state[lane.cpu_at], at_most(end, picture.cpu_start[lane.cpu_at + 1])
+        elif lane.cpu_end > begin:
+            cpu, until = picture.cpu_state[lane.cpu_at], at_most(end, lane.cpu_end)
         else:
-            until = picture.cpu_start[lane.cpu_at] + picture.cpu_duration[lane.cpu_at]
-            if until > begin:
-                cpu, until = picture.cpu_state[lane.cpu_at], at_most(end, until)
-            else:
-                cpu, until = UNSURE, end
+            cpu, until = UNSURE, end
         put(picture, lane, split(lane.state, cpu), begin, until)
         begin = until
 
@@ -205,6 +222,8 @@ cdef inline void leave(Picture *picture, Lane *lane, int64_t end, bint last) noe
             put_with_cpu(picture, lane, lane.since, end)
         else:
             put(picture, lane, lane.state, lane.since, end)
+    if lane.starts != NULL:
+        keep_native(lane)
     lane.since = end
     lane.at += 1
 
@@ -212,15 +231,19 @@ cdef inline void leave(Picture *picture, Lane *lane, int64_t end, bint last) noe
 cdef inline void note(Lane *lane, const Record *event, int64_t gil) noexcept nogil:
     """Keep what else an event says."""
     cdef int64_t time = <int64_t> event.time
+    cdef Timed *timed = lane.timed
     if event.id == TIMEOUT:
-        keep(lane, &lane.timed, time - event.arg if event.arg and event.arg != TOO_LONG else lane.last_time)
-        keep(lane, &lane.timed, time)
-        keep(lane, &lane.timed, gil)
+        if timed.used == timed.room:
+            lane.no_room = True
+            return
+        timed.begin[timed.used] = time - event.arg if event.arg and event.arg != TOO_LONG else lane.last_time
+        timed.end[timed.used], timed.gil[timed.used] = time, <int16_t> gil
+        timed.used += 1
+        lane.timed_waits += 1
     elif event.id == REQUESTED and lane.fresh:
         lane.kind |= FOUND
     elif event.id == ACQUIRED and lane.state == WAITING:
-        keep(lane, &lane.frames, lane.at - 1)
-        keep(lane, &lane.frames, event.arg)
+        lane.more[lane.at - 1] = event.arg
 
 
 cdef inline bint happens(Picture *picture, Lane *lane, const Record *event, const int32_t *gils, int64_t numbers) noexcept nogil:
@@ -248,10 +271,10 @@ cdef inline bint happens(Picture *picture, Lane *lane, const Record *event, cons
 
 
 cdef inline void begin_lane(Lane *lane, const int64_t *given) noexcept nogil:
-    """Begin, end, whether it is unknown what it does at first, and which stretches on a CPU touch it."""
+    """Begin, end, whether it is unknown what it does at first, which stretches on a CPU touch it, and their end."""
     lane.begin, lane.end, lane.since, lane.last_time = given[0], given[1], given[0], given[0]
     lane.state, lane.gil = UNKNOWN if given[2] else RELEASED, -1
-    lane.cpu_at, lane.cpu_stop = given[3], given[4]
+    lane.cpu_at, lane.cpu_stop, lane.cpu_end = given[3], given[4], given[5]
 
 
 cdef inline bint run(Picture *picture, Cursor *cursor, Lane *lanes, const int64_t *lives, int64_t count, const int32_t *gils, int64_t numbers) noexcept nogil:

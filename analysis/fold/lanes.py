@@ -24,14 +24,17 @@ class Part:
         The stream, how many packets of it are used, and how many events the last one has.
     lives : ndarray of int64, shape (n,)
         How many events each thread has in it.
-    lanes : ndarray of int64, shape (n, 5)
-        Begin, end, whether it is unknown what it does at first, and which stretches on a CPU touch it.
+    lanes : ndarray of int64, shape (n, 6)
+        Begin, end, whether it is unknown what it does at first, which stretches on a CPU touch it, and when
+        the last of these ends.
     locks : list of ndarray of int64
         Begin, end, and whether the world was stopped, of the waits of each for locks.
     places : ndarray of int32
         For each number of a GIL its place among `gils`.
     gils : list of int
         Those of the process.
+    timed : int
+        How many timed waits ran out in it.
     """
 
     process: int
@@ -44,6 +47,7 @@ class Part:
     locks: list[Int64s]
     places: Int32s
     gils: list[int]
+    timed: int
 
 
 def can_be_covered(trace: Recorded) -> bool:
@@ -51,12 +55,12 @@ def can_be_covered(trace: Recorded) -> bool:
     return trace.source.given is None and bool(trace.source.streams)
 
 
-def on_cpus(trace: Recorded, cpus: bool) -> tuple[Int64s, Int64s, Bytes]:
-    """Return start, duration and state of the stretches on CPUs and off them; nothing without `cpus`."""
+def on_cpus(trace: Recorded, cpus: bool) -> tuple[Int64s, Bytes]:
+    """Return start and state of the stretches on CPUs and off them; nothing without `cpus`."""
     stretches = trace.stretches if cpus else None
     if stretches is None:
-        return _NONE, _NONE, np.zeros(0, np.uint8)
-    return stretches.start, stretches.duration, stretches.state
+        return _NONE, np.zeros(0, np.uint8)
+    return stretches.start, stretches.state
 
 
 def parts_of(trace: Recorded, cpus: bool) -> list[Part]:
@@ -66,9 +70,9 @@ def parts_of(trace: Recorded, cpus: bool) -> list[Part]:
     gils = [[gil for gil in trace.gils if gil.process == each.index] for each in trace.processes]
     places = [_places([gil.number for gil in each]) for each in gils]
 
-    def part(threads: list[int], lives: Int64s, data: Bytes, packets: int, records: int) -> Part:
+    def part(threads: list[int], lives: Int64s, data: Bytes, packets: int, records: int, timed: int) -> Part:
         process = trace.threads[threads[0]].process
-        touching = [_touching(trace, trace.threads[each])[:2] if cpus else (0, 0) for each in threads]
+        touching = [_touching(trace, trace.threads[each]) if cpus else (0, 0, 0) for each in threads]
         lanes = [
             (trace.threads[each].begin, trace.threads[each].end, until[each] >= 0, *some)
             for each, some in zip(threads, touching, strict=True)
@@ -84,6 +88,7 @@ def parts_of(trace: Recorded, cpus: bool) -> list[Part]:
             [locks[each] for each in threads],
             places[process],
             [gil.index for gil in gils[process]],
+            timed,
         )
 
     thread_of = _threads_of(trace.source)
@@ -93,12 +98,13 @@ def parts_of(trace: Recorded, cpus: bool) -> list[Part]:
         threads = [thread_of[stream.first + at] for at in scanned.lives[:, 0].tolist()]
         counts = scanned.lives[:, 3] - scanned.lives[:, 0]
         seen.update(threads)
-        found.append(part(threads, counts.copy(), stream.data, scanned.packets, scanned.records))
+        timed = sum(count for count, *_ in scanned.waited.values())
+        found.append(part(threads, counts.copy(), stream.data, scanned.packets, scanned.records, timed))
     nothing = np.zeros(1, np.uint8)
     for process in trace.processes:
         others = [t.index for t in trace.threads if t.process == process.index and t.index not in seen]
         if others:
-            found.append(part(others, np.zeros(len(others), np.int64), nothing, 0, 0))
+            found.append(part(others, np.zeros(len(others), np.int64), nothing, 0, 0, 0))
     return found
 
 

@@ -146,7 +146,7 @@ def _blocked(recording: Recording, dropped: Bools) -> tuple[Int64s, Int64s]:
     for low, high in in_parts(len(recording)):
         blocked = recording.durations(low, high)
         recording.lost_in(low, high, blocked)
-        blocked -= recording.brief.native[low:high]
+        blocked -= recording.brief.native(low, high)
         gap = recording.state[low:high] <= State.RELEASED  # or unknown
         at = np.flatnonzero(gap & ~dropped[low:high] & ~recording.last[low:high] & (blocked > 0))
         found.append((at + low, blocked[at]))

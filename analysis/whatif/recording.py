@@ -19,7 +19,6 @@ from ..fold.briefly import FOUND, Brief, brief_intervals, told_briefly
 from ..fold.lanes import can_be_covered
 from ..model import Gil, State
 from ..reader.format import Event
-from ..states import Cpu
 from ..tables.gil import requests
 from ..tables.gil.handoffs import Holds
 from ..tables.trace import Trace
@@ -133,10 +132,11 @@ class Recording:
         return found
 
     def wait_frames(self) -> tuple[Int64s, Int32s]:
-        """Return waits that ended with the GIL, or go on, and the frame that wanted it; -1: not known."""
+        """Return waits, and the frames that wanted the GIL; -1: not known."""
         if not self.from_streams:
             return self.trace.intervals_by_column.waiting, self.trace.wait_frames
-        wait, number = self.brief.wait, self.brief.frame
+        wait = np.flatnonzero(self.state == State.WAITING)
+        number = self.brief.more[wait]
         frame = np.full(len(wait), -1, np.int32)
         for process in self.trace.processes:
             threads = self.trace.threads_of(process)
@@ -231,36 +231,14 @@ class Recording:
     # them compete anew. What it lost to other programs stays: they are not in the replay, and would be there
     # again. Without scheduling a stretch without the GIL is no work at all.
 
-    def _full(self, begin: Int64s, end: Int64s) -> Int64s:
-        """Return how long, within these stretches, all CPUs ran threads of the trace."""
-        begins, before = self._all_busy
-
-        def until(time: Int64s) -> Int64s:
-            at = np.searchsorted(begins, time, "right") - 1
-            inside = np.maximum(at, 0)
-            passed = np.minimum(time - begins[inside], before[inside + 1] - before[inside])
-            full: Int64s = np.where(at >= 0, before[inside] + passed, 0)
-            return full
-
-        return until(end) - until(begin) if len(begins) else np.zeros(len(begin), np.int64)
-
     @cached_property
-    def _all_busy(self) -> tuple[Int64s, Int64s]:
-        """Begins of the stretches in which all CPUs ran threads of the trace, and their sums before each."""
-        stretches = self.trace.stretches
-        assert self.trace.scheduling is not None
+    def _full(self) -> Int64s:
+        """For how long, in each piece of `brief`, all CPUs ran threads of the trace."""
+        stretches, scheduling = self.trace.stretches, self.trace.scheduling
         assert stretches is not None
-        on, cpus = np.flatnonzero(stretches.state == Cpu.ON), max(len(self.trace.scheduling.cpus), 1)
-        start = stretches.start[on]
-        time = np.concatenate([start, start + stretches.duration[on]])
-        change = np.repeat(np.array([1, -1], np.int8), len(on))
-        order = np.lexsort((change, time))
-        running = np.cumsum(change[order], dtype=np.int32)
-        full = np.flatnonzero(running[:-1] >= cpus)
-        begins = time[order[full]]
-        before = np.zeros(len(full) + 1, np.int64)
-        np.cumsum(time[order[full + 1]] - begins, out=before[1:])
-        return begins, before
+        assert scheduling is not None
+        brief = self.brief
+        return stretches.all_running(max(len(scheduling.cpus), 1), brief.off_begin, brief.off_end)
 
     @cached_property
     def _stalled(self) -> tuple[Int64s, Int64s, Int64s, Int64s]:
@@ -271,7 +249,7 @@ class Recording:
         brief = self.brief
         at = np.flatnonzero(brief.off_state == state)
         begin, end = brief.off_begin[at], brief.off_end[at]
-        return brief.off_of[at], begin, end, self._full(begin, end) if self.scheduled else begin[:0]
+        return brief.off_of[at], begin, end, self._full[at] if self.scheduled else begin[:0]
 
     def work_until(self, interval: Int64s, time: Int64s) -> Int64s:
         """Return the work in these holds up to these times, which are in them."""

@@ -93,7 +93,7 @@ class Steps:
         count = np.zeros(len(recording), np.uint8)
         for low, high in in_parts(len(recording)):
             state = recording.state[low:high]
-            self._native[low:high] = recording.brief.native[low:high] > 0
+            self._native[low:high] = recording.brief.native(low, high) > 0
             self._native[low:high] &= (state <= State.RELEASED) & ~dropped[low:high]
             count[low:high] = self._native[low:high]
             count[low:high] += state == State.HOLDING
@@ -151,7 +151,7 @@ class Steps:
             begin, native = self.begin[low:high], self._native[low:high]
             at = np.flatnonzero(native)
             step = begin[at] + opens[at]
-            kind[step], amount[step] = NATIVE, recording.brief.native[low:high][at]
+            kind[step], amount[step] = NATIVE, recording.brief.native(low, high)[at]
             work = recording.durations(low, high)
             recording.lost_in(low, high, work)
             at = np.flatnonzero((recording.state[low:high] == State.HOLDING) & ~goes_on[some])

@@ -9,6 +9,7 @@ import numpy as np
 
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memmove
 
 from analysis.growing cimport Numbers, forget, push
 
@@ -146,7 +147,7 @@ cdef class Streams:
     def in_order(self):
         """Return all tids, ascending, where the events of each begin, and time, kind and CPU of events.
 
-        None: the streams are not any more what they were when they were looked at.
+        None: the streams are not any more what they were when they were looked at. Asked again, it reads again.
         """
         tids = np.array([self._tids.at[at] for at in range(self._tids.used)], np.int64)
         tids.sort()
@@ -180,6 +181,8 @@ cdef class Streams:
             free(of)
             free(heap)
         there = [self._places[tid] for tid in tids.tolist()]
+        for at, tid in enumerate(tids.tolist()):
+            self._places[tid] = first[at + 1] - first[at]
         return (tids, first, time, kind, cpu) if same and there == first[1:].tolist() else None
 
     cdef bint _merge(self, Stream *of, Py_ssize_t streams, Stream **heap, int64_t[::1] time, uint8_t[::1] kind,
@@ -217,6 +220,12 @@ cdef class Streams:
                     break
             _sink(heap, there, 0)
         return True
+
+
+def move(const uint8_t[::1] column, int64_t to, int64_t begin, int64_t end):
+    """Move bytes of a column to another place in it; the two may overlap."""
+    if end > begin:
+        memmove(<void *> &column[to], &column[begin], end - begin)
 
 
 cdef inline bint _is_before(const Stream *one, const Stream *other) noexcept nogil:

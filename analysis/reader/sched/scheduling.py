@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ...arrays import Bytes, Int16s, Int64s
 from ...errors import TraceFormatError
@@ -29,7 +27,7 @@ from ..names import Names, read_names
 from ..problems import Problems
 from ..tasks import Task, find_tasks, without_gone
 from .by_task import HIGHEST
-from .streams import Events, Loss, SchedStreams
+from .streams import Events, Loss, SchedStreams, TaskEvents
 
 _STREAM_FILE = re.compile(r"sched_[0-9]{1,5}")
 HELPER: Final = "gilscope helper"  # the recorder's own thread in a process: GS_HELPER_NAME
@@ -45,8 +43,9 @@ class Scheduling:
         When the recording began, ns.
     end : int or None
         When it was stopped; None if it was not: something may be missing behind any thread's last event.
-    time, kind, cpu : ndarray of int64, uint8, int16
-        Events (`format.Sched`, without SCHED_LOST), sorted by task, in time order within one.
+    events : TaskEvents
+        `time`, `kind` and `cpu` (int64, uint8, int16) of events (`format.Sched`, without SCHED_LOST), sorted
+        by task, in time order within one.
     first : ndarray of int64, shape (tasks + 1,)
         Task i has the events first[i] to first[i + 1].
     tasks : tuple of Task
@@ -63,15 +62,28 @@ class Scheduling:
     metadata: Metadata
     begin: int
     end: int | None
-    time: Int64s
-    kind: Bytes
-    cpu: Int16s
+    events: TaskEvents
     first: Int64s
     tasks: tuple[Task, ...]
     losses: tuple[Loss, ...]
     cpus: tuple[int, ...]
     failure: str | None = None
     native: NativeSamples = NO_SAMPLES
+
+    @property
+    def time(self) -> Int64s:
+        """When the events were, ns."""
+        return self.events.columns().time
+
+    @property
+    def kind(self) -> Bytes:
+        """What they were."""
+        return self.events.columns().kind
+
+    @property
+    def cpu(self) -> Int16s:
+        """Where they were."""
+        return self.events.columns().cpu
 
     @property
     def namespace(self) -> int:
@@ -128,7 +140,7 @@ def read_scheduling(
         missing = TraceFormatError(directory, found, f"{cpus}: what the metadata says")
         problems.report(missing, "what happened on the others")
         unseen.append(Loss(metadata.recording_start, np.iinfo(np.int64).max, -1, 0))
-    streams = SchedStreams(metadata.pid or None, metadata.recording_start, problems, within)
+    streams = SchedStreams(directory, metadata.pid or None, metadata.recording_start, problems, within)
     for file in files:
         streams.read(file)
     path = directory / "names"
@@ -140,14 +152,14 @@ def read_scheduling(
     failed = next(names.of(Name.RECORDING_FAILED), None)
     if failed is not None:  # some of what comes later may be there, but who knows what is not
         unseen += [Loss(failed.time, np.iinfo(np.int64).max, cpu, 0) for cpu in streams.cpus]
-    events = streams.in_order()
-    if events is None:
-        changed = TraceFormatError(directory, "streams that change", "those of a recording that has ended")
+    try:
+        events = streams.in_order()
+    except TraceFormatError as changed:
         problems.report(changed, "what the scheduler did")
         return None
     if within != EVER:
         names = without_gone(names, set(events.tids.tolist()), within[0])
-    scheduling = _of_tasks(metadata, events, names, (*unseen, *streams.losses), tuple(streams.cpus))
+    scheduling = _of_tasks(metadata, streams, events, names, (*unseen, *streams.losses))
     if native:
         symbols = symbols or read_symbols(directory, metadata, problems)
         samples = read_native(directory, scheduling.tasks, names, symbols, problems, within)
@@ -183,7 +195,7 @@ def _real(names: Names, problems: Problems) -> Names:
 
 
 def _of_tasks(
-    metadata: Metadata, events: Events, names: Names, losses: tuple[Loss, ...], cpus: tuple[int, ...]
+    metadata: Metadata, streams: SchedStreams, events: Events, names: Names, losses: tuple[Loss, ...]
 ) -> Scheduling:
     """Tell the tasks apart that events are of."""
     stop = metadata.environment.get("recording_stop")
@@ -194,24 +206,14 @@ def _of_tasks(
     tasks, bounds = find_tasks(events.tids.tolist(), events.first, events.time, events.kind, names, until)
     # Nothing that was recorded is the helper's.
     theirs = [at for at, task in enumerate(tasks) if task.comm != HELPER]
-    counts = np.diff(bounds)[theirs]
-    time, kind, cpu = events.time, events.kind, events.cpu
-    if len(theirs) < len(tasks):
-        parts = [slice(*bounds[at : at + 2].tolist()) for at in theirs]
-        time, kind, cpu = (_joined(column, parts) for column in (time, kind, cpu))
+    parts = [(int(bounds[at]), int(bounds[at + 1])) for at in theirs]
     return Scheduling(
         metadata=metadata,
         begin=metadata.recording_start,
         end=end,
-        time=time,
-        kind=kind,
-        cpu=cpu,
-        first=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        events=TaskEvents(streams, events, parts),
+        first=np.cumsum([0, *(stop - start for start, stop in parts)], dtype=np.int64),
         tasks=tuple(tasks[at] for at in theirs),
         losses=losses,
-        cpus=cpus,
+        cpus=tuple(streams.cpus),
     )
-
-
-def _joined(column: npt.NDArray[Any], parts: Sequence[slice]) -> npt.NDArray[Any]:
-    return np.concatenate([column[:0], *(column[part] for part in parts)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ...errors import TraceFormatError
 from ..disk.packets import Packets, read_packets
 from ..format import EVENT_SIZE, HEADER_SIZE, SCHED_RECORD, STREAM_SCHED, Sched
 from ..problems import Problems
-from .by_task import HIGHEST, Streams
+from .by_task import HIGHEST, Streams, move
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,56 @@ class Events:
     kind: Bytes
     cpu: Int16s
 
+    def keep(self, parts: Sequence[tuple[int, int]]) -> None:
+        """Keep only the events from where to where, ascending, in the memory that all had."""
+        if sum(end - begin for begin, end in parts) == len(self.time):
+            return
+        for column in (self.time, self.kind, self.cpu):
+            to, size = 0, column.itemsize
+            for begin, end in parts:
+                move(column.view(np.uint8), size * to, size * begin, size * end)
+                to += end - begin
+            column.resize(to, refcheck=False)
+
+
+class TaskEvents:
+    """Events by task, in columns: of who asks for them, or, taken over, of somebody else alone.
+
+    Taken over, they are read again where somebody else asks.
+    """
+
+    def __init__(self, streams: SchedStreams, events: Events, parts: Sequence[tuple[int, int]]) -> None:
+        events.keep(parts)
+        self._streams, self._events, self._parts = streams, [events], parts
+
+    def columns(self) -> Events:
+        """Return them.
+
+        Raises
+        ------
+        TraceFormatError
+            They were written over since.
+        """
+        if not self._events:
+            events = self._streams.in_order()
+            events.keep(self._parts)
+            self._events.append(events)
+        return self._events[0]
+
+    def taken(self) -> Events:
+        """Return them for good: whoever has them may write into their memory."""
+        events = self.columns()
+        self._events.clear()
+        return events
+
 
 class SchedStreams:
     """Streams of CPUs; `losses` are of those that were read, `cpus` whose they are."""
 
-    def __init__(self, pid: int | None, begin: int, problems: Problems, within: tuple[int, int]) -> None:
+    def __init__(
+        self, directory: Path, pid: int | None, begin: int, problems: Problems, within: tuple[int, int]
+    ) -> None:
+        self.directory = directory
         self.losses: list[Loss] = []
         self.cpus: list[int] = []
         self.events = 0
@@ -74,10 +120,19 @@ class SchedStreams:
             # What was skipped is as good as lost, and nobody knows until when.
             self.losses.append(Loss(last, np.iinfo(np.int64).max, cpu, 0))
 
-    def in_order(self) -> Events | None:
-        """Return all that was right; None: it was written over since."""
+    def in_order(self) -> Events:
+        """Return all that was right.
+
+        Raises
+        ------
+        TraceFormatError
+            It was written over since.
+        """
         events = self._streams.in_order()
-        return None if events is None else Events(*events)
+        if events is None:
+            expected = "those of a recording that has ended"
+            raise TraceFormatError(self.directory, "streams that change", expected)
+        return Events(*events)
 
 
 def _what_is_wrong(packets: Packets, counts: Int64s, right: int, cpu: int) -> TraceFormatError:

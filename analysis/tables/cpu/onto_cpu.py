@@ -23,7 +23,7 @@ from ...arrays import Bools, Bytes, Int16s, Int64s
 from ...reader.sched.scheduling import Scheduling
 from ...reader.sched.streams import Loss
 from ...states import Cpu
-from .switches import Between
+from .switches import Between, all_running
 
 UNSURE: Final = Cpu.UNSURE
 OFF: Final = Cpu.OFF
@@ -73,6 +73,14 @@ class Stretches:
             return self.start[low + 1 : high + 1]
         return np.append(self.start[low + 1 : high], self.end[task])
 
+    def all_running(self, cpus: int, begin: Int64s, end: Int64s) -> Int64s:
+        """Return how long, within some stretches of time, as many tasks ran as there are CPUs, ns."""
+        times = np.concatenate([begin, end])
+        order = np.argsort(times, kind="stable")
+        until = np.empty(len(times), np.int64)
+        until[order] = all_running(self.start, self.state, self.first, self.end, cpus, times[order])
+        return until[len(begin) :] - until[: len(begin)]
+
     def touching(self, task: int, begin: int, end: int) -> tuple[int, int]:
         """Return from which to which of them touch a life of a task."""
         low, high = int(self.first[task]), int(self.first[task + 1])
@@ -85,12 +93,15 @@ class Stretches:
 
 
 def make_stretches(scheduling: Scheduling) -> Stretches:
-    """Return when each task had a CPU."""
+    """Return when each task had a CPU, in the memory of the events: they are taken over."""
     tasks = scheduling.tasks
-    gaps = len(scheduling.time) + len(tasks)  # a task has one more than events
+    events = scheduling.events.taken()
+    start, state, cpu = events.time, events.kind, events.cpu
+    gaps = len(start) + len(tasks)  # a task has one more than events
     # There are few more stretches than gaps: where records were lost. What is not used is never touched.
     room = 3 * gaps if scheduling.losses else gaps
-    start, state, cpu = np.empty(room, np.int64), np.empty(room, np.uint8), np.empty(room, np.int16)
+    for column in (start, state, cpu):
+        column.resize(room, refcheck=False)
     preempted, first = np.empty(room, np.uint8), np.zeros(len(tasks) + 1, np.int64)
     end = np.array([task.end for task in tasks], np.int64)
     cpus = range(max((loss.cpu for loss in scheduling.losses), default=-1) + 1)
@@ -104,9 +115,10 @@ def make_stretches(scheduling: Scheduling) -> Stretches:
         _joined([_in_order(losses) for losses in of_cpus]),
         np.cumsum([0, *(len(losses) for losses in of_cpus)], dtype=np.int64),
     )
-    columns = scheduling.time, scheduling.kind, scheduling.cpu
-    used = between.stretches(*columns, scheduling.first, start, state, cpu, preempted, first)
-    return Stretches(start[:used], state[:used], cpu[:used], preempted[:used].view(np.bool_), first, end)
+    used = between.stretches(start, state, cpu, scheduling.first, preempted, first)
+    for column in (start, state, cpu, preempted):
+        column.resize(used, refcheck=False)
+    return Stretches(start, state, cpu, preempted.view(np.bool_), first, end)
 
 
 def _in_order(losses: Sequence[Loss]) -> tuple[Int64s, Int64s]:

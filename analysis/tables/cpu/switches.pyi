@@ -17,9 +17,6 @@ class Between:
         kind: Bytes,
         cpu: Int16s,
         first: Int64s,
-        starts: Int64s,
-        states: Bytes,
-        cpus: Int16s,
         preempted: Bytes,
         first_of: Int64s,
     ) -> int: ...
@@ -37,3 +34,6 @@ def of_lives(
     times_preempted: Int64s,
     migrations: Int64s,
 ) -> int: ...
+def all_running(
+    start: Int64s, state: Bytes, first: Int64s, end: Int64s, cpus: int, times: Int64s
+) -> Int64s: ...

@@ -1,7 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Stretches between the scheduler's events of tasks, one after the other: see `onto_cpu`."""
 
+import numpy as np
+
 from libc.stdint cimport int16_t, int64_t, uint8_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memmove
 
 from ...reader.format import Sched
 from ...states import Cpu
@@ -134,11 +138,15 @@ cdef class Between:
         losses.end = &self.of_cpu_end[first] if last > first else NULL
         return losses
 
-    def stretches(self, const int64_t[::1] time, const uint8_t[::1] kind, const int16_t[::1] cpu,
-                  const int64_t[::1] first, int64_t[::1] starts, uint8_t[::1] states, int16_t[::1] cpus,
+    def stretches(self, int64_t[::1] time, uint8_t[::1] kind, int16_t[::1] cpu, const int64_t[::1] first,
                   uint8_t[::1] preempted, int64_t[::1] first_of):
-        """Write down the stretches of all tasks; return how many there are."""
-        cdef int64_t task, at, used = 0, end
+        """Write start, state and CPU of all tasks' stretches over their events; return how many there are.
+
+        The columns have as many elements more than events as there may be more stretches. Events are moved to
+        the end first: of each gap at most so much is written that those of later ones stay.
+        """
+        cdef int64_t task, at, used = 0, end, events = first[first.shape[0] - 1]
+        cdef int64_t ahead = time.shape[0] - events
         cdef int count, number
         cdef Gap gap
         cdef Stretch parts[3]
@@ -149,13 +157,18 @@ cdef class Between:
             all_of_them.begin, all_of_them.end = &self.loss_begin[0], &self.loss_end[0]
         own.count = 0
         with nogil:
+            if events:
+                memmove(&time[ahead], &time[0], events * sizeof(int64_t))
+                memmove(&kind[ahead], &kind[0], events)
+                memmove(&cpu[ahead], &cpu[0], events * sizeof(int16_t))
             for task in range(self.begin.shape[0]):
                 first_of[task] = used
                 gap.end, gap.after, gap.cpu_after = self.begin[task], NOTHING, -1
                 for at in range(first[task], first[task + 1] + 1):
                     gap.start, gap.before, gap.cpu_before = gap.end, gap.after, gap.cpu_after
                     if at < first[task + 1]:
-                        gap.end, gap.after, gap.cpu_after = time[at], kind[at], cpu[at]
+                        gap.end, gap.after = time[ahead + at], kind[ahead + at]
+                        gap.cpu_after = cpu[ahead + at]
                     else:
                         gap.end, gap.cpu_after = self.end[task], -1
                         gap.after = EXIT if self.exited[task] else NOTHING
@@ -168,8 +181,8 @@ cdef class Between:
                         end = parts[number + 1].start if number + 1 < count else gap.end
                         if end <= parts[number].start:
                             continue
-                        starts[used], states[used] = parts[number].start, parts[number].state
-                        cpus[used] = parts[number].cpu if parts[number].state == ON else -1
+                        time[used], kind[used] = parts[number].start, parts[number].state
+                        cpu[used] = parts[number].cpu if parts[number].state == ON else -1
                         preempted[used] = parts[number].preempted and parts[number].state == ON
                         used += 1
             first_of[self.begin.shape[0]] = used
@@ -201,3 +214,89 @@ def of_lives(const int64_t[::1] start, const uint8_t[::1] state, const int16_t[:
                 migrations[life] += life == before and cpu[at] != cpu_before
             before, cpu_before = life, cpu[at]
     return seen
+
+
+cdef struct Edges:
+    # Where a task comes onto a CPU and leaves it, one after the other.
+    int64_t time  # of the next one
+    int64_t at  # the stretch that it is about
+    int64_t stop
+    int64_t end
+    bint on
+
+
+cdef inline bint find_on(Edges *task, const int64_t *start, const uint8_t *state) noexcept nogil:
+    """Find the next stretch on a CPU; whether there is one."""
+    while task.at < task.stop and state[task.at] != ON:
+        task.at += 1
+    if task.at >= task.stop:
+        return False
+    task.time, task.on = start[task.at], False
+    return True
+
+
+cdef inline bint cross(Edges *task, const int64_t *start, const uint8_t *state) noexcept nogil:
+    """Go on to the edge after this one; whether there is one."""
+    if task.on:
+        task.at += 1
+        return find_on(task, start, state)
+    task.time, task.on = start[task.at + 1] if task.at + 1 < task.stop else task.end, True
+    return True
+
+
+cdef inline void sink(Edges **heap, int64_t there, int64_t at) noexcept nogil:
+    """Put what is at a place of the heap where it belongs."""
+    cdef Edges *sinking = heap[at]
+    cdef int64_t below = 2 * at + 1
+    while below < there:
+        if below + 1 < there and heap[below + 1].time < heap[below].time:
+            below += 1
+        if heap[below].time >= sinking.time:
+            break
+        heap[at] = heap[below]
+        at, below = below, 2 * below + 1
+    heap[at] = sinking
+
+
+def all_running(const int64_t[::1] start, const uint8_t[::1] state, const int64_t[::1] first,
+                const int64_t[::1] end, int64_t cpus, const int64_t[::1] times):
+    """Return for how long, up to each of some times (ascending), as many tasks ran as there are CPUs, ns."""
+    cdef int64_t tasks = end.shape[0], task, there = 0, running = 0, total = 0, last = 0, asked = 0
+    cdef Edges *of = <Edges *> calloc(tasks + 1, sizeof(Edges))
+    cdef Edges **heap = <Edges **> calloc(tasks + 1, sizeof(Edges *))
+    cdef const int64_t *starts = &start[0] if start.shape[0] else NULL
+    cdef const uint8_t *states = &state[0] if start.shape[0] else NULL
+    found = np.zeros(times.shape[0], np.int64)
+    cdef int64_t[::1] told = found
+    cdef Edges *next_one
+    try:
+        if of == NULL or heap == NULL:
+            raise MemoryError
+        with nogil:
+            for task in range(tasks):
+                of[task].at, of[task].stop, of[task].end = first[task], first[task + 1], end[task]
+                if find_on(&of[task], starts, states):
+                    heap[there] = &of[task]
+                    there += 1
+            for task in range(there // 2 - 1, -1, -1):
+                sink(heap, there, task)
+            while there:
+                next_one = heap[0]
+                while asked < times.shape[0] and times[asked] <= next_one.time:
+                    told[asked] = total + (times[asked] - last if running >= cpus else 0)
+                    asked += 1
+                if running >= cpus:
+                    total += next_one.time - last
+                last = next_one.time
+                running += -1 if next_one.on else 1
+                if not cross(next_one, starts, states):
+                    there -= 1
+                    heap[0] = heap[there]
+                if there:
+                    sink(heap, there, 0)
+            for asked in range(asked, times.shape[0]):
+                told[asked] = total
+    finally:
+        free(of)
+        free(heap)
+    return found

@@ -15,7 +15,7 @@ from ...model import (
     Thread,
 )
 from ...reader.code.native import NO_SAMPLES, NativeCode
-from ..cpu.onto_cpu import ON, Stretches, make_stretches
+from ..cpu.onto_cpu import ON
 from ..cpu.retries import retry_table
 from ..cpu.states import Merged, States, cpu_interval_table, merge, split, state_table, without_cpus
 from ..locks.states import with_lock_waits
@@ -24,11 +24,6 @@ from .locks import TraceLocks
 
 class TraceCpus(TraceLocks):
     """See `Trace`."""
-
-    @cached_property
-    def stretches(self) -> Stretches | None:
-        """When each task of `scheduling` had a CPU, and when it had none; None without scheduling."""
-        return None if self.scheduling is None else make_stretches(self.scheduling)
 
     @cached_property
     def states_by_column(self) -> States:

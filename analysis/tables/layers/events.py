@@ -23,6 +23,7 @@ from ...reader.sched.scheduling import Scheduling
 from ...reader.streams.grammar import LOST
 from ...shown import Shown
 from ..columns import Columns, SideColumns, Source, make_side
+from ..cpu.onto_cpu import Stretches
 from ..gil.intervals import Intervals, interval_table, make_intervals
 from ..marks import NOTHING_SAID, Said
 
@@ -45,6 +46,8 @@ class TraceEvents(Shown):
         Where the events are that every table is made from; `columns` are they.
     scheduling : Scheduling or None
         What the OS scheduler did, where that was recorded.
+    stretches : Stretches or None
+        When each task of `scheduling` had a CPU, and when it had none.
     tasks : tuple of int
         For each thread the index of its task in `scheduling`, -1: none.
     sampled : tuple of SAMPLE_RECORD tables
@@ -68,6 +71,7 @@ class TraceEvents(Shown):
     source: Source = field(repr=False)
     skipped: list[str] = field(default_factory=list)
     scheduling: Scheduling | None = field(default=None, repr=False)
+    stretches: Stretches | None = field(default=None, repr=False)
     tasks: tuple[int, ...] = field(default=(), repr=False)
     sampled: tuple[Table, ...] = field(default=(), repr=False)
     stacks: Frames = field(default_factory=lambda: join_frames(()), repr=False)

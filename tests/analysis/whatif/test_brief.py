@@ -17,7 +17,7 @@ from tests.analysis.fold.both import from_tables
 from tests.analysis.fold.recordings import record
 from tests.analysis.whatif.of_tables import program as of_tables
 
-_OF_ANOTHER_ORDER = {"wait", "frame", "kind", "timed_begin", "timed_end", "timed_gil"}
+_OF_ANOTHER_ORDER = {"more", "kind", "timed_begin", "timed_end", "timed_gil"}
 _COLUMNS = {each.name for each in fields(Program)} - {"pools", "cpus", "remarks"}
 
 
@@ -51,6 +51,8 @@ def test_intervals_in_brief_are_those_of_tables(tmp_path: Path) -> None:
         assert recording.from_streams
         for name in {each.name for each in fields(tables)} - _OF_ANOTHER_ORDER:
             assert np.array_equal(getattr(recording.brief, name), getattr(tables, name)), (seed, name)
+        everything = 0, len(recording)
+        assert np.array_equal(recording.brief.native(*everything), tables.native(*everything))
         for gil in trace.gils:
             assert np.array_equal(recording.timed_waits(gil), trace.timed_waits(gil))
         begun = np.delete(np.arange(len(recording)), tables.first[:-1])

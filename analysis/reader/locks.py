@@ -83,7 +83,7 @@ def _lock(record: NameRecord) -> LockRecord | None:
 
 @dataclass(frozen=True)
 class Locks:
-    """The locks of a whole trace; `numbers` has for each process those in its events, in order, `index` theirs.
+    """The locks of a whole trace; `numbers` has for each process those in its events in order, `index` which.
 
     (A program that makes locks as long as it runs has high numbers, and few at a time.)
     `reasons` are functions of the interpreter's that stopped the world, `reason_index` has for each process

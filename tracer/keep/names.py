@@ -1,8 +1,9 @@
 """Names that are still needed of packets that a flight recorder gives up.
 
 Numbers of code and frames are given once a recording, so their records stay; those of threads and locks go
-when these have gone. What stays is written to a file beside the stream, which says for how many of its packets
-it stands; then these are given up. A reader takes the one and the rest of the other, whenever it comes.
+when these have gone. What stays is written to a file beside the stream, which says for how many of its
+packets it stands; then these are given up. A reader takes the one and the rest of the other, whenever it
+comes.
 
 Who does so runs as long as the program: a packet is in memory at a time, and of each thread that is needed a
 number.

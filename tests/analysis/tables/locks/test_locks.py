@@ -256,7 +256,7 @@ def test_without_a_gil_it_is_known_what_threads_do_about_it(tmp_path: Path) -> N
 
 
 def test_numbers_may_be_far_apart(tmp_path: Path) -> None:
-    """As those of a program that makes locks as long as it runs, of which a flight recorder keeps the last."""
+    """As those of a program that makes locks as long as it runs, of which --keep keeps the last."""
     numbers = (4_000_000_000, 7, 5, 3)
     with TraceWriter(tmp_path / "t") as writer:
         process = writer.process(pid=100)

@@ -14,6 +14,9 @@ import pytest
 
 import analysis
 from analysis.model import LockKind, LockOutcome, Process
+from analysis.reader.format import Name
+from analysis.reader.names import read_names
+from analysis.reader.problems import Problems
 
 from .build import instructions_a_call
 
@@ -30,6 +33,12 @@ def outcomes(trace: analysis.Trace, process: Process) -> list[int]:
     wakes = trace.lock_wakes[np.isin(trace.lock_wakes["thread"], threads)]
     ends = (LockOutcome.ACQUIRED, LockOutcome.TIMEOUT, LockOutcome.INTERRUPTED)
     return [*(int(np.count_nonzero(waits["outcome"] == end)) for end in ends), len(wakes)]
+
+
+def ended_locks(trace: Path) -> list[int]:
+    """The numbers of locks whose end is told."""
+    (path,) = trace.glob("*/names")
+    return [record.ref for record in read_names(path, pid=None, problems=Problems()).of(Name.LOCK_ENDED)]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -70,6 +79,9 @@ def test_waits_are_what_became_of_them(programs: tuple[str, Path], name: str, tm
         number = {"many": 10_000, "destroyed": 50}[name]
         assert len(trace.lock_waits) == number
         assert 0.9 * number <= len(locks) <= number  # each another one; not all found the names free
+        ended = set(ended_locks(tmp_path / "t"))
+        assert ended <= {lock.number for lock in locks}
+        assert len(ended) >= 0.9 * len(locks) if name == "destroyed" else not ended
     elif name == "forks":
         assert len(trace.processes) == 4
         assert len(trace.lock_wakes) == 0

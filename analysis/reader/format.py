@@ -136,6 +136,7 @@ class Name(IntEnum):
     THREAD_LOST = 66  # ref: tid, or 0; recorded no further; text: "<errno> <what could not be had>"
     GILS_MISSED = 67  # ref: takes of GILs that there was no room for, so far; no text
     RECORDING_ENDED = 70  # ref: tid of the recorder's own thread that ended it, at this stamp; no text
+    LOCK_ENDED = 71  # ref: number of a lock; its memory is another's from now on; no text
 
 
 class Sched(IntEnum):

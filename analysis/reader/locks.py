@@ -83,22 +83,26 @@ def _lock(record: NameRecord) -> LockRecord | None:
 
 @dataclass(frozen=True)
 class Locks:
-    """The locks of a whole trace; `index` has for each process: number in its events → index, -1: none.
+    """The locks of a whole trace; `numbers` has for each process those in its events in order, `index` which.
 
+    (A program that makes locks as long as it runs has high numbers, and few at a time.)
     `reasons` are functions of the interpreter's that stopped the world, `reason_index` has for each process
     the numbers of their calls → index.
     """
 
     locks: tuple[Lock, ...]
+    numbers: tuple[UInt32s, ...]
     index: tuple[Int32s, ...]
     reasons: tuple[str, ...] = ()
     reason_index: tuple[Mapping[int, int], ...] = ()
 
     def of(self, process: int, number: UInt32s) -> Int32s:
         """Return the locks that events of a process name; -1 where they name none."""
-        index = self.index[process]
-        known = number < len(index)
-        return np.where(known, index[np.where(known, number, 0)], np.int32(-1)).astype(np.int32)
+        numbers, index = self.numbers[process], self.index[process]
+        if not len(numbers):
+            return np.full(len(number), -1, np.int32)
+        at = np.minimum(np.searchsorted(numbers, number), len(numbers) - 1)
+        return np.where(numbers[at] == number, index[at], np.int32(-1)).astype(np.int32)
 
     def reasons_of(self, process: int, number: UInt32s) -> Int32s:
         """Return the reasons that calls of a process tell; -1 where they tell none."""
@@ -109,17 +113,19 @@ class Locks:
 def join_locks(processes: Sequence[Sequence[LockRecord]], reasons: Sequence[Mapping[int, str]] = ()) -> Locks:
     """Number the locks of processes through, and why these stopped the world."""
     locks: list[Lock] = []
+    numbers: list[UInt32s] = []
     indices: list[Int32s] = []
     for process, records in enumerate(processes):
-        index = np.full(max((record.number for record in records), default=0) + 1, -1, np.int32)
-        for record in records:
-            index[record.number] = len(locks)
-            locks.append(Lock(len(locks), process, **vars(record)))
-        indices.append(index)
+        mine = np.array([record.number for record in records], np.uint32)
+        order = np.argsort(mine)
+        numbers.append(mine[order])
+        indices.append((order + len(locks)).astype(np.int32))
+        locks += [Lock(at, process, **vars(record)) for at, record in enumerate(records, len(locks))]
     all_reasons = sorted({reason for mine in reasons for reason in mine.values()})
     rank = {reason: at for at, reason in enumerate(all_reasons)}
     return Locks(
         tuple(locks),
+        tuple(numbers),
         tuple(indices),
         tuple(all_reasons),
         tuple({number: rank[reason] for number, reason in mine.items()} for mine in reasons),

@@ -18,7 +18,7 @@ KEPT = "names_kept"
 """The file of records that are needed, of packets that a flight recorder has given up."""
 
 _HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
-_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK, Name.MARK_TEXT)
+_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK, Name.LOCK_ENDED, Name.MARK_TEXT)
 _MADE_UP = re.compile(r"Dummy-[0-9]+")
 _OF_THREADS = (Name.THREAD_NAME, Name.THREAD_ALIVE, Name.THREAD_COMM)
 

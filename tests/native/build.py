@@ -54,6 +54,7 @@ def build(directory: Path, *sanitize: str) -> Path:
     programs = {path.stem: [path] for path in (*PROGRAMS.glob("*.c"), *BENCHMARKS.glob("*_cost.c"))}
     inside = programs.pop("boundary")
     programs["scenarios"] = sorted((PROGRAMS / "scenarios").glob("*.c"))
+    programs["known"].append(CORE / "base/known.c")
     for name, sources in programs.items():
         _compile(directory, name, sources, ["-O1", *extra, *libraries, *system])
     sources = [*inside, *sorted(CORE.rglob("*.c"))]

@@ -130,6 +130,12 @@ def test_times_do_not_decrease_from_packet_to_packet(programs: tuple[str, Path])
     assert done.stdout.split() == ["1", "1000", "1000", "1000"]
 
 
+def test_what_is_known_no_longer_leaves_its_place(programs: tuple[str, Path]) -> None:
+    """Six times as many keys as the table has room for, few of them at a time."""
+    done = subprocess.run([programs[1] / "known"], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
+
+
 def test_the_clock_follows_the_kernels_for_two_hours(programs: tuple[str, Path]) -> None:
     """Simulated: bent each second, standing still while the counter goes on, not asked for seconds."""
     done = subprocess.run([programs[1] / "drift"], capture_output=True, text=True, check=True)

@@ -1,8 +1,9 @@
 """Names that are still needed of packets that a flight recorder gives up.
 
-Numbers of code, frames and locks are given once a recording, so their records stay; those of threads go when
-the thread has gone. What stays is written to a file beside the stream, which says for how many of its packets
-it stands; then these are given up. A reader takes the one and the rest of the other, whenever it comes.
+Numbers of code and frames are given once a recording, so their records stay; those of threads and locks go
+when these have gone. What stays is written to a file beside the stream, which says for how many of its
+packets it stands; then these are given up. A reader takes the one and the rest of the other, whenever it
+comes.
 
 Who does so runs as long as the program: a packet is in memory at a time, and of each thread that is needed a
 number.
@@ -32,7 +33,8 @@ _RECORD: Final = struct.Struct("<QHHI")
 _MAGIC: Final = 0xC1FC1FC1
 _NAMES: Final = 1
 # Of tracer/native/format.h.
-_THREAD_NAME, _THREAD_ALIVE, _THREAD_COMM, _TASK_EXIT = 32, 33, 34, 37
+_THREAD_NAME, _THREAD_ALIVE, _THREAD_COMM, _TASK_EXIT, _LOCK, _LOCK_ENDED = 32, 33, 34, 37, 45, 71
+_OF_LOCKS: Final = (_LOCK, _LOCK_ENDED)
 _OF_THREADS: Final = (_THREAD_NAME, _THREAD_ALIVE, _THREAD_COMM)
 
 
@@ -139,15 +141,20 @@ def _in_packet(packet: bytes) -> Iterator[_Record]:
 
 
 def _needed(going: _Records, alive: set[int] | None) -> _Filter:
-    """Of a process: of threads, the last records of those that are alive."""
+    """Of a process: of threads, the last records of those that are alive; locks that have not ended."""
+    ended = {record.ref for record in going if record.kind == _LOCK_ENDED}
     last = {
         (record.kind, record.ref): number
         for number, record in enumerate(going)
         if record.kind in _OF_THREADS and (alive is None or record.ref in alive)
     }
-    return lambda number, record: (
-        record.kind not in _OF_THREADS or last.get((record.kind, record.ref)) == number
-    )
+
+    def needed(number: int, record: _Record) -> bool:
+        if record.kind in _OF_THREADS:
+            return last.get((record.kind, record.ref)) == number
+        return record.kind not in _OF_LOCKS or record.ref not in ended
+
+    return needed
 
 
 def _alive(place: Path) -> set[int] | None:

@@ -12,7 +12,7 @@
  *      mark_text among its names. Records task_map among the names of sched/, streams native (class 4) of the
  *      addresses that threads ran at, and symbols: what is there.
  *      A flight recorder gives up the oldest packets of a file: its first packet then says given_up, and is as large as all
- *      of them. names_kept has the records of such packets that are needed. Record recording_ended.
+ *      of them. names_kept has the records of such packets that are needed. Records recording_ended and lock_ended.
  *
  * A trace is a directory; each process has a directory <pid> in it (<pid>_2, ... when a pid came again)
  * that is a CTF 1.8 trace: metadata, gil_<n>, names, samples. What the scheduler did with all of them is one more, sched/:
@@ -161,7 +161,8 @@ struct gs_name_record {
     X(68, task_inner)       /* ref: tid; of sched/: text: "<inode of its pid namespace, or 0> <its id there>" */ \
     X(66, thread_lost)      /* ref: tid, or 0; it is recorded no further; text: "<errno> <what could not be had>" */ \
     X(67, gils_missed)      /* ref: takes of GILs that there was no room for, so far; no text */ \
-    X(70, recording_ended)  /* ref: tid of the recorder's own thread that ended it, at this stamp; no text */
+    X(70, recording_ended)  /* ref: tid of the recorder's own thread that ended it, at this stamp; no text */ \
+    X(71, lock_ended)       /* ref: lock; its memory is another's from now on; no text */
 
 /* X(id, name): the events of a sched stream. A CPU runs one thread at a time: in, out, in, out. Only a loss
  * ends an in otherwise. */

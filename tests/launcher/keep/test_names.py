@@ -10,6 +10,7 @@ import pytest
 
 from analysis.reader import names
 from analysis.reader.format import Name
+from analysis.reader.locks import read_locks
 from analysis.reader.problems import Problems
 from tests.synthetic import TraceWriter
 from tracer.directory import PACKET_SIZE, SCHED
@@ -77,6 +78,26 @@ def test_what_is_needed_is_kept(tmp_path: Path) -> None:
     assert packets_left(place / "names") <= 4 < len(before) * len(LONG) // PACKET_SIZE
     give_up(place)  # there is too little for another time
     assert read(place / "names").records == after
+
+
+def test_locks_that_have_ended_are_given_up(tmp_path: Path) -> None:
+    with TraceWriter(tmp_path / "t") as trace:
+        process = trace.process(pid=ME)
+        process.events([(ME, 0, "recording_start"), (ME, 0, "gil_acquired"), (ME, 600, "gil_released")])
+        for number in range(1, 600):
+            process.lock(number, number, "semaphore", number, LONG)
+            if number % 100:
+                process.name(number, number, "", "lock_ended")
+    place = tmp_path / "t" / str(ME)
+    give_up(place)
+    kept = read(place / "names_kept").records
+    assert [(record.kind, record.ref) for record in kept] == [
+        (Name.LOCK, number) for number in (100, 200, 300, 400, 500)
+    ]
+    after = read(place / "names")
+    assert after.records[-1].ref == 599
+    assert packets_left(place / "names") <= 4
+    assert {lock.number for lock in read_locks(after, Problems())} >= {100, 500, 599}
 
 
 def test_tasks_that_have_not_ended_are_kept(tmp_path: Path) -> None:

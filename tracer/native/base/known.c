@@ -9,9 +9,10 @@
 #include <sys/mman.h>
 
 #define PLACES 4u
+#define REMOVED UINT64_MAX
 
 struct known {
-    _Atomic uint64_t key; /* 0: free, and all after it */
+    _Atomic uint64_t key; /* 0: free, and all after it; REMOVED: free */
     _Atomic uint32_t number;
 };
 
@@ -57,9 +58,15 @@ void gs_known_forget(void)
     errno = saved;
 }
 
+/* Neither of the two that say that there is none. */
+static uint64_t usable(uint64_t key)
+{
+    return key == 0 || key == REMOVED ? 1 : key;
+}
+
 uint32_t gs_known_find(uint64_t key)
 {
-    key += key == 0;
+    key = usable(key);
     for (unsigned level = 0; level < LEVELS; level++) {
         struct line *line = line_of(level, key);
         for (unsigned i = 0; i < PLACES; i++) {
@@ -78,25 +85,38 @@ static struct known *free_place(uint64_t key)
 {
     for (unsigned level = 0; level < LEVELS; level++) {
         struct line *line = line_of(level, key);
-        for (unsigned i = 0; i < PLACES; i++)
-            if (atomic_load_explicit(&line->known[i].key, memory_order_relaxed) == 0)
+        for (unsigned i = 0; i < PLACES; i++) {
+            uint64_t there = atomic_load_explicit(&line->known[i].key, memory_order_relaxed);
+            if (there == 0 || there == REMOVED)
                 return &line->known[i];
+        }
     }
     return NULL;
 }
 
 bool gs_known_has_room(uint64_t key)
 {
-    return free_place(key + (key == 0)) != NULL;
+    return free_place(usable(key)) != NULL;
 }
 
 bool gs_known_add(uint64_t key, uint32_t number)
 {
-    key += key == 0;
+    key = usable(key);
     struct known *place = free_place(key);
     if (place == NULL)
         return false;
     atomic_store_explicit(&place->number, number, memory_order_relaxed);
     atomic_store_explicit(&place->key, key, memory_order_release);
     return true;
+}
+
+void gs_known_remove(uint64_t key)
+{
+    key = usable(key);
+    for (unsigned level = 0; level < LEVELS; level++) {
+        struct line *line = line_of(level, key);
+        for (unsigned i = 0; i < PLACES; i++)
+            if (atomic_load_explicit(&line->known[i].key, memory_order_relaxed) == key)
+                atomic_store_explicit(&line->known[i].key, REMOVED, memory_order_relaxed);
+    }
 }

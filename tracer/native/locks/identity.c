@@ -3,6 +3,7 @@
  * is a call (sem_destroy). */
 #include "locks/identity.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -17,6 +18,7 @@
 #define STACK 8192u         /* a semaphore no farther above the hook's frame is on the thread's own stack */
 #define GENERATIONS 65536u
 #define LOWEST_ADDRESS 4096u
+#define MOST_LOCKS 65536u /* known at a time: what frames need is theirs */
 
 enum kind { UNKNOWN, OBJECT, MUTEX, SEMAPHORE, CONDITION, STATE, RUNTIME, INTERPRETER, RAW };
 static const char *const kind_names[] = {"unknown",   "object", "mutex",   "semaphore",   "condition",
@@ -35,6 +37,7 @@ uintptr_t gs_identity_runtime;
 
 /* Numbers given, in one's turn at the names; begun anew in each recording, also a forked child's. */
 static uint32_t locks, locks_of_run;
+static _Atomic uint32_t living; /* of these: not known to have ended */
 static _Atomic uint64_t missed; /* run << 32 | how often */
 
 static _Atomic uint16_t generations[GENERATIONS];
@@ -51,11 +54,37 @@ static uint64_t key_of(const struct identity *lock)
     return gs_mix(gs_mix(lock->address, lock->type ^ generation << 48), gs_mix(run << 8 | (uint64_t)lock->kind, 4));
 }
 
+static bool is_full(void)
+{
+    return atomic_load_explicit(&living, memory_order_relaxed) >= MOST_LOCKS && locks_of_run == gs_run.number;
+}
+
+/* Its number and its name are not needed any more: a program may make locks as long as it runs. Where that can't be said
+ * now they stay. */
+static __attribute__((noinline)) void forget(uint64_t key, uint32_t number)
+{
+    int cancel = gs_slow_begin(), saved = errno;
+    if (gs_turn_take(true)) {
+        if (gs_epoch() != 0 && gs_epoch() == locks_of_run && gs_known_find(key) == number &&
+            gs_names_append(gs_lock_ended, number, "")) {
+            gs_known_remove(key);
+            atomic_fetch_sub_explicit(&living, 1, memory_order_relaxed);
+        }
+        gs_turn_end();
+    }
+    errno = saved;
+    gs_slow_end(cancel);
+}
+
 void gs_identity_ends(const void *semaphore)
 {
     struct identity lock = {.kind = SEMAPHORE, .address = (uintptr_t)semaphore};
-    if (gs_known_find(key_of(&lock)) != 0)
-        atomic_fetch_add_explicit(generation_of(lock.address), 1, memory_order_relaxed);
+    uint64_t key = key_of(&lock);
+    uint32_t number = gs_known_find(key);
+    if (number == 0)
+        return;
+    forget(key, number);
+    atomic_fetch_add_explicit(generation_of(lock.address), 1, memory_order_relaxed);
 }
 
 uint64_t gs_identity_missed(void)
@@ -181,16 +210,19 @@ static __attribute__((noinline)) uint32_t write_unknown(uint64_t key, const stru
 {
     uint32_t number = 0;
     int cancel = gs_slow_begin();
-    if (gs_turn_take(false)) { /* it is about to sleep */
+    if (!is_full() && gs_turn_take(false)) { /* it is about to sleep */
         /* In the meantime another thread may have written it, and recording may have begun anew. */
         if (gs_ready(&gs_self) != NULL && (number = gs_known_find(key)) == 0 && gs_known_has_room(key)) {
             if (locks_of_run != gs_run.number) {
                 locks_of_run = gs_run.number;
                 locks = 0;
+                atomic_store(&living, 0);
             }
             number = ++locks;
             if (!write(number, lock, wait) || !gs_known_add(key, number))
                 number = 0;
+            else
+                atomic_fetch_add_explicit(&living, 1, memory_order_relaxed);
         }
         gs_turn_end();
     }

@@ -253,3 +253,19 @@ def test_without_a_gil_it_is_known_what_threads_do_about_it(tmp_path: Path) -> N
     states = [State(row["state"]) for row in trace.intervals]
     assert states == [State.RELEASED, State.HOLDING, State.RELEASED]
     assert analysis.validate(trace) == []
+
+
+def test_numbers_may_be_far_apart(tmp_path: Path) -> None:
+    """As those of a program that makes locks as long as it runs, of which --keep keeps the last."""
+    numbers = (4_000_000_000, 7, 5, 3)
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(pid=100)
+        process.lock(7, 900, "semaphore", 0x10).lock(numbers[0], 901, "semaphore", 0x20)
+        events: list[tuple[int | str, ...]] = [(100, 1_000, "recording_start")]
+        for at, number in enumerate(numbers):
+            begin = 1_100 + 100 * at
+            events += [(100, begin, "lock_wait", 0, number), (100, begin + 50, "lock_acquired", 0, number)]
+        process.events(events)
+    trace = analysis.load(tmp_path / "t")
+    assert trace.lock_waits["lock"].tolist() == [1, 0, -1, -1]
+    assert [lock.address for lock in trace.locks] == [0x10, 0x20]

@@ -8,6 +8,7 @@
 #include "elf/got.h"
 #include "gil/hooks.h"
 #include "locks/locks.h"
+#include "stacks/deaths.h"
 #include "stream/session.h"
 #include "elf/symbols.h"
 
@@ -111,5 +112,6 @@ void gs_uninstall(void)
 {
     gs_stop();
     gs_got_restore();
+    gs_deaths_leave();
 }
 

@@ -97,6 +97,36 @@ for thread in threads:
 print(json.dumps(pauses))
 """
 
+GONE = """
+import json, threading, time
+
+lock, done, spans = threading.Lock(), [], []
+
+
+def wants():
+    while not done:
+        with lock:
+            pass
+
+
+def run():
+    for i in range(150):
+        source = "\\n" * (i % 50) + "lock.acquire(); time.sleep(0.001); lock.release()"
+        code = compile(source, f"file {i}", "exec")
+        begin = time.monotonic_ns()
+        exec(code)
+        del code
+        spans.append((begin, time.monotonic_ns()))
+
+
+thread = threading.Thread(target=wants)
+thread.start()
+run()
+done.append(1)
+thread.join()
+print(json.dumps(spans))
+"""
+
 
 def recorded(launcher: Launcher, source: str, python: str, *options: str) -> tuple[Trace, object]:
     options = (*options, "--no-png", *(("--python", python) if python else ()))
@@ -128,6 +158,22 @@ def test_waits_are_those_that_the_program_timed(launcher: Launcher, interpreter:
     names = {each.name for each in lock_figures(trace).locks}
     assert "Event" in names
     assert {"Lock `lock`", "RLock `rlock`"} & names
+
+
+def test_whoever_lets_go_is_in_no_code_that_is_gone(launcher: Launcher, interpreter: str) -> None:
+    """A code object at a time, each where the one before it was, with the same instructions."""
+    trace, said = recorded(launcher, GONE, interpreter, "--no-sched")
+    assert isinstance(said, list)
+    seen = 0
+    for wake in trace.lock_wakes[trace.lock_wakes["frame"] >= 0]:
+        _, code, line = trace.frames[wake["frame"]]
+        if trace.codes[code].file.startswith("file "):
+            number = int(trace.codes[code].file[5:])
+            begin, end = said[number]
+            assert begin <= wake["time"] <= end
+            assert line == number % 50 + 1
+            seen += 1
+    assert seen > 0
 
 
 def test_without_locks_there_are_none(launcher: Launcher) -> None:

@@ -244,7 +244,7 @@ def test_interpreters_with_gils_of_their_own(launcher: Launcher, with_stacks: st
     for thread in threads: thread.join()
     '''
     def outside():
-        for _ in range(200):
+        for _ in range(1000):
             sum(range(2000)); time.sleep(0)
     def goes():
         interpreter = new()

@@ -15,7 +15,7 @@ struct gs_gil {
     _Alignas(64) _Atomic(void *) mutex; /* M; NULL: the slot is free */
     _Atomic(void *) switch_mutex;       /* S */
     _Atomic(void *) switch_cond;        /* SC */
-    _Atomic(struct gs_thread *) holder; /* decides whether an ask is worth a stamp, nothing else */
+    _Atomic(struct gs_thread *) holder; /* who was seen to take it last, until seen to let it go */
     _Atomic uint64_t last;              /* stamp of the last take or drop; changed with M held */
     _Atomic uint64_t waiting; /* recording's number << 32 | threads that wait; changed with M held */
     uint16_t number;

@@ -197,34 +197,57 @@ static int hook_sem_timedwait(sem_t *semaphore, const struct timespec *until)
     return gs_state() == GS_OFF ? real_sem_timedwait(semaphore, until) : look_at_timedwait(semaphore, until);
 }
 
+static bool has_gil(const struct gs_thread *self)
+{
+    return atomic_load_explicit(&self->last->holder, memory_order_relaxed) == self;
+}
+
+/* Where the calling thread is. Whoever has the GIL keeps its thread state from being freed; nobody else does. */
+static uint32_t stack_number(const struct gs_thread *self)
+{
+    if (likely(has_gil(self)))
+        return gs_stack_number_anyway(self->last);
+    gs_busy_begin();
+    uint32_t number = gs_ready(self) != NULL ? gs_stack_number_anyway(self->last) : 0;
+    gs_busy_end();
+    return number;
+}
+
+static __attribute__((noinline)) uint32_t callers_of(const struct gs_thread *self, const char *frame)
+{
+    gs_busy_begin();
+    uint32_t callers = gs_ready(self) != NULL ? gs_callers_number(frame) : 0;
+    gs_busy_end();
+    return callers;
+}
+
+static void note_wake(struct gs_thread *self, uint32_t lock, uint32_t waiter, const char *frame)
+{
+    uint32_t number = stack_number(self), callers = unlikely(lock & STANDS) ? callers_of(self, frame) : 0;
+    struct gs_stream *stream = gs_ready(self);
+    if (stream == NULL)
+        return;
+    uint64_t now = gs_now();
+    note(stream, now, gs_lock_wake, lock & ~STANDS);
+    if (waiter != 0)
+        note(stream, now, gs_lock_waiter, waiter);
+    note_frame(stream, now, number);
+    if (callers != 0)
+        note(stream, now, gs_lock_callers, callers);
+}
+
 /* Whoever waits can't return before the post, so what it noted of itself is there. */
 LOOKS int look_at_post(sem_t *semaphore)
 {
     struct gs_thread *self = &gs_self;
     uint32_t lock, waiter;
     int saved = errno;
-    if (gs_state() == GS_OFF || !gs_waiters_find(semaphore, &lock, &waiter))
+    if (!gs_waiters_find(semaphore, &lock, &waiter))
         return real_sem_post(semaphore);
-    if (unlikely(gs_ready(self) == NULL))
+    if (unlikely(gs_ready(self) == NULL) && gs_state() != GS_OFF)
         gs_make_ready(self);
-    struct gs_place places[GS_STACK_DEPTH];
-    uint32_t number = 0, callers = 0;
-    gs_busy_begin();
-    if (gs_ready(self) != NULL) {
-        number = gs_places_number(places, gs_stack_places(self->last, places), true);
-        callers = lock & STANDS ? gs_callers_number(__builtin_frame_address(0)) : 0;
-    }
-    struct gs_stream *stream = gs_ready(self);
-    if (stream != NULL) {
-        uint64_t now = gs_now();
-        note(stream, now, gs_lock_wake, lock & ~STANDS);
-        if (waiter != 0)
-            note(stream, now, gs_lock_waiter, waiter);
-        note_frame(stream, now, number);
-        if (callers != 0)
-            note(stream, now, gs_lock_callers, callers);
-    }
-    gs_busy_end();
+    if (likely(gs_ready(self) != NULL))
+        note_wake(self, lock, waiter, __builtin_frame_address(0));
     errno = saved;
     int result = real_sem_post(semaphore);
     gs_attend(self);

@@ -14,14 +14,15 @@
 #include "gil/gil.h"
 #include "gilscope.h"
 #include "base/known.h"
+#include "stacks/deaths.h"
 #include "stacks/identity.h"
-#include "stacks/layout_3_11.h"
 #include "stacks/places.h"
 #include "stacks/pytext.h"
+#include "stacks/sketch.h"
+#include "stacks/walk.h"
 #include "elf/symbols.h"
 #include "base/text.h"
 
-#define MOST_STEPS 1024 /* frames and what lies between them: no endless chain */
 #define GIL_SIZE 1024u  /* M lies within so many bytes of the interpreter's GIL */
 
 struct gs_stacks gs_stacks;
@@ -33,9 +34,7 @@ struct file_memo {
     uint64_t hash;
 };
 
-#define INLINE static inline __attribute__((always_inline)) /* also for a layout that the compiler knows */
-
-INLINE uint64_t content(const struct gs_layout *layout, const char *code, struct file_memo *memo)
+GS_INLINE uint64_t content(const struct gs_layout *layout, const char *code, struct file_memo *memo)
 {
     const char *file = gs_load(const char *, code, layout->file);
     const char *lines = gs_load(const char *, code, layout->line_table);
@@ -45,27 +44,14 @@ INLINE uint64_t content(const struct gs_layout *layout, const char *code, struct
     return gs_content(name, gs_hash_ends(lines + layout->bytes, gs_load(uint64_t, lines, layout->size)), memo->hash);
 }
 
-INLINE uint64_t identity(const struct gs_layout *layout, const char *code, struct file_memo *memo)
+GS_INLINE uint64_t identity(const struct gs_layout *layout, const char *code, struct file_memo *memo)
 {
     uint64_t its = gs_code_version(layout, code) == 0 ? content(layout, code, memo) : 0;
     return gs_identity(layout, code, (uintptr_t)code, its);
 }
 
-/* What a frame runs, or NULL if that is no code object that lives. */
-INLINE const char *code_of(const struct gs_layout *layout, const void *code_type, const char *frame)
-{
-    if (gs_load(uint8_t, frame, layout->owner) >= GS_FIRST_INTERNAL)
-        return NULL;
-    uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3; /* the tag of 3.14 */
-    const char *code = (const char *)executable;
-    if (executable < GS_LOWEST_ADDRESS || gs_load(const void *, code, layout->type) != code_type ||
-        (!layout->free_threaded && gs_load(uint32_t, code, 0) == 0)) /* its reference count: it is being freed */
-        return NULL;
-    return code;
-}
-
 /* Where the instructions lie that a frame runs: on a free-threaded build each thread may have a copy. */
-INLINE uintptr_t instructions_of(const struct gs_layout *layout, const char *frame, const char *code)
+GS_INLINE uintptr_t instructions_of(const struct gs_layout *layout, const char *frame, const char *code)
 {
     if (layout->copies != 0 && layout->copy != 0) {
         const char *copies = gs_load(const char *, code, layout->copies);
@@ -76,22 +62,15 @@ INLINE uintptr_t instructions_of(const struct gs_layout *layout, const char *fra
     return (uintptr_t)(code + layout->instructions);
 }
 
-INLINE const char *innermost(const struct gs_layout *layout, const char *thread_state)
-{
-    if (layout->cframe != 0)
-        thread_state = gs_load(const char *, thread_state, layout->cframe);
-    return gs_load(const char *, thread_state, layout->current_frame);
-}
-
 /* The frames of a thread, innermost first. Returns how many. */
-INLINE unsigned walk_in(const struct gs_layout *layout, const void *code_type, const char *thread_state,
+GS_INLINE unsigned walk_in(const struct gs_layout *layout, const void *code_type, const char *thread_state,
                         struct gs_place *places)
 {
     unsigned count = 0;
     struct file_memo memo = {NULL, 0};
-    const char *frame = innermost(layout, thread_state);
-    for (unsigned steps = 0; frame != NULL && steps < MOST_STEPS && count < GS_STACK_DEPTH; steps++) {
-        const char *code = code_of(layout, code_type, frame);
+    const char *frame = gs_innermost(layout, thread_state);
+    for (unsigned steps = 0; frame != NULL && steps < GS_MOST_STEPS && count < GS_STACK_DEPTH; steps++) {
+        const char *code = gs_code_of(layout, code_type, frame);
         if (code != NULL) {
             uint64_t size = gs_load(uint64_t, code, layout->size);
             uint64_t offset = gs_load(uint64_t, frame, layout->instruction) - instructions_of(layout, frame, code);
@@ -105,9 +84,8 @@ INLINE unsigned walk_in(const struct gs_layout *layout, const void *code_type, c
 
 static unsigned walk(const struct gs_stacks *stacks, const char *thread_state, struct gs_place *places)
 {
-    bool is_3_11 = stacks->layout.cframe != 0 && stacks->layout.version == 0;
-    return is_3_11 ? walk_in(&gs_layout_3_11, stacks->code_type, thread_state, places)
-                   : walk_in(&stacks->layout, stacks->code_type, thread_state, places);
+    return gs_is_3_11(&stacks->layout) ? walk_in(&gs_layout_3_11, stacks->code_type, thread_state, places)
+                                       : walk_in(&stacks->layout, stacks->code_type, thread_state, places);
 }
 
 /* While a thread goes from one interpreter to another its state may still be the former one's. */
@@ -142,27 +120,54 @@ static const char *state_in_use(const struct gs_stacks *stacks, const char *know
     return found;
 }
 
-static unsigned places_of(const struct gs_gil *gil, struct gs_place *places, bool holds)
+/* Of the calling thread, which may be looked at now; or NULL. */
+GS_INLINE const char *thread_state_now(const struct gs_gil *gil, bool holds)
 {
     if (!atomic_load_explicit(&gs_stacks.on, memory_order_acquire) || gs_stacks.is_finalizing())
-        return 0;
+        return NULL;
     const char *thread_state = gs_stacks.thread_state();
     if (thread_state != NULL && holds)
         thread_state = state_in_use(&gs_stacks, thread_state);
     if (thread_state == NULL || (gil != &gs_no_gil && !belongs(&gs_stacks.layout, thread_state, gil)))
-        return 0;
-    return walk(&gs_stacks, thread_state, places);
+        return NULL;
+    return thread_state;
 }
 
 unsigned gs_stack_places(const struct gs_gil *gil, struct gs_place *places)
 {
-    return places_of(gil, places, false);
+    const char *thread_state = thread_state_now(gil, false);
+    return thread_state != NULL ? walk(&gs_stacks, thread_state, places) : 0;
+}
+
+/* A place that is not complete is in the sketch and not among the places: the next time it may be complete. */
+static __attribute__((noinline)) uint32_t number_anew(const char *thread_state, const struct gs_sketch *sketch)
+{
+    struct gs_place places[GS_STACK_DEPTH];
+    unsigned count = walk(&gs_stacks, thread_state, places);
+    uint32_t number = gs_places_number(places, count, true);
+    if (count == sketch->count && number != 0)
+        gs_sketch_remember(sketch, number);
+    return number;
+}
+
+GS_INLINE uint32_t number_of(const struct gs_gil *gil, bool holds)
+{
+    const char *thread_state = thread_state_now(gil, holds);
+    if (thread_state == NULL)
+        return 0;
+    struct gs_sketch sketch = gs_sketch_of(&gs_stacks, thread_state);
+    uint32_t number = gs_sketch_number(&sketch);
+    return gs_likely(number != 0) ? number : number_anew(thread_state, &sketch);
 }
 
 uint32_t gs_stack_number(const struct gs_gil *gil)
 {
-    struct gs_place places[GS_STACK_DEPTH];
-    return gs_places_number(places, places_of(gil, places, true), true);
+    return number_of(gil, true);
+}
+
+uint32_t gs_stack_number_anyway(const struct gs_gil *gil)
+{
+    return number_of(gil, false);
 }
 
 /* The kernel looks for us, and then refuses, because there is no such way to change a signal mask. */
@@ -191,14 +196,14 @@ static bool can_be_walked(const struct gs_stacks *stacks, const char *thread_sta
         return false;
     if (layout->gil != 0 && !is_memory_at(gs_load(const char *, thread_state, layout->interpreter), layout->gil))
         return false;
-    const char *frame = innermost(layout, thread_state);
+    const char *frame = gs_innermost(layout, thread_state);
     for (unsigned steps = 0; frame != NULL; steps++) {
-        if (steps == MOST_STEPS || !is_memory_at(frame, layout->owner) || !is_memory_at(frame, layout->instruction))
+        if (steps == GS_MOST_STEPS || !is_memory_at(frame, layout->owner) || !is_memory_at(frame, layout->instruction))
             return false;
-        uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~(uintptr_t)3;
+        uintptr_t executable = gs_load(uintptr_t, frame, layout->executable) & ~GS_TAG;
         if (executable >= GS_LOWEST_ADDRESS && !is_memory_at((const char *)executable, layout->type))
             return false;
-        const char *code = code_of(layout, stacks->code_type, frame);
+        const char *code = gs_code_of(layout, stacks->code_type, frame);
         const uint32_t objects[] = {layout->file, layout->name, layout->line_table};
         for (int i = 0; code != NULL && i < 3; i++)
             if (!is_memory_at(code, layout->instructions) ||
@@ -257,6 +262,8 @@ int gs_stacks_find(char *message, size_t size)
         }
         gs_stacks = found;
     }
+    if (gs_is_3_11(&gs_stacks.layout))
+        gs_deaths_count(&gs_stacks.layout, gs_stacks.code_type);
     return GS_OK;
 }
 

@@ -45,6 +45,9 @@ extern struct gs_stacks gs_stacks;
  * is none. Not under the GIL's mutex: the first time that a frame is met it is written to the names. */
 uint32_t gs_stack_number(const struct gs_gil *gil);
 
+/* The same of a thread that may not hold it: only where gs_stack_places may be called. */
+uint32_t gs_stack_number_anyway(const struct gs_gil *gil);
+
 /* The frames of the calling thread, which no thread but itself changes, whoever has the GIL: innermost first. The
  * thread states of others are freed when the interpreter ends: so only between gs_busy_begin and gs_busy_end, while
  * recording, which ends before. Returns how many. gil: that it had last, or gs_no_gil. */

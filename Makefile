@@ -15,7 +15,7 @@ RUN := $(VENV)/bin/python
 PACKAGING := setup.cfg setup.py pyproject.toml
 WHATIF := $(wildcard analysis/whatif/*.pxd)
 SOURCES := $(wildcard tracer/native/*.[ch] tracer/native/*/*.[ch] tracer/*.pyx tracer/_marks.c examples/*.pyx) \
-    $(wildcard analysis/*/*.pyx analysis/*/*/*.pyx analysis/*.pxd analysis/fold/*.pxd) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
+    $(wildcard analysis/*/*.pyx analysis/*/*/*.pyx analysis/*.pxd analysis/fold/*.pxd analysis/fold/*/*.pxd) $(WHATIF) $(WHATIF:.pxd=.py) setup.py
 
 .PHONY: demo figures test check bench build docs wheel clean
 

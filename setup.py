@@ -106,7 +106,7 @@ class BuildExtensions(build_ext):
 def extensions() -> list[Extension]:
     headers = sorted(map(str, NATIVE.rglob("*.h")))
     types = sorted(map(str, Path("analysis/whatif").glob("*.pxd")))
-    of_fold = sorted(map(str, [Path("analysis/growing.pxd"), *Path("analysis/fold").glob("*.pxd")]))
+    of_fold = sorted(map(str, [Path("analysis/growing.pxd"), *Path("analysis/fold").rglob("*.pxd")]))
     return [
         Extension(CORE, sorted(map(str, NATIVE.rglob("*.c"))), depends=headers),
         Extension("tracer._recorder", ["tracer/_recorder.pyx"], include_dirs=[str(NATIVE)], depends=headers),

@@ -1,4 +1,4 @@
-"""The house: rooms import down only, and no module comes back to itself."""
+"""The house: rooms are small and import down only, and no module comes back to itself."""
 
 import ast
 from collections.abc import Iterator
@@ -28,6 +28,11 @@ RECORDS = "plots.gallery"
 """Draws what it has recorded itself, so it stands above the recorder too."""
 
 WAYS_IN = ("analysis", "analysis.__main__")
+
+MOST = 17
+"""Ideas that somebody who comes into a room can look over: files by stem, a header or stub is its file's."""
+
+SOURCES = {".py", ".pyx", ".pxd", ".pyi", ".c", ".h", ".js"}
 
 
 def modules(top: str) -> dict[str, Path]:
@@ -119,3 +124,13 @@ def test_no_room_within_a_stage_comes_back_to_itself(stage: str) -> None:
         TopologicalSorter(rooms).prepare()
     except CycleError as error:
         pytest.fail(" imports ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("top", ["analysis", "plots", "tracer", "tests"])
+def test_rooms_can_be_looked_over(top: str) -> None:
+    rooms: dict[Path, set[str]] = {}
+    for path in (ROOT / top).rglob("*"):
+        made = path.suffix == ".c" and path.with_suffix(".pyx").exists()
+        if path.suffix in SOURCES and not made and not path.stem.startswith("__"):
+            rooms.setdefault(path.parent.relative_to(ROOT), set()).add(path.stem)
+    assert {str(room): len(ideas) for room, ideas in rooms.items() if len(ideas) > MOST} == {}

@@ -6,9 +6,9 @@
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
-from analysis.fold.cpu cimport split
+from analysis.fold.rules.cpu cimport split
 from analysis.fold.cursor cimport Cursor, advance, give_back
-from analysis.fold.events cimport ABANDONED, ACQUIRED, EXIT, RELEASE, REQUESTED, START, TIMEOUT, TOO_LONG, WAIT
+from analysis.fold.rules.events cimport ABANDONED, ACQUIRED, EXIT, RELEASE, REQUESTED, START, TIMEOUT, TOO_LONG, WAIT
 from analysis.fold.state cimport (
     HOLDING,
     HOLDING_ASLEEP,
@@ -36,7 +36,7 @@ cdef struct Picture:
     int64_t end
     const int64_t *edges  # of columns; NULL: there are none
     int64_t columns
-    const int64_t *cpu_start  # tables.onto_cpu.Stretches
+    const int64_t *cpu_start  # tables.cpu.onto_cpu.Stretches
     const uint8_t *cpu_state
 
 cdef struct Timed:
@@ -256,7 +256,7 @@ cdef inline bint happens(Picture *picture, Lane *lane, const Record *event, cons
         return True
     gil = gils[event.gil] if event.gil < numbers else -1
     begins = kind == WAIT or kind == ACQUIRED or kind == RELEASE or kind == ABANDONED
-    # What it did before it asked at once was nothing: tables.intervals.
+    # What it did before it asked at once was nothing: tables.gil.intervals.
     if begins and (lane.asked or time != lane.begin or (kind != WAIT and kind != ACQUIRED)):
         leave(picture, lane, time, False)
     if lane.starts != NULL:

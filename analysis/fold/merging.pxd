@@ -3,8 +3,8 @@
 from libc.stdint cimport int32_t, int64_t
 
 from analysis.fold.cursor cimport Cursor, advance, give_back, key_of, next_life
-from analysis.fold.events cimport THE_END, end_life, pass_event
-from analysis.fold.gil cimport settle
+from analysis.fold.rules.events cimport THE_END, end_life, pass_event
+from analysis.fold.rules.gil cimport settle
 from analysis.fold.state cimport Record, World
 
 cdef enum:

@@ -10,9 +10,9 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from analysis.fold.cpu cimport begin_cpu
+from analysis.fold.rules.cpu cimport begin_cpu
 from analysis.fold.cursor cimport Cursor
-from analysis.fold.gil_clock cimport contended_clock
+from analysis.fold.rules.gil_clock cimport contended_clock
 from analysis.fold.merging cimport BOUNDS, run
 from analysis.fold.pairs cimport Pairs, forget_pairs
 from analysis.fold.state cimport (

@@ -7,7 +7,7 @@ from analysis.growing cimport Amounts, Numbers
 
 cdef enum:
     STATES = 12
-    PARTS = 11  # of anatomy: as tables.anatomy has them
+    PARTS = 11  # of anatomy: as tables.gil.anatomy has them
     UNKNOWN = 0
     RELEASED = 1
     WAITING = 2
@@ -231,7 +231,7 @@ cdef struct World:
     bint damaged
     bint keeps_late
     bint starts  # thread_start is told: its thread was known before
-    # when tasks had a CPU: tables.onto_cpu.Stretches
+    # when tasks had a CPU: tables.cpu.onto_cpu.Stretches
     const int64_t *cpu_start
     const uint8_t *cpu_state
     const uint8_t *cpu_preempted

@@ -2,7 +2,7 @@
 """Waits for locks, cut where the lock changed hands: as a table, or as sums of what would be in it.
 
 A wait of a pool's thread is cut into hundreds of pieces, so that they are made one by one and added up.
-`tables.lock_hands` says what they are.
+`tables.locks.hands` says what they are.
 """
 
 import numpy as np

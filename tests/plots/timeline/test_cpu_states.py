@@ -20,7 +20,7 @@ from plots.timeline.window import PlotError
 from tests.analysis.scenes import scheduled, two_threads
 from tests.synthetic import TraceWriter
 
-from .test_timeline import area, boxes, collections, colours, outlines, side_axes
+from .artists import area, boxes, collections, colours, outlines, side_axes
 
 LABELS = {style.state: style.label for style in CPU_STATES}
 

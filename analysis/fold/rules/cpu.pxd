@@ -1,9 +1,9 @@
 # What a thread does, piece by piece: what it does about the GIL, cut where it gets a CPU and loses it, and where
-# it waits for a lock. As tables.cpu_states, lock_states and retries have it, told as what happens at each change.
+# it waits for a lock. As tables.cpu.states, locks.states and cpu.retries have it, told as what happens at each change.
 
 from libc.stdint cimport int32_t, int64_t
 
-from analysis.fold.gil_clock cimport set_off
+from analysis.fold.rules.gil_clock cimport set_off
 from analysis.fold.state cimport (
     ASLEEP,
     BLOCKED,

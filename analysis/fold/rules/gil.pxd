@@ -1,13 +1,13 @@
 # One GIL in the order of the lock: who holds it, who asked for it, and what each hold amounts to.
 #
-# The rules are those of tables.requests (what a drop request is) and tables.anatomy, told as what happens at each
+# The rules are those of tables.gil.requests (what a drop request is) and tables.gil.anatomy, told as what happens at each
 # event. What has the time of the last event may still be meant by the next one, so some of it waits until time goes
 # on: `settle`.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from analysis.fold.charging cimport (
+from analysis.fold.rules.charging cimport (
     NOBODY_ASKED,
     charge_code,
     charge_thread,
@@ -16,8 +16,8 @@ from analysis.fold.charging cimport (
     note_long_hold,
     tell_samples,
 )
-from analysis.fold.cpu cimport catch_up, off_kind
-from analysis.fold.gil_clock cimport (
+from analysis.fold.rules.cpu cimport catch_up, off_kind
+from analysis.fold.rules.gil_clock cimport (
     asked_clock,
     contended_clock,
     held_clock,

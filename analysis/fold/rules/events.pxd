@@ -2,10 +2,10 @@
 
 from libc.stdint cimport int32_t, int64_t, uint16_t
 
-from analysis.fold.cpu cimport catch_up, end_cpu, pass_time, tell_retries, tell_waited
-from analysis.fold.gil cimport begin_hold, end_hold, settle, unseen_hold
+from analysis.fold.rules.cpu cimport catch_up, end_cpu, pass_time, tell_retries, tell_waited
+from analysis.fold.rules.gil cimport begin_hold, end_hold, settle, unseen_hold
 from analysis.fold.state cimport HOLDING, RELEASED, UNKNOWN, WAITING, OfGil, OfThread, Record, World
-from analysis.fold.waiting cimport begin_wait, end_wait, run_out
+from analysis.fold.rules.waiting cimport begin_wait, end_wait, run_out
 
 cdef enum:  # reader.format.Event
     WAIT = 1

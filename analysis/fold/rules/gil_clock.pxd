@@ -1,5 +1,5 @@
 # For how long a GIL has been held, asked for, and its holder has not run, up to any time: what waits are measured
-# with. As tables.anatomy_clock has it.
+# with. As tables.gil.anatomy_clock has it.
 
 from libc.stdint cimport int64_t
 

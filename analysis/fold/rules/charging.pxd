@@ -1,21 +1,29 @@
 # What a wait is charged to: the thread that held the GIL, and the code; and the holds that stand out by themselves.
 #
-# The rules are those of why.blame_by_thread, why.charges, why.portions and why.long_holds.
+# The rules are those of why.blame_by_thread, why.code.charges, why.code.portions and why.code.long_holds.
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memset
 
-from analysis.fold.gil_clock cimport contended_clock
+from analysis.fold.rules.gil_clock cimport contended_clock
 from analysis.fold.pairs cimport Pair, find_pair
 from analysis.fold.state cimport Charge, Hold, OfGil, OfThread, World
-from analysis.growing cimport gs_top_bit, push
+from analysis.growing cimport Numbers, gs_top_bit, push
 
 cdef enum:
-    LONG_HOLD = 2000000  # why.portions: contended from which on a hold with samples is charged by itself
+    LONG_HOLD = 2000000  # why.code.portions: contended from which on a hold with samples is charged by itself
 
 cdef extern from "stdint.h" nogil:
     const int64_t NOBODY_ASKED "INT64_MAX"
+
+cdef inline int push_row(Numbers *numbers, const int64_t *row, int64_t length) noexcept nogil:
+    """Add a row of numbers; -1: no memory."""
+    cdef int64_t at
+    for at in range(length):
+        if push(numbers, row[at]) < 0:
+            return -1
+    return 0
 
 cdef inline int charge_thread(World *world, OfGil *gil, int32_t blocked, int64_t time) noexcept nogil:
     """Charge a wait with the part of the hold that lies in it."""
@@ -95,6 +103,7 @@ cdef inline int charge_code(OfGil *gil, bint requested) noexcept nogil:
     cdef Hold *hold = &gil.hold
     cdef Charge *charge
     cdef int64_t at = -1, word, response = 0
+    cdef int64_t[9] row
     if hold.asked != NOBODY_ASKED and hold.released > hold.asked:
         response = hold.released - hold.asked
     if not (hold.sampled and hold.contended >= LONG_HOLD):
@@ -113,36 +122,29 @@ cdef inline int charge_code(OfGil *gil, bint requested) noexcept nogil:
         for word in range(gil.words):
             gil.charge_bits[at * gil.words + word] |= gil.hold_bits[word]
     if hold.sampled:
-        if (
-            push(&gil.sampled, hold.serial) < 0
-            or push(&gil.sampled, hold.released) < 0
-            or push(&gil.sampled, hold.thread) < 0
-            or push(&gil.sampled, hold.frame) < 0
-            or push(&gil.sampled, hold.waited) < 0
-            or push(&gil.sampled, hold.contended) < 0
-            or push(&gil.sampled, requested) < 0
-            or push(&gil.sampled, response) < 0
-            or push(&gil.sampled, at) < 0
-        ):
-            return -1
+        row = [
+            hold.serial,
+            hold.released,
+            hold.thread,
+            hold.frame,
+            hold.waited,
+            hold.contended,
+            requested,
+            response,
+            at,
+        ]
+        return push_row(&gil.sampled, row, 9)
     return 0
 
 cdef inline int note_long_hold(OfGil *gil) noexcept nogil:
-    """Holds longer than an interval, waited for or not: why.long_holds."""
+    """Holds longer than an interval, waited for or not: why.code.long_holds."""
     cdef Hold *hold = &gil.hold
     cdef int64_t length = hold.released - hold.acquired
+    cdef int64_t[6] row
     cdef Pair *pair
     if hold.told:
-        if (
-            push(&gil.long_sampled, hold.serial) < 0
-            or push(&gil.long_sampled, hold.acquired) < 0
-            or push(&gil.long_sampled, hold.released) < 0
-            or push(&gil.long_sampled, hold.thread) < 0
-            or push(&gil.long_sampled, hold.frame) < 0
-            or push(&gil.long_sampled, hold.contended) < 0
-        ):
-            return -1
-        return 0
+        row = [hold.serial, hold.acquired, hold.released, hold.thread, hold.frame, hold.contended]
+        return push_row(&gil.long_sampled, row, 6)
     pair = find_pair(&gil.long_holds, hold.frame)
     if pair == NULL:
         return -1
@@ -171,6 +173,5 @@ cdef inline void forget_stalled_samples(OfGil *gil) noexcept nogil:
 
 cdef inline int note_late_hold(OfGil *gil) noexcept nogil:
     cdef Hold *hold = &gil.hold
-    if push(&gil.late_holds, hold.thread) < 0 or push(&gil.late_holds, hold.asked) < 0:
-        return -1
-    return push(&gil.late_holds, hold.released)
+    cdef int64_t[3] row = [hold.thread, hold.asked, hold.released]
+    return push_row(&gil.late_holds, row, 3)

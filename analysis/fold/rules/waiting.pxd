@@ -1,10 +1,10 @@
-# Waits for one GIL: when they begin and end, and what each was spent on, as tables.anatomy has it.
+# Waits for one GIL: when they begin and end, and what each was spent on, as tables.gil.anatomy has it.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
-from analysis.fold.charging cimport charge_thread
-from analysis.fold.gil cimport settle
-from analysis.fold.gil_clock cimport (
+from analysis.fold.rules.charging cimport charge_thread
+from analysis.fold.rules.gil cimport settle
+from analysis.fold.rules.gil_clock cimport (
     asked_clock,
     contended_clock,
     held_clock,

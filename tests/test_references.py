@@ -37,3 +37,12 @@ def test_named_files_are_there(top: str) -> None:
         if not (ROOT / name).exists()
     ]
     assert not gone
+
+
+def test_the_way_of_an_event_goes_by_files_that_are_there() -> None:
+    """CONTRIBUTING.md names them by their rooms: each is the end of a file's path."""
+    named = re.findall(r"`([\w/-]+\.(?:pyx|pxd|py|c|h))`", (ROOT / "CONTRIBUTING.md").read_text())
+    tops = ("tracer", "analysis", "plots", "tests")
+    there = {f"/{path.relative_to(ROOT)}" for top in tops for path in (ROOT / top).rglob("*.*")}
+    assert len(named) > 30
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []

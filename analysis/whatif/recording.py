@@ -77,7 +77,7 @@ class Answers:
     asked: Int64s
 
 
-def narrow(values: Int64s) -> UInt32s | Int64s:
+def narrow(values: UInt32s | Int64s) -> UInt32s | Int64s:
     """Return the same numbers in 32 bits each, if they have room there."""
     fits = not len(values) or (values.min() >= 0 and values.max() <= np.iinfo(np.uint32).max)
     return values.astype(np.uint32) if fits else values

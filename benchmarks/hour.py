@@ -1,17 +1,19 @@
 """A service recorded for an hour, kept small and watched: disk, memory and speed, minute by minute.
 
     python -m benchmarks.hour [--minutes 60] [--keep 30s] [--limit 200MB] [--files 1500] [--whole]
+                              [--requests 100] [--also "--metrics 0 --snapshot-on 'wait > 1ms'"]
 
 A threaded server answers clients over the loopback, each of which thinks between two requests: a service that
 has room, not a saturated machine. It looks at many files for each, so that 30 s of events are more than
 200 MB. In each minute it is asked for half of the time plain and for half of it recorded (in turn the other
 way round), two processes that live all the while; `gilscope top` looks at the recorded one. `--files 100`
 makes it a request of some 200 events, as those of servers are; with `--whole` a third server is recorded
-without --keep, which shows what that alone costs. The pairs' ratios of requests a second and of CPU time a
-request are what recording costs; load from elsewhere moves the first more than the second. Each second the
-trace's size on the disk is looked at, each half minute the memory of the server, the launcher and top, and
-each minute a snapshot is made and validated. The exit status is 1 if something was not as it should be;
-speed is judged by the reader.
+without --keep, which shows what that alone costs. With `--requests 5` a connection, each of which is a thread
+of the server's, ends after 5 of them: twenty times as many threads; `--also` are more options of the
+recorder. The pairs' ratios of requests a second and of CPU time a request are what recording costs; load from
+elsewhere moves the first more than the second. Each second the trace's size on the disk is looked at, each
+half minute the memory of the server, the launcher and top, and each minute a snapshot is made and validated.
+The exit status is 1 if something was not as it should be; speed is judged by the reader.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import contextlib
 import itertools
 import os
 import random
+import shlex
 import shutil
 import signal
 import statistics
@@ -56,7 +59,6 @@ server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_address[1], flush=True)
 server.serve_forever()
 """
-REQUESTS_A_CONNECTION = 100  # then a new one, and a new thread of the server's
 PLAIN, RECORDED, WHOLE = "plain", "recorded", "whole"
 FIGURES = (
     ("requests a second", "rate"),
@@ -74,6 +76,15 @@ class Server:
     started: subprocess.Popen[str]
     pid: int
     port: int
+
+
+@dataclass
+class Clients:
+    """Who asks: how many, how often on a connection, and seconds between two requests, in the mean."""
+
+    number: int
+    requests: int
+    think: float
 
 
 @dataclass
@@ -103,6 +114,10 @@ def main() -> int:
     parser.add_argument("--limit", default="200MB")
     parser.add_argument("--clients", type=int, default=6)
     parser.add_argument("--files", type=int, default=1500, help="that the server looks at for a request")
+    parser.add_argument(
+        "--requests", type=int, default=100, help="a connection, and a thread of the server's"
+    )
+    parser.add_argument("--also", type=shlex.split, default=[], help="more options of the recorder")
     parser.add_argument("--think", default="20ms", help="mean time between an answer and the next request")
     parser.add_argument("--whole", action="store_true", help="and one that is recorded without --keep")
     parser.add_argument("--short", action="store_true", help="two minutes of ten seconds each")
@@ -114,7 +129,7 @@ def main() -> int:
         place = Path(name)
         (place / "server.py").write_text(SERVER)
         recorder = ["-m", "tracer", "-q", "--no-png"]
-        kept = [*recorder, "--keep", options.keep, "--limit", options.limit]
+        kept = [*recorder, "--keep", options.keep, "--limit", options.limit, *options.also]
         words = {PLAIN: [], RECORDED: kept} | ({WHOLE: recorder} if options.whole else {})
         servers = {
             what: all_of_them.enter_context(serving(place, what, words[what], options.files))
@@ -129,9 +144,8 @@ def main() -> int:
             if time.monotonic() >= begun + minutes * length:
                 break
             for what in list(servers)[:: 1 if minute % 2 == 0 else -1]:
-                asked = ask(
-                    servers[what], length / len(servers), options.clients, think, lambda: look(trace, seen)
-                )
+                clients = Clients(options.clients, options.requests, think)
+                asked = ask(servers[what], length / len(servers), clients, lambda: look(trace, seen))
                 seen.asked.setdefault(what, []).append(asked)
                 for process, pid in watched.items():
                     seen.memory.setdefault(process, []).append(resident(pid))
@@ -193,22 +207,22 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 
 
-def ask(server: Server, length: float, clients: int, think: float, every_second: Callable[[], None]) -> Asked:
+def ask(server: Server, length: float, clients: Clients, every_second: Callable[[], None]) -> Asked:
     """Ask with several clients for so many seconds."""
-    waits: list[list[float]] = [[] for _ in range(clients)]
+    waits: list[list[float]] = [[] for _ in range(clients.number)]
     begun = time.monotonic()
     before = cpu(server.pid)
 
     def client(own: list[float]) -> None:
         connection = HTTPConnection("127.0.0.1", server.port)
         while time.monotonic() < begun + length:
-            if len(own) % REQUESTS_A_CONNECTION == REQUESTS_A_CONNECTION - 1:
+            if len(own) % clients.requests == clients.requests - 1:
                 connection.close()
             asked = time.monotonic()
             connection.request("GET", "/")
             connection.getresponse().read()
             own.append(time.monotonic() - asked)
-            time.sleep(random.uniform(0, 2 * think))
+            time.sleep(random.uniform(0, 2 * clients.think))
         connection.close()
 
     threads = [threading.Thread(target=client, args=(own,)) for own in waits]

@@ -21,6 +21,8 @@ from ..units import count, duration, share
 _WIDTH_WITHOUT_TERMINAL: Final = 200
 _WORTH_A_LINE: Final = 0.01
 _CODE: Final = 15
+_TIMES: Final = 11
+"""From here on, +1000 %, a change is told as a factor."""
 
 EPILOG: Final = """\
     python -m analysis diff before.trace after.trace
@@ -165,4 +167,5 @@ def _changed(change: Change) -> str:
     mark = " *" if change.beyond_spread else ""
     if change.relative is None:
         return f"from 0{mark}" if after else ""
-    return f"{100 * change.relative:+.1f} %{mark}"
+    times = 1 + change.relative
+    return f"{times:,.0f} ×{mark}" if times >= _TIMES else f"{100 * change.relative:+.1f} %{mark}"

@@ -17,7 +17,7 @@ from ..fleet.cluster import LOCAL
 from ..fleet.difference import Shift, difference
 from ..fleet.limits import FIGURES, limit
 from ..fleet.limits import check as check_limits
-from ..fleet.merge import OF_CODE
+from ..fleet.merge import COLUMNS, OF_CODE
 from ..fleet.work import Between
 from ..measures.histogram import RELATIVE_ERROR
 from ..units import count, duration, long_duration, share
@@ -121,6 +121,7 @@ def run(options: argparse.Namespace) -> int:
         say(problem)
     if not found.summaries:
         raise GilscopeError("nothing could be counted")
+    _check_known(found)
     shifts = difference(found, *options.sides) if options.sides else None
     if options.json:
         print(json_text(to_json(found) | ({"diff": [_shift_row(each) for each in shifts]} if shifts else {})))
@@ -134,6 +135,16 @@ def run(options: argparse.Namespace) -> int:
     for failure in failures:
         say(str(failure))
     return 1 if failures else 0
+
+
+def _check_known(found: Fleet) -> None:
+    """Raise GilscopeError for a dimension that is none, and no tag of any process."""
+    for at, name in enumerate(found.by):
+        if name not in (*COLUMNS, *OF_CODE) and found.groups and not any(g.values[at] for g in found.groups):
+            raise GilscopeError(
+                f"--by {name}: no process has such a tag; ask by {', '.join((*COLUMNS, *OF_CODE))},"
+                " or by a tag that they have (--tag, GILSCOPE_TAGS)"
+            )
 
 
 def _asked(options: argparse.Namespace) -> Fleet:

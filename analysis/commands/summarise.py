@@ -14,6 +14,7 @@ from ..fleet import schema
 from ..fleet.sources import How, find, rows
 from ..fleet.tags import tags_of_options
 from ..report.limits.quantities import nanoseconds
+from ..units import plural
 
 EPILOG: Final = """\
 One Parquet file a trace, a row a process (and window); its columns are described in analysis/fleet/schema.py.
@@ -54,7 +55,6 @@ def run(options: argparse.Namespace) -> int:
     traces = [source for path in options.traces for source in find(path) if source.is_trace]
     if not traces:
         raise GilscopeError("there is no trace: these are summaries already (python -m analysis fleet)")
-    schema.make_directory(options.output)
     failed = written = 0
     for source in traces:
         target = f"{options.output.rstrip('/')}/{_name(source.path)}.parquet"
@@ -64,13 +64,18 @@ def run(options: argparse.Namespace) -> int:
             table = rows(source, options.how)
             if not len(table):
                 raise GilscopeError(f"{source.path}: no recorded process in it")
+            schema.make_directory(options.output)
             schema.write(table, target)
         except GilscopeError as error:
             say(str(error))
             failed += 1
         else:
             written += len(table)
-    say(f"{written:,} summaries of {len(traces) - failed:,} traces in {options.output}")
+    if written:
+        summaries, read = plural(written, "summary", "summaries"), plural(len(traces) - failed, "trace")
+        say(f"{summaries} of {read} in {options.output}")
+    else:
+        say(f"nothing was summarised: no summary is written to {options.output}")
     return 2 if failed else 0
 
 

@@ -8,6 +8,7 @@ from ..destinations import json_text
 from ..errors import GilscopeError
 from ..report.limits.quantities import QuantityError, nanoseconds
 from ..tables.trace import Trace
+from ..whatif.memory import give_back_large
 from ..whatif.predict import what_if
 from ..whatif.replay import Scenario
 from ..whatif.report import print_what_if, to_json
@@ -63,6 +64,7 @@ def check(options: argparse.Namespace) -> None:
 
 def run(trace: Trace, options: argparse.Namespace) -> None:
     """Print what would have been."""
+    give_back_large()
     if options.lock_hold_scale or options.without_lock:
         from ..whatif import lock_report
 

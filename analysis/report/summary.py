@@ -49,7 +49,7 @@ figures are null when count is 0.
     blame             [{pid, blocked_tid, holder_tid, time_ns, waits}]: who waited while who held the lock;
                       holder_tid null: nobody, as far as is known
     patterns          [{"name", "score", "begin_ns", "end_ns", "pid", "tids", "figures", "sentence"}], the
-                      highest score first: analysis.detectors
+                      highest score first: analysis.why.detectors
     code              {"waited_ns": all waits, "nobody_ns": the part in which nobody held the lock,
                       "unknown_ns": charged to holds whose code was not recorded,
                       "lines": the 50 worst that held it meanwhile, [{"function", "file", "line" (null: not

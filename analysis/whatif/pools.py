@@ -7,12 +7,14 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Int64s
+from ..arrays import Bools, Int64s, UInt32s
 from ..measures.switch_interval import DEFAULT_INTERVAL
 from ..model import State
 from ..units import duration
 from .kinds import EXCESS, FORCED, RETURN, VOLUNTARY
-from .recording import LockOrder, Recording
+from .recording import LockOrder, Recording, narrow
+
+_NONE: Final = np.zeros(0, np.int64)
 
 HANDOFF: Final = 30_000
 """ns of a handoff to a waiting thread, and of a timed wait's excess, where none was recorded."""
@@ -44,12 +46,12 @@ def make_pools(recording: Recording, dropped: Bools, call: int) -> Pools:
     call : int
         ns of work from which on an answer is the end of a C call: drawn only for threads that mostly do that.
     """
-    pools: list[Int64s] = []
+    pools: list[UInt32s | Int64s] = []
     intervals, remarks = [], []
-    answered: list[Int64s] = [np.zeros(0, np.int64)] * len(recording.trace.threads)
+    answered: list[UInt32s | Int64s] = [_NONE] * len(recording.trace.threads)
     in_calls = np.zeros(len(answered), bool)
-    typical = np.zeros(0, np.int64)
-    for order, (hold, asked, total) in zip(recording.orders, recording.answers, strict=True):
+    typical = _NONE
+    for order, answers in zip(recording.orders, recording.answers, strict=True):
         began, ended = recording.timed_waits(order.gil)
         said = recording.trace.processes[order.gil.process].switch_interval or DEFAULT_INTERVAL
         interval = recording.trace.switch_intervals[order.gil.index] or DEFAULT_INTERVAL
@@ -57,30 +59,35 @@ def make_pools(recording: Recording, dropped: Bools, call: int) -> Pools:
             remarks.append(f"The program set a switch interval of {duration(interval)} itself.")
         intervals.append(interval)
         forced, voluntary = _handoffs(recording, order)
-        both = np.concatenate([forced, voluntary])
         back = _returns(recording, order, dropped)
         typical = np.concatenate([typical, back])
-        pools += [_or(forced, both, HANDOFF), _or(voluntary, both, HANDOFF)]
+        pools += [_or(forced, voluntary, HANDOFF), _or(voluntary, forced, HANDOFF)]
         pools += [_or(np.maximum(ended - began - interval, 0), None, HANDOFF), _or(back, None, HANDOFF)]
-        took, thread = total - asked, recording.thread_of(hold)
+        took, thread = answers.took, recording.thread_of(answers.hold)
         for each in np.unique(thread).tolist():
             mine = took[thread == each]
             in_calls[each] |= bool(np.median(mine) >= call)
-            answered[each] = np.concatenate([answered[each], mine if in_calls[each] else mine[mine < call]])
-    everyone = np.concatenate([*answered, np.zeros(0, np.int64)])
+            mine = mine if in_calls[each] else mine[mine < call]
+            answered[each] = np.concatenate([answered[each], mine]) if len(answered[each]) else mine
+        del began, ended, forced, voluntary, back, took, thread  # large: what is kept of them is in the pools
+    everyone = np.concatenate([*answered, _NONE]) if not all(map(len, answered)) else _NONE
     usual = np.array([np.median(everyone)], np.int64) if len(everyone) else None
     pools += [_or(mine, usual, ANSWER) for mine in answered]
+    back_after = int(np.median(typical)) if len(typical) else HANDOFF
+    del answered, everyone, typical
     assert (FORCED, VOLUNTARY, EXCESS, RETURN) == (0, 1, 2, 3)
     first = np.zeros(len(pools) + 1, np.int64)
     np.cumsum([len(pool) for pool in pools], out=first[1:])
-    value = np.concatenate(pools) if pools else np.zeros(0, np.int64)
-    back_after = int(np.median(typical)) if len(typical) else HANDOFF
+    value = np.empty(int(first[-1]), np.int64)
+    for begin in first[-2::-1].tolist():
+        pool = pools.pop()
+        value[begin : begin + len(pool)] = pool
     return Pools(first, value, np.array(intervals, np.int64), back_after, in_calls, tuple(remarks))
 
 
-def _or(pool: Int64s, instead: Int64s | None, default: int) -> Int64s:
+def _or(pool: UInt32s | Int64s, instead: Int64s | None, default: int) -> UInt32s | Int64s:
     if len(pool):
-        return pool
+        return narrow(pool)
     return instead if instead is not None and len(instead) else np.array([default], np.int64)
 
 

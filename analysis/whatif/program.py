@@ -13,7 +13,7 @@ they are what the replay predicts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -25,9 +25,9 @@ from ..units import share
 from .kinds import AWAIT
 from .parts import Stretches, firsts, without_gil_in
 from .pools import Pools, make_pools
-from .recording import NEVER, Recording, in_parts
+from .recording import CALL, NEVER, Recording, in_parts
 from .released import Portions
-from .steps import CALL, Chain, Steps, find_chain
+from .steps import Chain, Steps, find_chain
 from .wakes import Wakes, find_wakes
 
 _WORTH_A_WORD: Final = 0.02
@@ -110,8 +110,8 @@ def make_program(
 
     says = np.full(len(gaps), -1) if waits_for_threads is None else waits_for_threads[gaps]
     wakes = find_wakes(recording, gaps, says)
-    steps = Steps(recording, chain, wakes, gaps, dropped, released)
-    del dropped
+    steps = Steps(recording, replace(chain, next_taken=_NONE), wakes, gaps, dropped, released)
+    del dropped, chain
     kind, gil, amount = steps.arrays(released, blocked)
     _await(steps, wakes, kind, amount)
     posts = _posts(recording, wakes, steps)
@@ -194,8 +194,10 @@ def _posts(
 
 def _calls(recording: Recording, in_calls: Bools, steps: Steps) -> tuple[Int32s | Int64s, Int64s, Int64s]:
     found: list[tuple[Int64s, Int64s, Int64s]] = []
-    for hold, asked, answered in recording.answers:
-        long = (answered - asked >= CALL) & ~in_calls[recording.thread_of(hold)]
+    for answers in recording.answers:
+        hold, asked = answers.hold[answers.call].astype(np.int64), answers.asked
+        answered = asked + answers.took[answers.call]
+        long = ~in_calls[recording.thread_of(hold)]
         hold, asked, answered = hold[long], asked[long], answered[long]
         begin = np.maximum(2 * asked - answered, 0)
         of, base = steps.of_holds(hold)

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Int32s, Int64s
+from ..arrays import Bools, Int32s, Int64s, UInt32s
 from ..fold.briefly import FOUND, Brief, brief_intervals, told_briefly
 from ..fold.lanes import can_be_covered
 from ..model import Gil, State
@@ -25,6 +25,9 @@ from ..tables.trace import Trace
 
 NEVER = requests.NEVER
 AT_ONCE: Final = 1 << 18
+
+CALL: Final = 100_000
+"""ns of work from which on an answer to a request was not the next check, but the end of a call."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,32 @@ class _Held:
     acquired: Int64s
     released: Int64s
     thread: Int32s
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Holds of a GIL that answered a request.
+
+    Attributes
+    ----------
+    hold : ndarray of int32 or int64
+        Their intervals.
+    took : ndarray of uint32 or int64
+        ns of work from the request to their end.
+    call, asked : ndarray of int64
+        Which of them took at least `CALL`, and their work until the request.
+    """
+
+    hold: Int32s | Int64s
+    took: UInt32s | Int64s
+    call: Int64s
+    asked: Int64s
+
+
+def narrow(values: UInt32s | Int64s) -> UInt32s | Int64s:
+    """Return the same numbers in 32 bits each, if they have room there."""
+    fits = not len(values) or (values.min() >= 0 and values.max() <= np.iinfo(np.uint32).max)
+    return values.astype(np.uint32) if fits else values
 
 
 def in_parts(count: int) -> Iterator[tuple[int, int]]:
@@ -83,7 +112,8 @@ class Recording:
 
     def thread_of(self, at: Int32s | Int64s) -> Int64s:
         """Return the threads of intervals."""
-        found: Int64s = np.searchsorted(self.first, at, "right") - 1
+        found: Int64s = np.searchsorted(self.first, at, "right")
+        found -= 1
         return found
 
     def gil_of(self, at: Int32s | Int64s) -> Int64s:
@@ -92,9 +122,12 @@ class Recording:
 
     def end_of(self, at: Int32s | Int64s) -> Int64s:
         """Return when intervals end: where the thread's next one begins."""
-        end = self.start[np.minimum(at + 1, len(self.start) - 1)]
-        last = np.flatnonzero(self.last[at])
-        end[last] = self.trace.ends[self.thread_of(at[last])]
+        end = np.empty(len(at), np.int64)
+        for low, high in in_parts(len(at)):
+            some, until = at[low:high], end[low:high]
+            until[:] = self.start[np.minimum(some + 1, len(self.start) - 1)]
+            last = np.flatnonzero(self.last[some])
+            until[last] = self.trace.ends[self.thread_of(some[last])]
         return end
 
     def durations(self, low: int, high: int) -> Int64s:
@@ -148,6 +181,8 @@ class Recording:
     def timed_waits(self, gil: Gil) -> tuple[Int64s, Int64s]:
         """Return when the timed waits for a GIL that ran out began and ended."""
         mine = self.brief.timed_gil == gil.index
+        if mine.all():
+            return self.brief.timed_begin, self.brief.timed_end
         return self.brief.timed_begin[mine], self.brief.timed_end[mine]
 
     def waits(self) -> tuple[Int64s, Int64s]:
@@ -268,12 +303,16 @@ class Recording:
 
     def work_of(self, interval: Int64s) -> Int64s:
         """Return all the work in these holds."""
-        work = self.end_of(interval) - self.start[interval]
+        work = self.end_of(interval)
         if self.scheduled:
             hold, _, _, full = self._stalled
             before = np.append(0, np.cumsum(full))
-            work -= before[np.searchsorted(hold, interval, "right")]
-            work += before[np.searchsorted(hold, interval, "left")]
+        for low, high in in_parts(len(interval)):
+            some = interval[low:high]
+            work[low:high] -= self.start[some]
+            if self.scheduled:
+                work[low:high] -= before[np.searchsorted(hold, some, "right")]
+                work[low:high] += before[np.searchsorted(hold, some, "left")]
         return work
 
     def lost_in(self, low: int, high: int, durations: Int64s) -> None:
@@ -309,16 +348,26 @@ class Recording:
     # Requests.
 
     @cached_property
-    def answers(self) -> list[tuple[Int64s, Int64s, Int64s]]:
-        """For each of `orders` which holds answered a request, and their work until it and in all."""
+    def answers(self) -> list[Answers]:
+        """For each of `orders` which holds answered a request."""
         return [self._answers(order) for order in self.orders]
 
-    def _answers(self, order: LockOrder) -> tuple[Int64s, Int64s, Int64s]:
+    def _answers(self, order: LockOrder) -> Answers:
         ends, threads = self.end_of(order.at), self.thread_of(order.at).astype(np.int32)
         asked = requests.first_requests(_Held(order.acquired, ends, threads), *self.timed_waits(order.gil))
+        del ends, threads
         which = np.flatnonzero(order.requested & (asked < NEVER))
-        hold = order.at[which].astype(np.int64)
-        return hold, self.work_until(hold, asked[which]), self.work_of(hold)
+        hold, asked = order.at[which], asked[which]
+        del which
+        took, calls = np.empty(len(hold), np.int64), [np.zeros((2, 0), np.int64)]
+        for low, high in in_parts(len(hold)):
+            some = hold[low:high].astype(np.int64)
+            until = self.work_until(some, asked[low:high])
+            took[low:high] = self.work_of(some) - until
+            call = np.flatnonzero(took[low:high] >= CALL)
+            calls.append(np.stack([call + low, until[call]]))
+        call, until = np.concatenate(calls, axis=1)
+        return Answers(hold, narrow(took), call, until)
 
 
 def _of_tables(trace: Trace) -> Brief:

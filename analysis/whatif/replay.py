@@ -123,7 +123,7 @@ def replay(
     threads = len(program.first) - 1
     run = machine(
         _columns(program),
-        [_numbers(program.pools.first), _numbers(program.pools.value)],
+        [_numbers(program.pools.first), _as_is(program.pools.value, np.int64)],
         _numbers(interval),
         scenario.cpus or program.cpus or max(threads, 1),
         holds,
@@ -187,6 +187,6 @@ def _numbers(column: Int64s) -> array[int]:
 
 
 def _spans(flat: array[int]) -> Table:
-    spans = np.frombuffer(flat, np.int64).reshape(-1, 4).copy().view(SPAN).reshape(-1)
+    spans = np.frombuffer(flat, np.int64).reshape(-1, 4).view(SPAN).reshape(-1)
     spans["duration"] -= spans["start"]
     return spans

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Bools, Int8s, Int16s, Int64s
 from ..model import State
 from .kinds import BLOCKED, NATIVE, PYTHON
-from .recording import AT_ONCE, NEVER, Recording, in_parts
+from .recording import AT_ONCE, CALL, NEVER, Recording, in_parts
 from .wakes import Wakes
 
 RETURN_LIMIT: Final = 1_000_000
@@ -18,10 +18,6 @@ RETURN_LIMIT: Final = 1_000_000
 
 BUSY_LIMIT: Final = 20_000_000
 """The same of one that dropped it right after the request: on a busy machine it waits for a CPU to ask."""
-
-CALL: Final = 100_000
-"""ns of work from which on an answer to a request was not the next check, but the end of a call."""
-
 
 _NONE: Final = np.zeros(0, np.int64)
 
@@ -51,12 +47,16 @@ def find_chain(recording: Recording) -> Chain:
         following = np.minimum(asked + 1, len(order.at) - 1)
         taken = np.where(asked + 1 < len(order.at), order.acquired[following], NEVER)
         found.append((order.at[asked].astype(np.int64), taken))
+        del asked, following, taken
     hold, next_taken = (np.concatenate(each) for each in zip(*found, strict=True))
-    by_place = np.argsort(hold, kind="stable")
-    hold, next_taken = hold[by_place], next_taken[by_place]
+    found.clear()
+    if not (hold[1:] > hold[:-1]).all():
+        by_place = np.argsort(hold, kind="stable")
+        hold, next_taken = hold[by_place], next_taken[by_place]
+        del by_place
     limit = np.full(len(hold), RETURN_LIMIT)
-    for answering, asked, answered in recording.answers:
-        limit[np.searchsorted(hold, answering[answered - asked < CALL])] = BUSY_LIMIT
+    for answers in recording.answers:
+        limit[np.searchsorted(hold, answers.hold[answers.took < CALL])] = BUSY_LIMIT
     returns = np.zeros(len(hold), bool)
     which = np.flatnonzero(hold < len(recording) - 2)
     which = which[~recording.last[hold[which]] & ~recording.last[hold[which] + 1]]
@@ -119,12 +119,15 @@ class Steps:
         at, self._continue = at[fits], following[fits]
         new = np.ones(len(at), bool)
         new[1:] = at[1:] != self._continue[:-1]
-        row = np.cumsum(new) - 1
+        row = np.cumsum(new, dtype=np.int32)
+        row -= 1
         self._leader = at[new][row]
-        work = recording.work_of(at)
-        before = np.cumsum(work)
+        base = recording.work_of(at)
         opening = np.flatnonzero(new)
-        self._base = before - (before[opening] - work[opening])[row]
+        first = base[opening]
+        np.cumsum(base, out=base)
+        base -= (base[opening] - first)[row]
+        self._base = base
 
     def main(self, at: Int64s) -> Int64s:
         """Return the last step of intervals."""
@@ -162,7 +165,9 @@ class Steps:
             amount[step] = work[at]
         amount[self.main(self._gaps)] = blocked
         amount[self.begin[self._late]] = recording.start[self._late] - recording.trace.begin
-        np.add.at(amount, self.main(self._leader), recording.work_of(self._continue))
+        for low, high in in_parts(len(self._leader)):
+            work = recording.work_of(self._continue[low:high])
+            np.add.at(amount, self.main(self._leader[low:high]), work)
         return kind, gil, amount
 
 

@@ -93,7 +93,7 @@ def _copy_process(place: Path, target: Path, since: int, until: int) -> None:
         names = {entry.name for entry in place.iterdir()} - done
         streams = {name for name in names if name.partition("_")[0] in _RECORD_SIZES}
         for name in streams:
-            _write(target / name, _events(place / name, since, until))
+            _copy_events(place / name, target / name, since, until)
         done |= streams
         if not streams and done:
             break
@@ -180,28 +180,44 @@ def _stands_alone(packet: bytes) -> bytes:
     return _HEADER.pack(*header) + packet[_HEADER.size :]
 
 
-def _events(path: Path, since: int, until: int) -> bytes:
-    """Return the packets of a stream that are needed to know all of it from `since` on, up to `until`."""
+def _copy_events(path: Path, target: Path, since: int, until: int) -> None:
+    """Copy the packets of a stream that are needed to know all of it from `since` on, up to `until`.
+
+    One at a time: who copies may be the launcher, and its memory is not to grow with the streams.
+    """
     size = _RECORD_SIZES[path.name.partition("_")[0]]
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        first = packet = _first_needed(fd, since, until)
+        with target.open("wb") as copy:
+            os.fchmod(copy.fileno(), 0o600)
+            while (header := _head(fd, packet)) is not None and header[2] <= until:
+                content = _cut(_whole(fd, packet, header), size, until)
+                if (left := _first(fd)) > packet:  # given up meanwhile: it may be nothing but zeros
+                    copy.seek(0)
+                    copy.truncate()
+                    first = packet = left
+                    continue
+                if packet == first > 0:
+                    copy.write(_gone(header))
+                copy.write(content)
+                packet += 1
+        if packet == first:
+            target.unlink()
+    finally:
+        os.close(fd)
 
-    def part(fd: int) -> list[bytes]:
-        first = packet = _first(fd)
-        found: list[bytes] = []
-        while (header := _head(fd, packet)) is not None and header[2] <= until:
-            if header[2] <= since:
-                found.clear()
-                first = packet
-            found.append(_cut(_whole(fd, packet, header), size, until))
-            packet += 1
-        left = _first(fd)
-        if left > first:  # given up while it was read: what was read of these may be nothing but zeros
-            found = found[left - first :]
-            first = left
-        if first and found:
-            found.insert(0, _gone(_HEADER.unpack_from(found[0])))
-        return found
 
-    return _read(path, part)
+def _first_needed(fd: int, since: int, until: int) -> int:
+    """Return the last packet that begins at `since` or before, or the first that is left."""
+    first = packet = _first(fd)
+    while (header := _head(fd, packet)) is not None and header[2] <= min(since, until):
+        first = packet
+        packet += 1
+    return first
 
 
 def _cut(packet: bytes, size: int, until: int) -> bytes:

@@ -31,6 +31,8 @@ from .intervals import Intervals
 OWN_REQUESTS = (3, 13)
 """The first version in which a request found is one made to the finder."""
 
+_AT_ONCE: Final = 1 << 18
+
 NEVER: Final = int(np.iinfo(np.int64).max)
 """When a request was made that was not."""
 
@@ -83,9 +85,7 @@ def requested(holds: Holds, began: Int64s, ended: Int64s, trusted_until: int) ->
             at, asked = _asked(holds, taken_over, began[part], ended[part])
             made[at[asked]] = True
 
-        middle = len(ended) // 2
-        parts = [slice(middle), slice(middle, None)]
-        together([partial(ask, part) for part in parts], events=len(ended))
+        together([partial(ask, part) for part in _parts(len(ended))], events=len(ended))
     return made & holds.release_seen
 
 
@@ -102,8 +102,10 @@ def first_requests(holds: Order, began: Int64s, ended: Int64s) -> Int64s:
     """
     first = np.full(len(holds.acquired), NEVER)
     if len(first) and len(ended):
-        at, asked = _asked(holds, _taken_over(holds), began, ended)
-        np.minimum.at(first, at[asked], ended[asked])
+        taken_over = _taken_over(holds)
+        for part in _parts(len(ended)):
+            at, asked = _asked(holds, taken_over, began[part], ended[part])
+            np.minimum.at(first, at[asked], ended[part][asked])
     return first
 
 
@@ -117,10 +119,15 @@ def _asked(holds: Order, taken_over: Int64s, began: Int64s, ended: Int64s) -> tu
 def _taken_over(holds: Order) -> Int64s:
     """Return, for each hold, when its thread took the GIL over from another one."""
     changed = np.append(True, holds.thread[1:] != holds.thread[:-1])
-    at = np.flatnonzero(changed)
-    if len(at) == len(changed):
+    if changed.all():
         return holds.acquired
-    return np.repeat(holds.acquired[at], np.diff(at, append=len(changed)))
+    since = np.where(changed, holds.acquired, holds.acquired[0])
+    return np.maximum.accumulate(since, out=since)
+
+
+def _parts(count: int) -> list[slice]:
+    """Return what to look at at once: what is made of so many timed waits stays small."""
+    return [slice(low, low + _AT_ONCE) for low in range(0, count, _AT_ONCE)]
 
 
 def all_known(intervals: Intervals, threads: slice) -> int:

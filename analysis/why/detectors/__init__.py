@@ -1,0 +1,1 @@
+"""Patterns of contention, named: one module a detector, each with its definition."""

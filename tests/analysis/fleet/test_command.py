@@ -39,6 +39,22 @@ def test_summaries_are_written_and_ranked(summaries: Path, capsys: pytest.Captur
     ]
 
 
+def test_a_dimension_that_nobody_has(summaries: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fleet", str(summaries), "--by", "nonsense"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert "--by nonsense: no process has such a tag; ask by host, service, pid" in said.err
+
+
+def test_nothing_to_summarise_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = trace(tmp_path / "broken.trace", pids=(100,))
+    (broken / "100" / "metadata").write_text("none")
+    out = tmp_path / "out"
+    assert main(["summarise", str(broken), "-o", str(out)]) == 2
+    assert f"nothing was summarised: no summary is written to {out}" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_json_and_parquet_have_the_same_groups(summaries: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = summaries / ".." / "groups.parquet"
     assert main(["fleet", str(summaries), "--by", "function", "--json", "-o", str(out)]) == 0

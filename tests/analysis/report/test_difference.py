@@ -135,6 +135,14 @@ def test_nothing_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "+0.0 %" in capsys.readouterr().out
 
 
+def test_what_is_many_times_as_much_is_told_as_a_factor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = [str(recording(tmp_path / str(wait), wait)) for wait in (4000, 48_000)]
+    assert main(["diff", *sides]) == 0
+    assert " 12 ×" in capsys.readouterr().out
+
+
 def test_not_two_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = str(recording(tmp_path / "a", 4000))
     assert main(["diff", one]) == 2

@@ -8,19 +8,23 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import analysis
+from analysis.reader.format import Event
 from analysis.tables.load import known_from
 from tests.analysis.scenes import one_thread
 from tests.launcher.keep.kills import BUSY, check, kill_once
 from tests.launcher.support import Launcher, environment
 from tests.synthetic import TraceWriter
 from tracer import directory
+from tracer.keep import snapshots
 from tracer.keep.keeper import Keeper, Policy, Trigger
 from tracer.keep.streams import Streams, now
 
@@ -305,3 +309,18 @@ def test_what_has_ended_is_kept(tmp_path: Path) -> None:
         time.sleep(0.3)
     (process,) = analysis.load(trace).processes
     assert process.pid == 100
+
+
+def test_a_snapshot_takes_little_memory(tmp_path: Path) -> None:
+    """Of who copies, which may be the launcher: streams are as large as --limit lets them be."""
+    with TraceWriter(tmp_path / "t") as writer:
+        ticks = np.arange(100_000)
+        process = writer.process(100).name(100, 0, "main")
+        process.columns(100, ticks, np.where(ticks % 2, Event.GIL_RELEASED, Event.GIL_ACQUIRED))
+    tracemalloc.start()
+    snapshots.copy(tmp_path / "t", tmp_path / "copy")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20 * directory.PACKET_SIZE < (tmp_path / "t" / "100" / "gil_0").stat().st_size
+    copied, whole = analysis.load(tmp_path / "copy"), analysis.load(tmp_path / "t")
+    assert np.array_equal(copied.events, whole.events)

@@ -1,1 +1,0 @@
-"""Patterns of contention, named: one module a detector, each with its definition."""

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -318,3 +319,22 @@ def test_code_of_a_subinterpreter_that_shares_the_gil(launcher: Launcher) -> Non
     trace = run.load()
     innermost = [stack(trace, frame)[0][0] for frame in frames_by_thread(trace)["runs"]]
     assert innermost.count("hog") > 10 * innermost.count("runs")
+
+
+def test_the_type_of_code_objects_is_as_it_was_after_all(tmp_path: Path) -> None:
+    """Only 3.11's has something of ours in it, while the core is installed."""
+    source = """
+    import ctypes, sys, tracer
+    from tracer import _recorder
+    type_of_code = ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, "PyCode_Type"))
+    tp_dealloc = ctypes.c_void_p.from_address(type_of_code + 6 * ctypes.sizeof(ctypes.c_void_p))
+    before = tp_dealloc.value
+    with tracer.trace(sys.argv[1]):
+        recorded = tp_dealloc.value
+        exec(compile("1 + 1", "gone", "exec"))
+    _recorder.uninstall()
+    print(before == recorded, before == tp_dealloc.value)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(source), str(tmp_path / "t")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"{sys.version_info[:2] != (3, 11)} True"

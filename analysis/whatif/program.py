@@ -107,10 +107,11 @@ def make_program(
     pools = make_pools(recording, dropped, CALL)
     gaps, blocked = _blocked(recording, dropped)
     _without_switch_wait(recording, chain, pools, gaps, blocked)
+    chain = replace(chain, next_taken=_NONE)  # one of the large ones, and not needed any more
 
     says = np.full(len(gaps), -1) if waits_for_threads is None else waits_for_threads[gaps]
     wakes = find_wakes(recording, gaps, says)
-    steps = Steps(recording, replace(chain, next_taken=_NONE), wakes, gaps, dropped, released)
+    steps = Steps(recording, chain, wakes, gaps, dropped, released)
     del dropped, chain
     kind, gil, amount = steps.arrays(released, blocked)
     _await(steps, wakes, kind, amount)
@@ -168,13 +169,16 @@ def _without_switch_wait(
 
     The replay has it wait anew.
     """
-    some = (chain.next_taken < NEVER) & (chain.hold < len(recording) - 1)
-    some &= ~recording.last[chain.hold]
-    hold, next_taken = chain.hold[some], chain.next_taken[some]
-    place = np.searchsorted(gaps, hold + 1)
-    there = np.flatnonzero(np.append(gaps, -1)[place] == hold + 1)
-    waited = next_taken[there] - recording.end_of(hold[there]) + pools.typical_return
-    blocked[place[there]] = np.maximum(blocked[place[there]] - waited, 1)
+    for low, high in in_parts(len(chain.hold)):
+        hold, next_taken = chain.hold[low:high], chain.next_taken[low:high]
+        some = np.flatnonzero((next_taken < NEVER) & (hold < len(recording) - 1))
+        some = some[~recording.last[hold[some]]]
+        hold, next_taken = hold[some], next_taken[some]
+        place = np.searchsorted(gaps, hold + 1)
+        there = np.flatnonzero(place < len(gaps))
+        there = there[gaps[place[there]] == hold[there] + 1]
+        waited = next_taken[there] - recording.end_of(hold[there]) + pools.typical_return
+        blocked[place[there]] = np.maximum(blocked[place[there]] - waited, 1)
 
 
 def _await(steps: Steps, wakes: Wakes, kind: Int8s, amount: Int64s) -> None:

@@ -90,7 +90,8 @@ class Steps:
         self._late, self._opens = late, np.unique(np.concatenate([begun, late]))
         self._follow(chain, released)
         self._native = np.zeros(len(recording), bool)
-        count = np.zeros(len(recording), np.uint8)
+        self.begin = np.zeros(len(recording) + 1, _index(3 * len(recording)))
+        count = self.begin[1:]  # it becomes a sum where it stands
         for low, high in in_parts(len(recording)):
             state = recording.state[low:high]
             self._native[low:high] = recording.brief.native(low, high) > 0
@@ -100,20 +101,20 @@ class Steps:
         count[self._opens] += 1
         count[self._continue] -= 1
         count[gaps] += 1
-        self.begin = np.zeros(len(count) + 1, _index(3 * len(count)))
-        np.cumsum(count, out=self.begin[1:])
+        np.cumsum(count, out=count)
         self.first = self.begin[recording.first].astype(np.int64)
         self.count = int(self.begin[-1])
 
     def _follow(self, chain: Chain, released: Bools | None) -> None:
         """Find the holds that go on with the work of the thread's hold before, of the same kind."""
         recording = self._recording
-        at = chain.hold[chain.returns]
+        at = chain.hold[chain.returns].astype(_index(len(recording)))
         following = at + 2 + (recording.state[np.minimum(at + 2, len(recording) - 1)] == State.WAITING)
         fits = following < len(recording)
         at, following = at[fits], following[fits]
         fits = recording.state[following] == State.HOLDING
-        fits &= recording.thread_of(at) == recording.thread_of(following)
+        for low, high in in_parts(len(at)):
+            fits[low:high] &= recording.thread_of(at[low:high]) == recording.thread_of(following[low:high])
         if released is not None:
             fits &= released[at] == released[following]
         at, self._continue = at[fits], following[fits]
@@ -126,7 +127,9 @@ class Steps:
         opening = np.flatnonzero(new)
         first = base[opening]
         np.cumsum(base, out=base)
-        base -= (base[opening] - first)[row]
+        before = base[opening] - first
+        for low, high in in_parts(len(base)):
+            base[low:high] -= before[row[low:high]]
         self._base = base
 
     def main(self, at: Int64s) -> Int64s:

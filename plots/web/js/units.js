@@ -54,6 +54,7 @@ export function count(number) {
  * @returns {string}
  */
 export function time(ns, step) {
+  if (Math.round(ns) === 0) return '0';
   const [size, unit] = UNITS.find(([each]) => Math.abs(ns) >= each) ?? [1, 'ns'];
   const digits = Math.max(0, Math.min(9, Math.ceil(Math.log10(size / Math.max(step, 1)))));
   return `${(ns / size).toFixed(digits)} ${unit}`;

@@ -1,4 +1,5 @@
-/* A table from 64-bit keys to numbers. Read without a lock by any thread; one thread at a time adds and removes. It keeps no keys apart that are equal: they are hashes, of which 2^20 clash with a chance of 2^-25. */
+/* A table from 64-bit keys to numbers. Read without a lock by any thread; one thread at a time adds and removes. It
+ * keeps no keys apart that are equal: they are hashes, of which 2^20 clash with a chance of 2^-25. */
 #ifndef GILSCOPE_KNOWN_H
 #define GILSCOPE_KNOWN_H
 

@@ -9,32 +9,44 @@
 #define PAGE 4096u /* or a part of one */
 #define TYPE_SUBCLASS (UINT64_C(1) << 31) /* its instances are types */
 #define KNOWN_TYPES 1024u
-#define LONGEST_NAME 100
-#define MOST_LOCALS 8u  /* of Condition.wait, that may be its waiter */
-#define MOST_SLOTS 24u  /* of a frame: variables and what it works on */
-#define TAG 7u          /* what 3.14 and later keep in the low bits of a reference */
+#define MOST_METATYPES 4  /* from a type to `type` */
+#define LONGEST_NAME 100u /* bytes */
+#define MOST_LOCALS 8u    /* of Condition.wait, that may be its waiter */
+#define MOST_SLOTS 24u    /* of a frame: variables and what it works on */
+#define TAG 7u            /* what 3.14 and later keep in the low bits of a reference */
 
 static bool is_address(uintptr_t address)
 {
     return address >= LOWEST_ADDRESS && address % 8 == 0 && address >> 47 == 0;
 }
 
+/* Any memory may hold an address of memory that holds one: a type's type is `type`, or a subclass whose type is that. */
+static bool reaches_type(uintptr_t type)
+{
+    const struct gs_layout *layout = &gs_stacks.layout;
+    for (int i = 0; i < MOST_METATYPES; i++) {
+        const char *object = (const char *)type;
+        if (!is_address(type) || !gs_is_memory(object + layout->type) || !gs_is_memory(object + layout->type_flags))
+            return false;
+        if (i > 0 && !(gs_load(uint64_t, object, layout->type_flags) & TYPE_SUBCLASS))
+            return false;
+        type = gs_load(uintptr_t, object, layout->type);
+        if (type == (uintptr_t)gs_stacks.type_type)
+            return type != 0;
+    }
+    return false;
+}
+
 /* Types that were looked at are remembered, so that the kernel is not asked again. */
 static bool is_type(uintptr_t type)
 {
     static _Atomic uintptr_t known[KNOWN_TYPES];
-    const struct gs_layout *layout = &gs_stacks.layout;
     if (!is_address(type))
         return false;
     _Atomic uintptr_t *place = &known[(type >> 4) * 2654435761u % KNOWN_TYPES];
     if (atomic_load_explicit(place, memory_order_relaxed) == type)
         return true;
-    const char *object = (const char *)type;
-    if (!gs_is_memory(object + layout->type) || !gs_is_memory(object + layout->type_flags))
-        return false;
-    uintptr_t meta = gs_load(uintptr_t, object, layout->type);
-    if (!is_address(meta) || !gs_is_memory((const char *)meta + layout->type_flags) ||
-        !(gs_load(uint64_t, meta, layout->type_flags) & TYPE_SUBCLASS))
+    if (!reaches_type(type))
         return false;
     atomic_store_explicit(place, type, memory_order_relaxed);
     return true;
@@ -57,15 +69,48 @@ uintptr_t gs_type_of_around(const char *object, const char *member)
     return is_type(its) ? its : 0;
 }
 
+/* Bytes of the character that begins here, up to `length` that are there; 0: it is none of UTF-8. */
+static size_t character_size(const unsigned char *text, size_t length)
+{
+    size_t size = text[0] < 0x80 ? 1 : text[0] < 0xC2 ? 0 : text[0] < 0xE0 ? 2 : text[0] < 0xF0 ? 3 : text[0] < 0xF5 ? 4 : 0;
+    if (size > length)
+        return 0;
+    for (size_t i = 1; i < size; i++)
+        if ((text[i] & 0xC0) != 0x80)
+            return 0;
+    return size;
+}
+
+/* A type that was remembered may have died since, and its memory be another's or nobody's. What it has for a name then
+ * is none: no text is better than bytes that are no text. */
 void gs_type_append(uintptr_t type, char **at, const char *end)
 {
-    const char *name = type != 0 ? gs_load(const char *, type, gs_stacks.layout.type_name) : NULL;
-    for (int i = 0; name != NULL && i < LONGEST_NAME && *at < end; i++) {
-        if ((i == 0 || (uintptr_t)(name + i) % 4096 == 0) && !gs_is_memory(name + i))
+    uint32_t place = gs_stacks.layout.type_name;
+    if (type == 0 || !gs_is_memory((const char *)type + place))
+        return;
+    const char *name = gs_load(const char *, type, place);
+    unsigned char copy[LONGEST_NAME];
+    size_t length = 0;
+    for (; length < sizeof copy; length++) {
+        if ((length == 0 || (uintptr_t)(name + length) % PAGE == 0) && !gs_is_memory(name + length))
             return;
-        if (name[i] == '\0')
+        copy[length] = (unsigned char)name[length];
+        if (copy[length] == '\0')
+            break;
+    }
+    char *begin = *at;
+    for (size_t i = 0, size; i < length; i += size) {
+        size = character_size(copy + i, length - i);
+        if (size == 0 && length < sizeof copy) {
+            *at = begin;
             return;
-        *(*at)++ = name[i] == '\n' ? ' ' : name[i];
+        }
+        if (size == 0 || (size_t)(end - *at) < size)
+            return; /* a name that is cut */
+        memcpy(*at, copy + i, size);
+        if (**at == '\n')
+            **at = ' ';
+        *at += size;
     }
 }
 
@@ -99,10 +144,8 @@ const char *gs_self_of(const struct gs_place *place)
     if (!is_text(gs_load(const char *, names, layout->items), "self"))
         return NULL;
     const char *object = (const char *)local(place, 0);
-    char name[8] = "", *at = name;
     uintptr_t type = gs_type_of(object);
-    gs_type_append(type, &at, name + sizeof name - 1);
-    if (strcmp(name, "cell") == 0 && gs_is_memory(object + layout->head))
+    if (type != 0 && type == (uintptr_t)gs_stacks.cell_type && gs_is_memory(object + layout->head))
         object = (const char *)(gs_load(uintptr_t, object, layout->head) & ~(uintptr_t)TAG);
     return gs_type_of(object) != 0 ? object : NULL;
 }

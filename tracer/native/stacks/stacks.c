@@ -220,6 +220,8 @@ static bool find(struct gs_stacks *stacks, char *message, size_t size)
     if (!gs_symbols_find() || !gs_layout_find(&stacks->layout, message, size))
         return false;
     stacks->code_type = gs_symbol("PyCode_Type");
+    stacks->type_type = gs_symbol("PyType_Type");
+    stacks->cell_type = gs_symbol("PyCell_Type");
     stacks->thread_state = (void *(*)(void))gs_symbol("PyGILState_GetThisThreadState");
     stacks->interpreters = (struct gs_interpreters){
         .first = (void *(*)(void))gs_symbol("PyInterpreterState_Head"),

@@ -33,6 +33,7 @@ struct gs_interpreters {
 struct gs_stacks {
     struct gs_layout layout;
     const void *code_type;
+    const void *type_type, *cell_type; /* NULL: they can't be had, and types are not told */
     void *(*thread_state)(void); /* of the calling thread, also when it is detached; NULL: it has none */
     int (*is_finalizing)(void);
     struct gs_interpreters interpreters;

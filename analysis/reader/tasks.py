@@ -48,6 +48,11 @@ class Task:
         """Whether it is its process's first thread."""
         return self.tid == self.pid
 
+    @property
+    def of_recorder(self) -> bool:
+        """Whether it is one of the threads that the recorder itself has in a process (base/aside.h)."""
+        return not self.main and (self.comm == "gilscope" or self.comm.startswith("gilscope "))
+
 
 def find_tasks(
     tids: Sequence[int], first: Int64s, time: Int64s, kind: Bytes, names: Names, end: int

@@ -43,13 +43,13 @@ static int note_living_threads(void *caller)
             continue;
         snprintf(path, sizeof path, "/proc/self/task/%.16s/comm", task->d_name);
         FILE *file = fopen(path, "re");
-        if (file != NULL) {
-            if (fgets(comm, sizeof comm, file) != NULL)
-                comm[strcspn(comm, "\n")] = '\0';
+        bool lives = file != NULL && fgets(comm, sizeof comm, file) != NULL;
+        if (file != NULL)
             fclose(file);
-        }
-        if (strcmp(comm, GS_HELPER_NAME) == 0)
+        /* One of our own that was joined may still be listed: a thread is joined before the kernel is done with it. */
+        if (!lives || strncmp(comm, GS_OWN_NAME, strlen(GS_OWN_NAME)) == 0)
             continue;
+        comm[strcspn(comm, "\n")] = '\0';
         gs_names_write(gs_thread_alive, (uint32_t)strtoul(task->d_name, NULL, 10), comm);
         count++;
     }

@@ -20,6 +20,8 @@ def join(processes: Sequence[RecordedProcess], scheduling: Scheduling) -> dict[i
     """Return the index of each run's task by the run's identity; where that is not sure, nothing."""
     by_id: dict[tuple[int, int], list[int]] = {}
     for index, task in enumerate(scheduling.tasks):
+        if task.of_recorder:
+            continue
         by_id.setdefault((task.namespace, task.inner) if task.inner else (OURS, task.tid), []).append(index)
     task_of: dict[int, int] = {}
     for process in processes:
@@ -80,19 +82,21 @@ def _add_alone(process: RecordedProcess, scheduling: Scheduling, task_of: dict[i
     left = [
         index
         for index, task in enumerate(scheduling.tasks)
-        if task.pid == outer and not task.inner and index not in task_of.values()
+        if task.pid == outer and not task.inner and not task.of_recorder and index not in task_of.values()
     ]
-    for run in process.runs:
-        if id(run) in task_of:
-            continue
-        fits = [
-            index
-            for index in left
-            if scheduling.tasks[index].begin <= run.begin and run.end <= scheduling.tasks[index].end
-        ]
-        if len(fits) == 1:
-            task_of[id(run)] = fits[0]
-            left.remove(fits[0])
+    open_runs = [run for run in process.runs if id(run) not in task_of]
+    while found := [(run, fits[0]) for run in open_runs if len(fits := _around(run, left, scheduling)) == 1]:
+        for run, index in found:
+            if index in left:
+                task_of[id(run)] = index
+                left.remove(index)
+            open_runs.remove(run)
+
+
+def _around(run: Run, candidates: Sequence[int], scheduling: Scheduling) -> list[int]:
+    """Return the tasks whose lives have a thread's within them."""
+    tasks = scheduling.tasks
+    return [index for index in candidates if tasks[index].begin <= run.begin and run.end <= tasks[index].end]
 
 
 def outer_pid(process: RecordedProcess, scheduling: Scheduling, task_of: Mapping[int, int]) -> int | None:

@@ -41,7 +41,7 @@ def place(processes: Sequence[RecordedProcess], scheduling: Scheduling) -> Place
     taken = set(task_of.values())
     others: dict[int, list[int]] = {}
     for index, task in enumerate(scheduling.tasks):
-        if index not in taken and not _is_the_recorder_s(task):
+        if index not in taken and not task.of_recorder:
             others.setdefault(task.pid, []).append(index)
     mains = {task.pid: task.comm for task in scheduling.tasks if task.main}
     result = [_with_others(process, others, mains, scheduling, task_of) for process in processes]
@@ -56,11 +56,6 @@ def place(processes: Sequence[RecordedProcess], scheduling: Scheduling) -> Place
                 continue
             result.append(_new_process(pid, life, mains, scheduling, task_of))
     return Placed(result, task_of)
-
-
-def _is_the_recorder_s(task: Task) -> bool:
-    """Whether it is one of the threads that the recorder itself has in a process (base/aside.h)."""
-    return not task.main and task.comm.startswith("gilscope")
 
 
 def _after_exec(

@@ -63,7 +63,10 @@ for thread in threads:
 """
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13) or sysconfig.get_config_var("Py_GIL_DISABLED"), reason="objects' types are elsewhere")
+@pytest.mark.skipif(
+    sys.version_info < (3, 13) or sysconfig.get_config_var("Py_GIL_DISABLED"),
+    reason="objects' types are elsewhere",
+)
 def test_memory_that_links_itself_is_no_object(launcher: Launcher) -> None:
     run = launcher.record(LOOKS_LIKE_ONE, options=("--no-sched", "--no-png", "--no-samples"))
     (lock,) = (each for each in run.load().locks if each.address == int(run.stdout))

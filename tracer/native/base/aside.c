@@ -114,7 +114,7 @@ static int run(void *argument)
         job->refused = true;
         return 0;
     }
-    prctl(PR_SET_NAME, "gilscope"); /* where the scheduler is recorded, it is none of the program's threads */
+    prctl(PR_SET_NAME, GS_OWN_NAME "aside"); /* where the scheduler is recorded, it is none of the program's threads */
     errno = 0;
     job->result = job->function(job->argument);
     job->error = errno;

@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+#define GS_OWN_NAME "gilscope " /* what the names in the OS of the core's own threads begin with: none of them is the program's */
+
 void gs_aside_forget(void); /* in a forked child: who was aside does not exist there */
 
 /* Run function(argument) there. Returns what it returned, with its errno; -1 also if it could not be run. Async-signal-

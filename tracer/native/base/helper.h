@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GS_HELPER_NAME "gilscope helper" /* in the OS; whoever draws threads leaves it out */
+#include "base/aside.h"
+
+#define GS_HELPER_NAME GS_OWN_NAME "helper" /* in the OS; whoever draws threads leaves it out */
 
 /* Does its work and returns after how many ns it wants to be called again. It may be called earlier, and with no
  * regard to the time when the helper is woken. *wakes: whether gs_helper_wake should end that pause; true before. */

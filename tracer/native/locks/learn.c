@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/aside.h"
 #include "base/clock.h"
 #include "elf/symbols.h"
 #include "stacks/layout.h"
@@ -98,7 +99,7 @@ static void (*take_mutex)(void *), (*release_mutex)(void *);
 
 static void *contend(void *mutex)
 {
-    prctl(PR_SET_NAME, "gilscope locks"); /* where the scheduler is recorded, it is none of the program's threads */
+    prctl(PR_SET_NAME, GS_OWN_NAME "locks"); /* where the scheduler is recorded, it is none of the program's threads */
     take_mutex(mutex);
     release_mutex(mutex);
     return NULL;

@@ -157,6 +157,36 @@ def test_equal_numbers_in_different_namespaces(tmp_path: Path) -> None:
     assert len(trace.processes) == 2
 
 
+def test_one_that_two_could_be_is_what_the_other_leaves(tmp_path: Path) -> None:
+    """Nor is it a thread of the recorder's own."""
+    with TraceWriter(tmp_path / "t") as writer:
+        process = writer.process(100, pid_namespace=77)
+        process.events([(100, 0, "gil_acquired"), (100, 5, "gil_released"), (100, 190, "gil_acquired")])
+        for tid, begin, end in ((101, 10, 40), (102, 20, 60)):
+            process.events(
+                [
+                    (tid, begin, "gil_acquired"),
+                    (tid, begin + 1, "gil_released"),
+                    (tid, end, "thread_exit", tid),
+                ]
+            )
+        process.stop(100, 200)
+        sched = writer.scheduler(0, pid_namespace=11)
+        sched.events(0, [(0, "in", 500)]).task(500, 0, 500, "python").inner(500, 0, 77, 100)
+        for cpu, (tid, comm, begin, end) in enumerate(
+            [(501, "python", 7, 45), (502, "python", 8, 70), (503, "gilscope aside", 5, 80)], 1
+        ):
+            sched.events(cpu, [(begin, "in", tid), (end, "out", tid)]).task(tid, begin, 500, comm).exit(
+                tid, end
+            )
+        sched.stop(300)
+    trace = analysis.load(tmp_path / "t")
+    assert trace.scheduling is not None
+    assert [
+        (thread.tid, trace.scheduling.tasks[trace.tasks[thread.index]].tid) for thread in trace.threads
+    ] == [*[(100, 500), (101, 501), (102, 502)]]
+
+
 def test_no_task_has_such_a_tid(tmp_path: Path) -> None:
     one_thread(tmp_path / "t")
     with TraceWriter(tmp_path / "t") as writer:

@@ -13,9 +13,6 @@ from ..whatif.predict import what_if
 from ..whatif.replay import Scenario
 from ..whatif.report import print_what_if, to_json
 
-_LARGE = 2 << 20
-"""Bytes: what is at least so large is given back to the system as soon as a step of it is done."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options; the trace's are added by whoever loads it."""
@@ -67,7 +64,7 @@ def check(options: argparse.Namespace) -> None:
 
 def run(trace: Trace, options: argparse.Namespace) -> None:
     """Print what would have been."""
-    give_back_large(_LARGE)
+    give_back_large()
     if options.lock_hold_scale or options.without_lock:
         from ..whatif import lock_report
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ..memory import give_back, give_back_large
+from ..memory import give_back
 from .recording import is_over
 from .second import Second, look, now
 
@@ -28,11 +28,11 @@ _TYPICAL: Final = 5
 _LONGEST: Final = 5
 """Windows from one look to the next, at most."""
 
-_LARGE: Final = 256 << 10
-"""Bytes: memory of at least so much is given back to the system when it is no longer needed."""
-
 _NOTHING: Final = 1_000
 """Part of a window that has next to nothing in it."""
+
+_GIVES_BACK_EVERY: Final = 60
+"""Looks: each needs about what the last one did, and would take it from the system anew."""
 
 _LEARNS_EVERY: Final = 60
 """Looks; not before the second, as the first one has modules to load."""
@@ -84,7 +84,6 @@ def seconds(path: Path, *, every: int = SECOND, budget: float | None = None) -> 
     looking may take. Then they are the newest part of each second, all of it where that can be had.
     """
     pace = Pace(every, budget) if budget is not None else None
-    give_back_large(_LARGE)
     begin = now() - every
     for number in itertools.count():
         end = now()
@@ -102,5 +101,6 @@ def seconds(path: Path, *, every: int = SECOND, budget: float | None = None) -> 
         if is_over(path):
             return
         begin = end
-        give_back()  # a look takes much more than what is remembered for the next one
+        if number % _GIVES_BACK_EVERY == 0:
+            give_back()
         time.sleep(max((end + (pace.pause if pace is not None else every) - now()) / 1e9, 0))

@@ -19,6 +19,7 @@ from .format import HEADER_SIZE, Name
 
 HEAD: Final = struct.Struct("<QHHI")  # format.NAME_RECORD
 _OF_CODE: Final = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK, Name.LOCK_ENDED, Name.MARK_TEXT)
+_KINDS: Final = {kind.value: kind for kind in Name}
 _WITHOUT_REF: Final = (Name.RECORDING_FAILED, Name.THREAD_LOST)
 
 
@@ -111,7 +112,7 @@ def _records(content: bytes, position: int) -> Iterator[tuple[int, int, int, int
         if end < 0:
             raise Wrong(f"a record without an end at byte {HEADER_SIZE + position}", "text with a NUL")
         time, kind, reserved, ref = HEAD.unpack_from(content, position)
-        if kind not in Name._value2member_map_ or reserved:
+        if kind not in _KINDS or reserved:
             raise Wrong(f"record id {kind}", "a known one")
         if ref == 0 and kind not in _WITHOUT_REF:
             of_code = kind in _OF_CODE
@@ -169,19 +170,18 @@ class NameTable(Sequence[NameRecord]):
 
     def at(self, indices: Int64s) -> Iterator[NameRecord]:
         """Yield the records with these indices."""
-        columns = (self.time[indices], self.kind[indices], self.ref[indices], self._chosen[indices])
-        for time, kind, ref, number in zip(*(column.tolist() for column in columns), strict=True):
-            yield NameRecord(time, Name(kind), ref, self._text(number))
+        number = self._chosen[indices]
+        packet = np.searchsorted(self._first, number, "right") - 1
+        begin = np.concatenate([packet.text for packet in self._packets])[number]
+        columns = (self.time[indices], self.kind[indices], self.ref[indices], packet, begin)
+        for time, kind, ref, of, at in zip(*(column.tolist() for column in columns), strict=True):
+            content = self._packets[of].content
+            text = content[at : content.find(0, at)].decode(errors="replace")
+            yield NameRecord(time, _KINDS[kind], ref, text)
 
     def only(self, wanted: Bools) -> NameTable:
         """Return the table of some of them."""
         return NameTable(self._packets, self._chosen[wanted])
-
-    def _text(self, number: int) -> str:
-        packet = int(np.searchsorted(self._first, number, "right")) - 1
-        of = self._packets[packet]
-        begin = int(of.text[number - self._first[packet]])
-        return of.content[begin : of.content.find(0, begin)].decode(errors="replace")
 
 
 class Texts(Mapping[int, str]):

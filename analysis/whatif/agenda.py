@@ -6,7 +6,7 @@ Part of `machine`, and compiled like it.
 
 from __future__ import annotations
 
-from .memory import numbers
+from .rows import numbers
 
 
 class Agenda:

@@ -1,7 +1,7 @@
 # The types of machine.py, where it is compiled.
 
 from analysis.whatif.agenda cimport Agenda
-from analysis.whatif.memory cimport Rows
+from analysis.whatif.rows cimport Rows
 
 cdef long long AWAKE, BLOCKED, EXCESS, FORCED, NATIVE, PYTHON, QUANTUM, RETURN, VOLUNTARY
 cdef long long _DONE, _SLEEPING, _AWAITING, _WAITING, _WOKEN, _SWITCHING, _QUEUED, _RUNNING

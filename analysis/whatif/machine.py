@@ -24,7 +24,7 @@ from typing import Any
 
 from .agenda import Agenda
 from .kinds import AWAKE, BLOCKED, EXCESS, FORCED, NATIVE, PYTHON, QUANTUM, RETURN, VOLUNTARY
-from .memory import Rows, numbers
+from .rows import Rows, numbers
 
 Columns = Sequence[Any]  # arrays of 64 bits
 

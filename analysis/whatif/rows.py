@@ -1,32 +1,12 @@
 # cython: language_level=3, infer_types=True, annotation_typing=False, boundscheck=True, wraparound=False
-"""The memory of a replay: what the machine writes down, and that what is let go of goes back to the system.
+"""What the machine counts with and writes down: numbers of 64 bits each.
 
-Compiled like `machine`.
+Part of `machine`, and compiled like it.
 """
 
 from __future__ import annotations
 
-import ctypes
 from array import array
-from contextlib import suppress
-
-_MMAP_THRESHOLD = -3  # malloc.h: M_MMAP_THRESHOLD
-_TRIM_THRESHOLD = -1  # malloc.h: M_TRIM_THRESHOLD
-_LARGE = 32 << 20
-_AT_THE_END = 64 << 20
-
-
-def give_back_large() -> None:
-    """Have the C library give very large pieces of memory back when they are freed, from now on here.
-
-    Smaller ones it is to keep from the start, also at the end of its heap, for later ones: of what is worked
-    out in parts the next part uses the memory of the one before, and each page that is new is a fault. Where
-    the library can't be told, nothing changes.
-    """
-    with suppress(AttributeError, OSError):
-        library = ctypes.CDLL(None)
-        library.mallopt(_MMAP_THRESHOLD, _LARGE)
-        library.mallopt(_TRIM_THRESHOLD, _AT_THE_END)
 
 
 def numbers(count: int, value: int = 0) -> array[int]:

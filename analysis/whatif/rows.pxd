@@ -1,4 +1,4 @@
-# The types of memory.py, where it is compiled.
+# The types of rows.py, where it is compiled.
 
 cdef class Rows:
     cdef object flat

@@ -6,9 +6,9 @@ import argparse
 
 from ..destinations import json_text
 from ..errors import GilscopeError
+from ..memory import give_back_large
 from ..report.limits.quantities import QuantityError, nanoseconds
 from ..tables.trace import Trace
-from ..whatif.memory import give_back_large
 from ..whatif.predict import what_if
 from ..whatif.replay import Scenario
 from ..whatif.report import print_what_if, to_json

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..arrays import Int32s, Int64s, Table, UInt32s
+from ..arrays import Int32s, Int64s, Table, UInt32s, distinct
 from ..model import MARK, SPAN
 from ..reader.format import Event
 from .columns import SideColumns
@@ -43,10 +43,18 @@ def said(
     if not len(about):
         return NOTHING_SAID
     names: dict[str, int] = {}
-    lookups = [
-        {number: names.setdefault(text, len(names)) for number, text in each.items()} for each in texts
-    ]
+    lookups: list[dict[int, int]] = []
     of = np.array(processes, np.int64)
+    process = of[side.thread_of(about)]
+    for index, text in enumerate(texts):
+        mine = about[(process == index) & (side.kind[about] != Event.SPAN_END)]
+        lookups.append(
+            {
+                number: names.setdefault(text[number], len(names))
+                for number in distinct(side.arg[mine]).tolist()
+                if number in text
+            }
+        )
 
     def named(at: Int64s, thread: Int64s) -> Int32s:
         return _names(side.arg[at], of[thread], lookups)

@@ -18,3 +18,9 @@ def give_back_large() -> None:
     """
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
+
+
+def give_back() -> None:
+    """Have the C library give back what is free now, wherever it lies. (Only glibc can.)"""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -88,7 +88,7 @@ def test_waits_are_what_became_of_them(programs: tuple[str, Path], name: str, tm
 
 
 def test_waits_and_wakes_stay_as_cheap_as_they_are(programs: tuple[str, Path], tmp_path: Path) -> None:
-    """Instructions, with eight frames of two files. The first wait at a place also looks what the thread has."""
+    """Instructions, eight frames of two files. A first wait also looks at each for what the thread has."""
     if programs[0] != "plain":
         pytest.skip("a sanitizer's instructions are not the core's")
     if shutil.which("valgrind") is None:

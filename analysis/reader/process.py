@@ -75,7 +75,7 @@ class RecordedProcess:
     stop_reasons: Mapping[int, str] = field(default_factory=dict, repr=False)
     """Functions that stopped the world, by the numbers of their calls."""
     gil_enabled: GilEnabled | None = None
-    mark_texts: Mapping[int, str] = field(default_factory=dict, repr=False)
+    mark_texts: Texts = field(default=Texts(NameTable(), Name.MARK_TEXT), repr=False)
     """What the program calls its marks and spans, by number."""
 
     def numbered(self, index: int) -> Process:

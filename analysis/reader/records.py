@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from ..arrays import Bools, Int32s, Int64s, UInt16s, UInt32s, among, distinct
+from ..arrays import Bools, Int32s, Int64s, UInt16s, UInt32s, among
 from .format import HEADER_SIZE, Name
 
 HEAD: Final = struct.Struct("<QHHI")  # format.NAME_RECORD
@@ -184,22 +184,15 @@ class NameTable(Sequence[NameRecord]):
         return NameTable(self._packets, self._chosen[wanted])
 
 
-class Texts(Mapping[int, str]):
-    """The texts of one kind's records by number; of a number that comes twice the last one."""
+class Texts:
+    """The texts of one kind's records, by number; of a number that comes twice the last one."""
 
     def __init__(self, table: NameTable, kind: Name) -> None:
-        which = table.which(kind)
-        order = np.argsort(table.ref[which], kind="stable")
-        self._table, self._which, self._refs = table, which[order], table.ref[which[order]]
+        self._table, self._kind = table, kind
 
-    def __getitem__(self, number: int) -> str:
-        at = int(np.searchsorted(self._refs, number, "right")) - 1
-        if at < 0 or self._refs[at] != number:
-            raise KeyError(number)
-        return next(self._table.at(self._which[at : at + 1])).text
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(distinct(self._refs).tolist())
-
-    def __len__(self) -> int:
-        return len(distinct(self._refs))
+    def of(self, numbers: Collection[int]) -> dict[int, str]:
+        """Return those of some numbers, ascending; without those that have none."""
+        which = self._table.which(self._kind)
+        which = which[among(self._table.ref[which], numbers)]
+        order = np.argsort(self._table.ref[which], kind="stable")
+        return {record.ref: record.text for record in self._table.at(which[order])}

@@ -90,8 +90,7 @@ def test_texts_by_number(tmp_path: Path) -> None:
         process.text(3, 1, "three").text(1, 2, "one").name(100, 3, "main").text(3, 4, "another")
     read = names.read_names(tmp_path / "t" / "100" / "names", pid=100, problems=Problems())
     texts = Texts(read.records, Name.MARK_TEXT)
-    assert dict(texts) == {1: "one", 3: "another"} and len(texts) == 2
-    assert 2 not in texts and 0 not in texts and 4 not in texts
+    assert texts.of([0, 1, 2, 3, 100]) == {1: "one", 3: "another"} and texts.of([]) == {}
     assert [record.text for record in read.records[1:3]] == ["one", "main"]
     assert read.records[-1].text == "another"
     assert [record.text for record in read.records.only(read.records.time > 2)] == ["main", "another"]

@@ -38,7 +38,9 @@ def outcomes(trace: analysis.Trace, process: Process) -> list[int]:
 def ended_locks(trace: Path) -> list[int]:
     """The numbers of locks whose end is told."""
     (path,) = trace.glob("*/names")
-    return [record.ref for record in read_names(path, pid=None, problems=Problems()).of(Name.LOCK_ENDED)]
+    return [
+        record.ref for record in read_names(path, pid=None, problems=Problems()).records.of(Name.LOCK_ENDED)
+    ]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

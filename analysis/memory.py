@@ -1,4 +1,4 @@
-"""What is let go of goes back to the system at once."""
+"""What the C library does with memory that is let go of."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import ctypes
 from contextlib import suppress
 from typing import Final
 
+_TRIM_THRESHOLD: Final = -1  # malloc.h: M_TRIM_THRESHOLD
 _MMAP_THRESHOLD: Final = -3  # malloc.h: M_MMAP_THRESHOLD
-_LARGE: Final = 2 << 20
+_LARGE: Final = 32 << 20
+_AT_THE_END: Final = 64 << 20
 
 
-def give_back_large() -> None:
-    """Have the C library give large pieces of memory back when they are freed, from now on in this process.
+def use_again() -> None:
+    """Have the C library keep for later all but very large pieces of memory, from now on in this process.
 
-    Otherwise glibc keeps those of up to 32 MB for later ones, between others that live longer. Where the
-    library can't be told, nothing changes.
+    It does so by itself only when many have come and gone. Of what is worked out in parts the next part then
+    uses the memory of the one before: each page that is new is a fault. Where the library can't be told,
+    nothing changes.
     """
     with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
+        library = ctypes.CDLL(None)
+        library.mallopt(_MMAP_THRESHOLD, _LARGE)
+        library.mallopt(_TRIM_THRESHOLD, _AT_THE_END)
 
 
 def give_back() -> None:

@@ -6,7 +6,7 @@ import argparse
 
 from ..destinations import json_text
 from ..errors import GilscopeError
-from ..memory import give_back_large
+from ..memory import use_again
 from ..report.limits.quantities import QuantityError, nanoseconds
 from ..tables.trace import Trace
 from ..whatif.predict import what_if
@@ -64,7 +64,7 @@ def check(options: argparse.Namespace) -> None:
 
 def run(trace: Trace, options: argparse.Namespace) -> None:
     """Print what would have been."""
-    give_back_large()
+    use_again()
     if options.lock_hold_scale or options.without_lock:
         from ..whatif import lock_report
 

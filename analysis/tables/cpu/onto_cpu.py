@@ -92,6 +92,30 @@ class Stretches:
         return since, max(since, until)
 
 
+class OnCpus:
+    """Stretches, as long as somebody wants them: given up, they are made anew for who asks."""
+
+    def __init__(self, scheduling: Scheduling) -> None:
+        self._scheduling = scheduling
+        self._made = [make_stretches(scheduling)]
+
+    def stretches(self) -> Stretches:
+        """Return them.
+
+        Raises
+        ------
+        TraceFormatError
+            The events were written over since.
+        """
+        if not self._made:
+            self._made.append(make_stretches(self._scheduling))
+        return self._made[0]
+
+    def give_up(self) -> None:
+        """Let go of their memory, of which millions take most that a trace has."""
+        self._made.clear()
+
+
 def make_stretches(scheduling: Scheduling) -> Stretches:
     """Return when each task had a CPU, in the memory of the events: they are taken over."""
     tasks = scheduling.tasks

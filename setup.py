@@ -23,7 +23,7 @@ from setuptools.modified import newer_group
 
 CORE = "tracer.native.libgilscope"
 WHATIF = "analysis.whatif"
-MACHINE = ("agenda", "machine")
+MACHINE = ("agenda", "machine", "rows")
 FOLD = (
     "analysis.fold.passing",
     "analysis.fold.brief",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -41,3 +42,13 @@ def without(values: npt.NDArray[_Number], others: npt.NDArray[Any]) -> npt.NDArr
     there = np.searchsorted(theirs, mine, "right") - np.searchsorted(theirs, mine, "left")
     rest: npt.NDArray[_Number] = mine[there == 0]
     return rest
+
+
+def among(values: npt.NDArray[Any], others: Iterable[int]) -> Bools:
+    """Return which of some whole numbers are among others: np.isin, as `distinct`."""
+    found = np.array(sorted(set(others)), np.int64)
+    if not len(found):
+        return np.zeros(len(values), bool)
+    at = np.minimum(np.searchsorted(found, values), len(found) - 1)
+    there: Bools = found[at] == values
+    return there

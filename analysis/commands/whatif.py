@@ -6,9 +6,9 @@ import argparse
 
 from ..destinations import json_text
 from ..errors import GilscopeError
+from ..memory import use_again
 from ..report.limits.quantities import QuantityError, nanoseconds
 from ..tables.trace import Trace
-from ..whatif.memory import give_back_large
 from ..whatif.predict import what_if
 from ..whatif.replay import Scenario
 from ..whatif.report import print_what_if, to_json
@@ -64,7 +64,7 @@ def check(options: argparse.Namespace) -> None:
 
 def run(trace: Trace, options: argparse.Namespace) -> None:
     """Print what would have been."""
-    give_back_large()
+    use_again()
     if options.lock_hold_scale or options.without_lock:
         from ..whatif import lock_report
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ..memory import give_back
 from .recording import is_over
 from .second import Second, look, now
 
@@ -29,6 +30,9 @@ _LONGEST: Final = 5
 
 _NOTHING: Final = 1_000
 """Part of a window that has next to nothing in it."""
+
+_GIVES_BACK_EVERY: Final = 60
+"""Looks: each needs about what the last one did, and would take it from the system anew."""
 
 _LEARNS_EVERY: Final = 60
 """Looks; not before the second, as the first one has modules to load."""
@@ -97,4 +101,6 @@ def seconds(path: Path, *, every: int = SECOND, budget: float | None = None) -> 
         if is_over(path):
             return
         begin = end
+        if number % _GIVES_BACK_EVERY == 0:
+            give_back()
         time.sleep(max((end + (pace.pause if pace is not None else every) - now()) / 1e9, 0))

@@ -8,20 +8,21 @@ which begins with a tab, says which variable has it: how, scope, name and type, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from ..arrays import Int32s, UInt32s
+from ..arrays import Int32s, UInt32s, among
 from ..errors import TraceFormatError
 from ..model import Lock, LockKind, Owner, Variable
 from .format import Name
-from .names import NameRecord, Names
+from .names import Names
 from .problems import Problems
+from .records import NameRecord
 
-_REMEMBERED = 1024
+_REMEMBERED = 128
 _LOCK = re.compile(r"([a-z]+)\n([0-9a-f]{1,16})\n([^\n]*)\n([0-9]{1,20}) ([0-9]{1,20})((?:\n[^\n]*)*)")
 _VARIABLE = re.compile(r"\t(is|attributes|owner)\t(global|local)\t([^\t]+)\t([^\t]*)")
 _OWNER = re.compile(r"(.+) ([0-9a-f]{1,16}) (.*)")
@@ -41,8 +42,10 @@ class LockRecord:
     variable: Variable | None
 
 
-def read_locks(names: Names, problems: Problems) -> tuple[LockRecord, ...]:
-    """Return the locks of a process.
+def read_locks(
+    names: Names, problems: Problems, wanted: Collection[int] | None = None
+) -> tuple[LockRecord, ...]:
+    """Return the locks of a process; `wanted`: only those with these numbers.
 
     Raises
     ------
@@ -50,7 +53,10 @@ def read_locks(names: Names, problems: Problems) -> tuple[LockRecord, ...]:
         A record is none; not when salvaging.
     """
     found: dict[int, LockRecord] = {}
-    for record in names.of(Name.LOCK):
+    which = names.records.which(Name.LOCK)
+    if wanted is not None:
+        which = which[among(names.records.ref[which], wanted)]
+    for record in names.records.at(which):
         lock = _lock(record)
         if lock is None or record.ref in found:
             said = f"lock {record.ref} twice" if lock else f"lock {record.ref} as {record.text!r}"

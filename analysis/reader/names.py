@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..arrays import among
 from ..errors import TraceFormatError
 from .disk.packets import Packets, read_packets
 from .format import HEADER_SIZE, STREAM_NAMES, Name
 from .problems import Problems
+from .records import HEAD, NO_RECORDS, NamePacket, NameTable, decode, out_of_order
 
 KEPT = "names_kept"
 """The file of records that are needed, of packets that a flight recorder has given up."""
 
-_HEAD = struct.Struct("<QHHI")  # format.NAME_RECORD
-_OF_CODE = (Name.CODE, Name.CODE_LINES, Name.FRAME, Name.LOCK, Name.LOCK_ENDED, Name.MARK_TEXT)
 _MADE_UP = re.compile(r"Dummy-[0-9]+")
 _OF_THREADS = (Name.THREAD_NAME, Name.THREAD_ALIVE, Name.THREAD_COMM)
-
-
-@dataclass(frozen=True)
-class NameRecord:
-    """One record; `ref` is what the text names: a tid, an errno, a code object, a frame."""
-
-    time: int
-    kind: Name
-    ref: int
-    text: str
-
-    @property
-    def reason(self) -> str:
-        """What `ref` means as an errno, and what failed: "No space left on device: gil_3"."""
-        reason = os.strerror(self.ref)
-        return reason if self.text in ("", reason) else f"{reason}: {self.text}"
 
 
 @dataclass(frozen=True)
@@ -44,14 +26,10 @@ class Names:
     """All records of a process, in the order of the file."""
 
     path: Path
-    records: tuple[NameRecord, ...]
+    records: NameTable
     discarded: int
     begun: bool = False
     """Some were given up: those of threads that have ended."""
-
-    def of(self, kind: Name) -> Iterator[NameRecord]:
-        """Return the records of one kind."""
-        return (record for record in self.records if record.kind == kind)
 
 
 def read_names(path: Path, *, pid: int | None, problems: Problems, again: bool = False) -> Names:
@@ -65,10 +43,10 @@ def read_names(path: Path, *, pid: int | None, problems: Problems, again: bool =
     kept, first = _read_kept(path.with_name(KEPT), pid, problems, again)
     packets = read_packets(path, stream_class=STREAM_NAMES, pid=pid, problems=problems, before=first)
     rest = _read(packets, problems, kept, again)
-    return Names(path, tuple(rest), packets.discarded, begun=packets.begun)
+    return Names(path, NameTable(rest), packets.discarded, begun=packets.begun)
 
 
-def _read_kept(path: Path, pid: int | None, problems: Problems, again: bool) -> tuple[list[NameRecord], int]:
+def _read_kept(path: Path, pid: int | None, problems: Problems, again: bool) -> tuple[list[NamePacket], int]:
     """Return the kept records, and how many packets of the stream they stand for."""
     if not os.path.lexists(path):
         return [], 0
@@ -77,53 +55,27 @@ def _read_kept(path: Path, pid: int | None, problems: Problems, again: bool) -> 
     return _read(packets, problems, [], again), stands_for
 
 
-def _read(packets: Packets, problems: Problems, records: list[NameRecord], again: bool) -> list[NameRecord]:
+def _read(packets: Packets, problems: Problems, before: list[NamePacket], again: bool) -> list[NamePacket]:
+    """Return those with records, behind those before."""
     path = packets.path
-    decode = _remembered.of(path) if again else _decode
+    decoded = _remembered.of(path) if again else decode
+    last = max((int(packet.time[-1]) for packet in before), default=0)
     for number, (data, content, header) in enumerate(
         zip(packets.data, packets.content.tolist(), packets.headers, strict=True)
     ):
         begin, end = int(header["timestamp_begin"]), int(header["timestamp_end"])
-        found, wrong = decode(data[HEADER_SIZE : HEADER_SIZE + content].tobytes(), begin, end)
-        if records and found and found[0].time < records[-1].time:
-            wrong = _out_of_order(found[0])
-        else:
-            records.extend(found)
+        packet = decoded(data[HEADER_SIZE : HEADER_SIZE + content].tobytes(), begin, end)
+        wrong = packet.wrong
+        if len(packet) and packet.time[0] < last:
+            wrong = out_of_order(int(packet.time[0]))
+        elif len(packet):
+            before.append(packet)
+            last = int(packet.time[-1])
         if wrong is not None:
             error = TraceFormatError(path, wrong.found, wrong.expected, f"packet {number}")
             problems.report(error, "the names from there on")
             break
-    return records
-
-
-class _Wrong(Exception):
-    def __init__(self, found: str, expected: str) -> None:
-        super().__init__(found)
-        self.found = found
-        self.expected = expected
-
-
-def _out_of_order(record: NameRecord) -> _Wrong:
-    return _Wrong(f"time {record.time}", "times that never decrease, within their packet")
-
-
-Decoded = tuple[tuple[NameRecord, ...], _Wrong | None]
-"""The records of a packet, and what is wrong after them."""
-
-
-def _decode(
-    content: bytes, begin: int, end: int, before: tuple[NameRecord, ...] = (), at: int = 0
-) -> Decoded:
-    """Return the records of a packet that begins and ends at these times; `before`: those up to byte `at`."""
-    found = list(before)
-    try:
-        for record in _records(content, at):
-            if not max(begin, found[-1].time if found else 0) <= record.time <= end:
-                return tuple(found), _out_of_order(record)
-            found.append(record)
-    except _Wrong as wrong:
-        return tuple(found), wrong
-    return tuple(found), None
+    return before
 
 
 class _Look:
@@ -132,24 +84,21 @@ class _Look:
     A packet that has grown is the same: what is new in it is decoded.
     """
 
-    def __init__(self, before: dict[tuple[int, bytes], _Packet]) -> None:
+    def __init__(self, before: dict[tuple[int, bytes], NamePacket]) -> None:
         self._before = before
-        self.met: dict[tuple[int, bytes], _Packet] = {}
+        self.met: dict[tuple[int, bytes], NamePacket] = {}
 
-    def __call__(self, content: bytes, begin: int, end: int) -> Decoded:
-        key = begin, content[: _HEAD.size]
-        before, found = self._before.pop(key, (b"", ()))
-        if not content.startswith(before) or (found and found[-1].time > end):
-            before, found = b"", ()
-        if len(content) > len(before):
-            found, wrong = _decode(content, begin, end, found, _aligned(len(before)))
-            if wrong is not None:
-                return found, wrong
-        self.met[key] = content, found
-        return found, None
-
-
-_Packet = tuple[bytes, tuple[NameRecord, ...]]
+    def __call__(self, content: bytes, begin: int, end: int) -> NamePacket:
+        key = begin, content[: HEAD.size]
+        packet = self._before.pop(key, NO_RECORDS)
+        if not content.startswith(packet.content) or (len(packet) and packet.time[-1] > end):
+            packet = NO_RECORDS
+        if len(content) > len(packet.content):
+            packet = decode(content, begin, end, packet)
+            if packet.wrong is not None:
+                return packet
+        self.met[key] = packet
+        return packet
 
 
 class _Remembered:
@@ -171,29 +120,6 @@ class _Remembered:
 _remembered = _Remembered()
 
 
-def _records(content: bytes, position: int) -> Iterator[NameRecord]:
-    while position < len(content):
-        end = content.find(0, position + _HEAD.size)
-        if end < 0:
-            raise _Wrong(f"a record without an end at byte {HEADER_SIZE + position}", "text with a NUL")
-        time, kind, reserved, ref = _HEAD.unpack_from(content, position)
-        if kind not in Name._value2member_map_ or reserved:
-            raise _Wrong(f"record id {kind}", "a known one")
-        if ref == 0 and kind not in (Name.RECORDING_FAILED, Name.THREAD_LOST):
-            expected = "a number from 1 on" if kind in _OF_CODE else "the tid of a thread"
-            raise _Wrong(
-                f"{Name(kind).name.lower()} of {'number' if kind in _OF_CODE else 'tid'} 0", expected
-            )
-        text = content[position + _HEAD.size : end].decode(errors="replace")
-        yield NameRecord(time, Name(kind), ref, text)
-        position = _aligned(end + 1)
-
-
-def _aligned(position: int) -> int:
-    """Return where the next record begins."""
-    return (position + 7) & ~7
-
-
 def display_names(names: Names, *, pid: int, threads: list[tuple[int, int, int]]) -> list[str]:
     """Return what to call each thread.
 
@@ -213,9 +139,10 @@ def display_names(names: Names, *, pid: int, threads: list[tuple[int, int, int]]
     system: dict[int, str] = {}
     made_up: dict[int, str] = {}
     main = ""
-    for record in names.records:
-        if record.kind not in _OF_THREADS:
-            continue
+    records = names.records
+    of_threads = records.which(*_OF_THREADS)
+    asked = among(records.ref[of_threads], [pid, *by_tid])
+    for record in records.at(of_threads[asked]):
         if record.kind != Name.THREAD_NAME and record.ref == pid:
             main = record.text
         lives = by_tid.get(record.ref, [])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import Table
+from ..arrays import Table, among
 from ..errors import TraceFormatError
 from ..model import GilEnabled, Process
 from .code.callers import read_reasons
@@ -18,14 +18,18 @@ from .code.frames import ProcessFrames, read_frames
 from .code.samples import read_samples
 from .disk.metadata import Metadata, read_metadata
 from .disk.packets import EVER
-from .format import SAMPLE_RECORD, Name
+from .format import SAMPLE_RECORD, Event, Name
 from .locks import LockRecord, read_locks
 from .names import Names, display_names, read_names
 from .problems import Problems
+from .records import NameTable, Texts
 from .streams.mapped import Mapped, map_streams
 from .streams.side import NO_SIDE, Side
 from .streams.store import Store
 from .streams.streams import Stream, read_stream
+
+_OF_LOCKS = (*range(Event.LOCK_WAIT, Event.LOCK_WAKE + 1), Event.LOCK_HELD)
+"""Events whose `arg` is a lock."""
 
 _STREAM_FILE = re.compile(r"gil_[0-9]{1,9}")
 
@@ -71,7 +75,7 @@ class RecordedProcess:
     stop_reasons: Mapping[int, str] = field(default_factory=dict, repr=False)
     """Functions that stopped the world, by the numbers of their calls."""
     gil_enabled: GilEnabled | None = None
-    mark_texts: Mapping[int, str] = field(default_factory=dict, repr=False)
+    mark_texts: Texts = field(default=Texts(NameTable(), Name.MARK_TEXT), repr=False)
     """What the program calls its marks and spans, by number."""
 
     def numbered(self, index: int) -> Process:
@@ -151,18 +155,18 @@ def read_process(
     if files or os.path.lexists(directory / "names"):  # a process killed at its very start has neither
         names = read_names(directory / "names", pid=metadata.pid, problems=problems, again=within != EVER)
     else:
-        names = Names(directory / "names", (), 0)
+        names = Names(directory / "names", NameTable(), 0)
     streams = [stream for stream in streams if stream.first < stream.last]
     samples = read_samples(directory, pid=metadata.pid, problems=problems)
     frames = read_frames(names, problems, again=within != EVER)
     recorded = _assemble(directory, metadata, streams, names, frames)
-    enabled = next(names.of(Name.GIL_MODULE), None)
+    enabled = next(names.records.of(Name.GIL_MODULE), None)
     recorded = replace(
         recorded,
-        locks=read_locks(names, problems),
+        locks=read_locks(names, problems, None if within == EVER else _locks_of(streams)),
         stop_reasons=read_reasons(names, recorded.metadata, problems),
         samples=samples,
-        mark_texts={record.ref: record.text for record in names.of(Name.MARK_TEXT)},
+        mark_texts=Texts(names.records, Name.MARK_TEXT),
         gil_enabled=None
         if enabled is None
         else GilEnabled(enabled.time, enabled.ref, *enabled.text.partition("\n")[::2]),
@@ -187,14 +191,14 @@ def _assemble(
     names: Names,
     frames: ProcessFrames,
 ) -> RecordedProcess:
-    failures = list(names.of(Name.RECORDING_FAILED))
-    lost = list(names.of(Name.THREAD_LOST))
+    failures = list(names.records.of(Name.RECORDING_FAILED))
+    lost = list(names.records.of(Name.THREAD_LOST))
     begin = min((stream.begin for stream in streams), default=metadata.recording_start)
     last_events = [stream.end for stream in streams]
     last_events += [int(stream.side.time[-1]) for stream in streams if len(stream.side.time)]
-    end = max([begin, *last_events, *(record.time for record in names.records)])
+    end = max([begin, *last_events, int(names.records.time.max(initial=0))])
     stopped = any(stream.stopped for stream in streams)
-    stopped = stopped or any(names.of(Name.RECORDING_ENDED))
+    stopped = stopped or len(names.records.which(Name.RECORDING_ENDED)) > 0
     return RecordedProcess(
         directory=directory,
         metadata=metadata,
@@ -208,8 +212,19 @@ def _assemble(
         frames=frames,
         threads_lost=len(lost),
         loss=_reason(lost[0].text) if lost else None,
-        gils_missed=max((record.ref for record in names.of(Name.GILS_MISSED)), default=0),
+        gils_missed=max(_refs(names, Name.GILS_MISSED), default=0),
     )
+
+
+def _locks_of(streams: list[Stream]) -> set[int]:
+    """Return the numbers of the locks that events are about."""
+    sides = [stream.side for stream in streams]
+    return {number for side in sides for number in side.arg[among(side.kind, _OF_LOCKS)].tolist()}
+
+
+def _refs(names: Names, kind: Name) -> list[int]:
+    refs: list[int] = names.records.ref[names.records.which(kind)].tolist()
+    return refs
 
 
 def _reason(text: str) -> str:
@@ -232,8 +247,8 @@ def _runs(metadata: Metadata, streams: list[Stream], names: Names, begin: int, e
             found.append((life.since, life.tid, until, life.until is not None, stream, life.first, life.last))
     found.sort(key=lambda run: run[:2])
 
-    alive = {record.ref for record in names.of(Name.THREAD_ALIVE)}
-    named = {record.ref for record in names.of(Name.THREAD_NAME)}
+    alive = set(_refs(names, Name.THREAD_ALIVE))
+    named = set(_refs(names, Name.THREAD_NAME))
     lives: list[Run] = []
     for since, tid, until, gone, stream, at, to in found:
         seen_alive = tid in alive
@@ -252,7 +267,7 @@ def _check_complete(recorded: RecordedProcess, names: Names, problems: Problems)
     if recorded.discarded or problems.skipped or names.begun:
         return
     seen = {run.tid for run in recorded.runs if run.path is not None}
-    missing = sorted({record.ref for record in names.of(Name.THREAD_COMM)} - seen)
+    missing = sorted(set(_refs(names, Name.THREAD_COMM)) - seen)
     if missing:
         found = f"no events of thread {missing[0]}, which is in the names"
         error = TraceFormatError(recorded.directory, found, "the stream file of every thread")

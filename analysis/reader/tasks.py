@@ -9,12 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..arrays import Bytes, Int64s
+from ..arrays import Bytes, Int64s, among
 from .format import Name, Sched
-from .names import NameRecord, Names
+from .names import Names
+from .records import NameRecord
 
 _OF_TASKS = (Name.TASK, Name.TASK_EXIT, Name.TASK_EXEC, Name.TASK_PYTHON, Name.TASK_INNER)
-_REMEMBERED = 1024
+_REMEMBERED = 128
 _INNER = re.compile(r"([0-9]{1,19}) ([0-9]{1,9})")
 _TASK = re.compile(r"([0-9]{1,9}) ([0-9]{1,9}) (.*)", re.DOTALL)
 
@@ -69,9 +70,8 @@ def find_tasks(
         Where the lives end whose exit was not seen.
     """
     records: dict[int, list[NameRecord]] = {}
-    for record in names.records:
-        if record.kind in _OF_TASKS:
-            records.setdefault(record.ref, []).append(record)
+    for record in names.records.of(*_OF_TASKS):
+        records.setdefault(record.ref, []).append(record)
     events = dict(zip(tids, zip(first[:-1].tolist(), first[1:].tolist(), strict=True), strict=True))
     tasks: list[Task] = []
     bounds: list[int] = [0]
@@ -105,23 +105,22 @@ def without_gone(names: Names, tids: Collection[int], begin: int) -> Names:
     begin : int
         ns.
     """
-    gone: dict[int, int] = {}
-    for at, record in enumerate(names.records):
-        if record.kind == Name.TASK_EXIT and record.time < begin and record.ref not in tids:
-            gone[record.ref] = at
-    for record in names.records if gone else ():
-        if record.kind == Name.TASK and record.ref in gone and _parsed(record.text)[0] in (0, record.ref):
-            del gone[record.ref]
+    records = names.records
+    exits = records.which(Name.TASK_EXIT)
+    exits = exits[(records.time[exits] < begin) & ~among(records.ref[exits], tids)]
+    gone = dict(zip(records.ref[exits].tolist(), exits.tolist(), strict=True))
     if not gone:
         return names
-    return replace(
-        names,
-        records=tuple(
-            record
-            for at, record in enumerate(names.records)
-            if record.kind not in _OF_TASKS or at > gone.get(record.ref, -1)
-        ),
-    )
+    starts = records.which(Name.TASK)
+    for record in records.at(starts[among(records.ref[starts], gone)]):
+        if _parsed(record.text)[0] in (0, record.ref):
+            gone.pop(record.ref, None)
+    refs = np.array(sorted(gone), np.int64)
+    until = np.array([gone[ref] for ref in refs.tolist()], np.int64)
+    of_tasks = np.flatnonzero(among(records.kind, _OF_TASKS) & among(records.ref, gone))
+    kept = np.ones(len(records), bool)
+    kept[of_tasks] = of_tasks > until[np.searchsorted(refs, records.ref[of_tasks])]
+    return replace(names, records=records.only(kept))
 
 
 def _lives(records: list[NameRecord]) -> list[list[NameRecord]]:

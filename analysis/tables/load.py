@@ -35,7 +35,7 @@ from ..reader.sched.scheduling import read_scheduling
 from ..reader.streams.mapped import Elsewhere, Mapped
 from ..reader.streams.store import Store
 from .columns import Source, make_columns, make_side
-from .cpu.onto_cpu import make_stretches
+from .cpu.onto_cpu import OnCpus
 from .marks import said
 from .trace import Trace
 
@@ -155,7 +155,7 @@ def _load_directory(path: Path, problems: Problems, within: tuple[int, int], nat
         source=source(runs),
         skipped=problems.skipped,
         scheduling=scheduling,
-        stretches=make_stretches(scheduling) if scheduling is not None else None,
+        on_cpus=OnCpus(scheduling) if scheduling is not None else None,
         tasks=tuple(placed.tasks(runs)) if placed is not None else (),
         stacks=join_frames([process.frames for process in processes]),
         sampled=tuple(process.samples for process in processes),

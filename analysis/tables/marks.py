@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..arrays import Int32s, Int64s, Table, UInt32s
+from ..arrays import Int32s, Int64s, Table, UInt32s, distinct
 from ..model import MARK, SPAN
 from ..reader.format import Event
+from ..reader.records import Texts
 from .columns import SideColumns
 
 
@@ -25,9 +26,7 @@ class Said:
 NOTHING_SAID = Said((), np.empty(0, MARK), np.empty(0, SPAN))
 
 
-def said(
-    side: SideColumns, ends: Int64s, processes: Sequence[int], texts: Sequence[Mapping[int, str]]
-) -> Said:
+def said(side: SideColumns, ends: Int64s, processes: Sequence[int], texts: Sequence[Texts]) -> Said:
     """Return the marks and spans of a trace.
 
     Parameters
@@ -36,17 +35,20 @@ def said(
         When the threads' lives end.
     processes : sequence of int
         The threads' processes.
-    texts : sequence of {number: text}
+    texts : sequence of Texts
         For each process what its events call by number.
     """
     about = np.flatnonzero((side.kind >= Event.MARK) & (side.kind <= Event.SPAN_END))
     if not len(about):
         return NOTHING_SAID
     names: dict[str, int] = {}
-    lookups = [
-        {number: names.setdefault(text, len(names)) for number, text in each.items()} for each in texts
-    ]
+    lookups: list[dict[int, int]] = []
     of = np.array(processes, np.int64)
+    process = of[side.thread_of(about)]
+    for index, text in enumerate(texts):
+        mine = about[(process == index) & (side.kind[about] != Event.SPAN_END)]
+        called = text.of(distinct(side.arg[mine]).tolist())
+        lookups.append({number: names.setdefault(each, len(names)) for number, each in called.items()})
 
     def named(at: Int64s, thread: Int64s) -> Int32s:
         return _names(side.arg[at], of[thread], lookups)

@@ -6,12 +6,7 @@ Part of `machine`, and compiled like it.
 
 from __future__ import annotations
 
-from array import array
-
-
-def numbers(count: int, value: int = 0) -> array[int]:
-    """Return an array of 64 bits each."""
-    return array("q", [value]) * count
+from .rows import numbers
 
 
 class Agenda:

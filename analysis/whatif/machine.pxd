@@ -1,6 +1,7 @@
 # The types of machine.py, where it is compiled.
 
 from analysis.whatif.agenda cimport Agenda
+from analysis.whatif.rows cimport Rows
 
 cdef long long AWAKE, BLOCKED, EXCESS, FORCED, NATIVE, PYTHON, QUANTUM, RETURN, VOLUNTARY
 cdef long long _DONE, _SLEEPING, _AWAITING, _WAITING, _WOKEN, _SWITCHING, _QUEUED, _RUNNING
@@ -17,7 +18,8 @@ cdef class Machine(Agenda):
     cdef long long cpus, idle, threads, gils, queue_first, queued, left
     cdef bint log_holds
     cdef public long long now, switches, requests
-    cdef public object finished, waits, holds
+    cdef public object finished
+    cdef public Rows waits, holds
     cdef long long[::1] ended
     cdef long long[::1] state, then, resume, step, position, since, asked, seen_switch, taken_at
     cdef long long[::1] respond, post, call, slice_end, on_cpu
@@ -45,5 +47,4 @@ cdef class Machine(Agenda):
     cdef void _run(self, long long thread)
     cdef void _leave_cpu(self, long long thread)
     cdef long long _draw(self, long long pool)
-    cdef void _log(self, object log, long long thread, long long gil, long long begin)
     cdef void _cut(self)

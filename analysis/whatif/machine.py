@@ -22,8 +22,9 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from .agenda import Agenda, numbers
+from .agenda import Agenda
 from .kinds import AWAKE, BLOCKED, EXCESS, FORCED, NATIVE, PYTHON, QUANTUM, RETURN, VOLUNTARY
+from .rows import Rows, numbers
 
 Columns = Sequence[Any]  # arrays of 64 bits
 
@@ -48,7 +49,7 @@ class Machine(Agenda):
     """One replay; see `analysis.whatif.program.Program` for what the arrays are.
 
     After `run`: `now` is the wall time, `finished` when each thread ended (-1: it had not), `switches`, and
-    `waits` and `holds` (flat: thread, gil, begin, end) what happened.
+    `waits` and `holds` (rows: thread, gil, begin, end) what happened.
     """
 
     def __init__(self, program: Columns, pools: Columns, interval: Any, cpus: int, log_holds: bool) -> None:
@@ -65,7 +66,7 @@ class Machine(Agenda):
         self.now = 0
         self.switches = self.requests = 0
         self.ended = self.finished = numbers(threads, -1)
-        self.waits, self.holds = array("q"), array("q")
+        self.waits, self.holds = Rows(), Rows()
         self.pool_next = array("q", self.pool_first)
         # Of threads.
         self.state, self.then, self.resume = numbers(threads), numbers(threads), numbers(threads)
@@ -277,7 +278,7 @@ class Machine(Agenda):
         self.requested[gil] = 0
         self.taken_at[thread] = self.now
         if self.asked[thread] >= 0:
-            self._log(self.waits, thread, gil, self.asked[thread])
+            self.waits.add(thread, gil, self.asked[thread], self.now)
             self.asked[thread] = -1
         dropper = self.dropper[gil]
         if dropper >= 0 and dropper != thread:
@@ -290,7 +291,7 @@ class Machine(Agenda):
         gil = self.gil[self.step[thread]]
         self.holder[gil] = self.respond[thread] = -1
         if self.log_holds:
-            self._log(self.holds, thread, gil, self.taken_at[thread])
+            self.holds.add(thread, gil, self.taken_at[thread], self.now)
         requested = self.requested[gil]
         woken = self.head[gil]
         if requested and self.now - self.requested_at[gil] < AWAKE:
@@ -383,17 +384,11 @@ class Machine(Agenda):
         value: int = self.pool_value[at]
         return value
 
-    def _log(self, log: Any, thread: int, gil: int, begin: int) -> None:
-        log.append(thread)
-        log.append(gil)
-        log.append(begin)
-        log.append(self.now)
-
     def _cut(self) -> None:
         """Write down the waits and holds that the end finds going on."""
         for thread in range(self.threads):
             gil = self.gil[self.step[thread]] if self.step[thread] < self.first[thread + 1] else -1
             if self.asked[thread] >= 0:
-                self._log(self.waits, thread, gil, self.asked[thread])
+                self.waits.add(thread, gil, self.asked[thread], self.now)
             elif self.log_holds and gil >= 0 and self.holder[gil] == thread:
-                self._log(self.holds, thread, gil, self.taken_at[thread])
+                self.holds.add(thread, gil, self.taken_at[thread], self.now)

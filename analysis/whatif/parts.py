@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import Bools, Int8s, Int32s, Int64s
+from ..arrays import Bools, Int8s, Int32s, Int64s, distinct
 from .kinds import BLOCKED, NATIVE, PYTHON
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def without_gil_in(program: Program, released: Stretches, asleep: Stretches) -> 
         return program
     parts = _parts(program, released.of(some), asleep)
     count = np.ones(len(program.kind), np.int64)
-    cut = np.unique(parts.step)
+    cut = distinct(parts.step)
     count[cut] = np.bincount(parts.step, minlength=len(count))[cut]
     before = np.concatenate([[0], np.cumsum(count)])
     source = np.repeat(np.arange(len(count)), count)
@@ -79,7 +79,7 @@ class _Parts:
 
 
 def _parts(program: Program, released: Stretches, asleep: Stretches) -> _Parts:
-    cut = np.unique(released.step)
+    cut = distinct(released.step)
     asleep = asleep.of(np.isin(asleep.step, cut))
     zero = np.zeros(len(cut), np.int64)
     step = np.concatenate([cut, cut, *[released.step] * 2, *[asleep.step] * 2])

@@ -64,7 +64,7 @@ def make_pools(recording: Recording, dropped: Bools, call: int) -> Pools:
         pools += [_or(forced, voluntary, HANDOFF), _or(voluntary, forced, HANDOFF)]
         pools += [_or(np.maximum(ended - began - interval, 0), None, HANDOFF), _or(back, None, HANDOFF)]
         took, thread = answers.took, recording.thread_of(answers.hold)
-        for each in np.unique(thread).tolist():
+        for each in np.flatnonzero(np.bincount(thread)).tolist():
             mine = took[thread == each]
             in_calls[each] |= bool(np.median(mine) >= call)
             mine = mine if in_calls[each] else mine[mine < call]

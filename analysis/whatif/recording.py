@@ -24,7 +24,7 @@ from ..tables.gil.handoffs import Holds
 from ..tables.trace import Trace
 
 NEVER = requests.NEVER
-AT_ONCE: Final = 1 << 18
+AT_ONCE: Final = 1 << 17
 
 CALL: Final = 100_000
 """ns of work from which on an answer to a request was not the next check, but the end of a call."""
@@ -99,6 +99,9 @@ class Recording:
         self.brief = brief if brief is not None else _of_tables(trace)
         self.first, self.start, self.state = self.brief.first, self.brief.start, self.brief.state
         self.scheduled = trace.scheduling is not None
+        self._full = self._all_running()
+        if self.from_streams and trace.on_cpus is not None:
+            trace.on_cpus.give_up()
 
     def __len__(self) -> int:
         return len(self.start)
@@ -125,7 +128,7 @@ class Recording:
         end = np.empty(len(at), np.int64)
         for low, high in in_parts(len(at)):
             some, until = at[low:high], end[low:high]
-            until[:] = self.start[np.minimum(some + 1, len(self.start) - 1)]
+            np.take(self.start, some + 1, out=until, mode="clip")
             last = np.flatnonzero(self.last[some])
             until[last] = self.trace.ends[self.thread_of(some[last])]
         return end
@@ -266,13 +269,11 @@ class Recording:
     # them compete anew. What it lost to other programs stays: they are not in the replay, and would be there
     # again. Without scheduling a stretch without the GIL is no work at all.
 
-    @cached_property
-    def _full(self) -> Int64s:
-        """For how long, in each piece of `brief`, all CPUs ran threads of the trace."""
-        stretches, scheduling = self.trace.stretches, self.trace.scheduling
-        assert stretches is not None
-        assert scheduling is not None
-        brief = self.brief
+    def _all_running(self) -> Int64s:
+        """Return for how long, in each piece of `brief`, all CPUs ran threads of the trace."""
+        stretches, scheduling, brief = self.trace.stretches, self.trace.scheduling, self.brief
+        if stretches is None or scheduling is None:
+            return brief.off_begin[:0]
         return stretches.all_running(max(len(scheduling.cpus), 1), brief.off_begin, brief.off_end)
 
     @cached_property
@@ -292,28 +293,41 @@ class Recording:
         if not self.scheduled or not len(interval):
             return passed
         hold, begin, end, full = self._stalled
-        low, high = (np.searchsorted(hold, interval, side) for side in ("left", "right"))
+        stalled = np.flatnonzero(self._has_stalls[interval])
+        low, high = (np.searchsorted(hold, interval[stalled], side) for side in ("left", "right"))
         count = high - low
-        which = np.repeat(np.arange(len(interval)), count)
+        which = np.repeat(stalled, count)
         piece = np.repeat(low - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
         work = end[piece] - begin[piece] - full[piece]
         within = np.clip(time[which] - begin[piece], 0, end[piece] - begin[piece])
         np.subtract.at(passed, which, np.maximum(within - work, 0))
         return passed
 
-    def work_of(self, interval: Int64s) -> Int64s:
+    def work_of(self, interval: Int32s | Int64s) -> Int64s:
         """Return all the work in these holds."""
         work = self.end_of(interval)
-        if self.scheduled:
-            hold, _, _, full = self._stalled
-            before = np.append(0, np.cumsum(full))
         for low, high in in_parts(len(interval)):
-            some = interval[low:high]
-            work[low:high] -= self.start[some]
+            some, mine = interval[low:high], work[low:high]
+            mine -= self.start[some]
             if self.scheduled:
-                work[low:high] -= before[np.searchsorted(hold, some, "right")]
-                work[low:high] += before[np.searchsorted(hold, some, "left")]
+                stalled = np.flatnonzero(self._has_stalls[some])
+                of = some[stalled].astype(np.int64)
+                hold, before = self._stalled[0], self._lost_before
+                mine[stalled] -= before[np.searchsorted(hold, of, "right")]
+                mine[stalled] += before[np.searchsorted(hold, of, "left")]
         return work
+
+    @cached_property
+    def _has_stalls(self) -> Bools:
+        """Which intervals are holds with stretches in which the holder was stalled."""
+        stalled = np.zeros(len(self.start), bool)
+        stalled[self._stalled[0]] = True
+        return stalled
+
+    @cached_property
+    def _lost_before(self) -> Int64s:
+        """How much of holds is no work, up to each of `_stalled`."""
+        return np.append(0, np.cumsum(self._stalled[3]))
 
     def lost_in(self, low: int, high: int, durations: Int64s) -> None:
         """Take from the durations of intervals what their threads lost a CPU to others of the trace for.

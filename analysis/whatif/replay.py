@@ -131,8 +131,8 @@ def replay(
     wall = run.run()
     return Replay(
         wall=wall,
-        waits=_spans(run.waits),
-        holds=_spans(run.holds),
+        waits=_spans(run.waits.told()),
+        holds=_spans(run.holds.told()),
         switches=run.switches,
         requests=run.requests,
         finished=np.array(run.finished, np.int64),

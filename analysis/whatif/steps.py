@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import Bools, Int8s, Int16s, Int64s
+from ..arrays import Bools, Int8s, Int16s, Int64s, distinct
 from ..model import State
 from .kinds import BLOCKED, NATIVE, PYTHON
 from .recording import AT_ONCE, CALL, NEVER, Recording, in_parts
@@ -84,10 +84,10 @@ class Steps:
     ) -> None:
         self._recording, self._gaps = recording, gaps
         first = recording.first[:-1]
-        begun = np.unique(wakes.gap[wakes.begins])
+        begun = distinct(wakes.gap[wakes.begins])
         # Threads that nobody of the recording started.
         late = first[~np.isin(first, begun) & (recording.start[first] > recording.trace.begin)]
-        self._late, self._opens = late, np.unique(np.concatenate([begun, late]))
+        self._late, self._opens = late, distinct(np.concatenate([begun, late]))
         self._follow(chain, released)
         self._native = np.zeros(len(recording), bool)
         self.begin = np.zeros(len(recording) + 1, _index(3 * len(recording)))

@@ -121,6 +121,8 @@ class CoveredView(View):
             shown=self._shown,
         )
         assert cells is not None
+        if self.trace.on_cpus is not None:
+            self.trace.on_cpus.give_up()  # drawing takes memory, and nothing more of them
         return cells
 
     def is_exact(self, thread: int) -> bool:

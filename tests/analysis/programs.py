@@ -74,7 +74,7 @@ def plain_machine() -> Any:
         package.__path__ = []
         sys.modules[name] = package
         directory = Path(__file__).parents[2] / "analysis" / "whatif"
-        for part in ("kinds", "agenda", "machine"):
+        for part in ("kinds", "rows", "agenda", "machine"):
             spec = importlib.util.spec_from_file_location(f"{name}.{part}", directory / f"{part}.py")
             assert spec is not None
             assert spec.loader is not None

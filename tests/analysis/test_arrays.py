@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.arrays import distinct, without
+from analysis.arrays import among, distinct, without
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -14,3 +14,4 @@ def test_as_numpy_says(seed: int) -> None:
     assert distinct(values).tolist() == np.unique(values).tolist()
     assert without(values, others).tolist() == np.setdiff1d(values, others).tolist()
     assert distinct(values).dtype == values.dtype
+    assert among(values, others.tolist()).tolist() == np.isin(values, others).tolist()

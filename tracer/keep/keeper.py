@@ -39,6 +39,10 @@ _SECOND: Final = 1_000_000_000
 _TICK: Final = 0.1
 _STREAMS_A_TICK: Final = 256
 _SLOWEST: Final = 1.0
+_PART_OF_KEEP: Final = 0.1
+_FASTEST: Final = 200 * 10**6
+"""Bytes a second that no recording makes: 10**7 events."""
+
 _PART_FREE: Final = 8
 """Of a limit one part in so many is left free: for what is written until the next look."""
 
@@ -66,6 +70,18 @@ class Policy:
     def most(self) -> int:
         """Bytes from which on the oldest part is given up."""
         return self.limit - self.limit // _PART_FREE
+
+    def pause(self, used: int, streams: int) -> float:
+        """Return the seconds from one look to the next, when so many bytes and streams are there.
+
+        What is left of the limit can't be filled meanwhile, and what is older than `keep` stays for no more
+        than a tenth of that. Each look costs something, for each stream.
+        """
+        if not self.wanted:
+            return _SLOWEST
+        most = _SLOWEST if self.keep is None else min(self.keep * _PART_OF_KEEP, _SLOWEST)
+        least = min(_TICK * (1 + streams / _STREAMS_A_TICK), _SLOWEST)
+        return max(min((self.limit - used) / _FASTEST, most), least)
 
     def said_at_start(self) -> str:
         """What the user did not ask for and has to know: nothing if there is a --limit."""
@@ -237,9 +253,7 @@ class Keeper:
         return None
 
     def _pause(self) -> float:
-        if not self._policy.wanted:
-            return _SLOWEST
-        return min(_TICK * (1 + len(self._streams) / _STREAMS_A_TICK), _SLOWEST)
+        return self._policy.pause(self._streams.size, len(self._streams))
 
     def _serve_alone(self) -> None:
         while not self._over.is_set():

@@ -16,8 +16,9 @@ import numpy as np
 from ...errors import TraceFormatError
 from ..disk.metadata import Metadata
 from ..format import Name
-from ..names import NameRecord, Names
+from ..names import Names
 from ..problems import Problems
+from ..records import NameRecord
 from .symbol_names import readable
 from .symbols import Symbols, read_symbols
 
@@ -33,7 +34,7 @@ def read_reasons(names: Names, metadata: Metadata, problems: Problems) -> Mappin
     TraceFormatError
         A record is none; not when salvaging.
     """
-    records = list(names.of(Name.NATIVE_CALLERS))
+    records = list(names.records.of(Name.NATIVE_CALLERS))
     if not records:
         return {}
     symbols = read_symbols(names.path.parent.parent / "sched", metadata, problems)
@@ -52,7 +53,7 @@ def read_reasons(names: Names, metadata: Metadata, problems: Problems) -> Mappin
 
 def use(names: Names, symbols: Symbols) -> None:
     """Look up all functions that the calls of a process are in, so that they are among those used."""
-    for record in names.of(Name.NATIVE_CALLERS):
+    for record in names.records.of(Name.NATIVE_CALLERS):
         calls = _calls(record)
         if calls is not None:
             functions(calls, symbols)

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import is_not
 from pathlib import Path
 
 import numpy as np
 
-from ...arrays import Int32s, Table, UInt32s
+from ...arrays import Int32s, Int64s, Table, UInt32s
 from ...errors import TraceFormatError
 from ...model import FRAME, Code
 from ..format import Name
-from ..names import NameRecord, Names
+from ..names import Names
 from ..problems import Problems
+from ..records import NameRecord
 from .line_table import LineTable, decode
 
 _FRAME = re.compile(r"([0-9]{1,10}) ([0-9]{1,10}) ([0-9]{1,10})")
@@ -29,6 +29,7 @@ _GAPS = 1 << 16
 _REMEMBERED = 32
 """Processes whose frames are remembered."""
 
+_KINDS = (Name.CODE, Name.CODE_LINES, Name.FRAME)
 _CODE = re.compile(r"([0-9]{1,10})\n([^\n]*)\n(.*)", re.DOTALL)
 
 
@@ -70,11 +71,14 @@ def read_frames(names: Names, problems: Problems, *, again: bool = False) -> Pro
     TraceFormatError
         A record refers to one that is not there, or is none; not when salvaging.
     """
-    reader, read = _readers.pop(names.path, (_Reader(), ()))
-    # The very same records, as read_names remembers them.
-    if not again or len(read) > len(names.records) or any(map(is_not, read, names.records)):
-        reader, read = _Reader(), ()
-    for record in names.records[len(read) :]:
+    records = names.records
+    which = records.which(*_KINDS)
+    said = np.stack([records.time[which], records.ref[which].astype(np.int64)])
+    reader, read = _readers.pop(names.path, (_Reader(), said[:, :0]))
+    # The same ones come first: a flight recorder gives none of them up.
+    if not again or not np.array_equal(read, said[:, : read.shape[1]]):
+        reader, read = _Reader(), said[:, :0]
+    for record in records.at(which[read.shape[1] :]):
         try:
             reader.read(record)
         except _Wrong as wrong:
@@ -82,7 +86,7 @@ def read_frames(names: Names, problems: Problems, *, again: bool = False) -> Pro
             problems.report(error, "the Python frames from there on")
             return reader.found
     if again:
-        _readers[names.path] = reader, names.records
+        _readers[names.path] = reader, said
         while len(_readers) > _REMEMBERED:
             _readers.pop(next(iter(_readers)), None)
     return reader.found
@@ -143,8 +147,8 @@ class _Reader:
         return self._tables[code].line(offset)
 
 
-_readers: dict[Path, tuple[_Reader, tuple[NameRecord, ...]]] = {}
-"""Of names that grow, and the records that each has read."""
+_readers: dict[Path, tuple[_Reader, Int64s]] = {}
+"""Of names that grow, and the times and numbers of the records that each has read."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 
 from ...arrays import Int64s, UInt64s
 from ..format import Name
-from ..names import NameRecord, Names
+from ..names import Names
+from ..records import NameRecord
 from ..tasks import Task
 
 _TEXT: Final = re.compile(r"([0-9a-f]{1,16}) ([0-9a-f]{1,16}) ([0-9a-f]{1,15}) (.*)", re.DOTALL)
@@ -38,7 +39,7 @@ class Memory:
                 self._mains.setdefault(task.tid, []).append(task)
         self._known: dict[tuple[int, int], list[list[Mapping]]] = {}
         self._told: dict[int, list[NameRecord]] = {}
-        for record in names.of(Name.TASK_MAP):
+        for record in names.records.of(Name.TASK_MAP):
             self._told.setdefault(record.ref, []).append(record)
 
     def process_of(self, task: Task) -> Task | None:

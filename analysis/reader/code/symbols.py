@@ -88,7 +88,7 @@ def read_symbols(directory: Path, metadata: Metadata, problems: Problems) -> Sym
     if not os.path.lexists(path):
         return Symbols((), metadata, look=True)
     names = read_names(path, pid=None, problems=problems)
-    texts = (_TEXT.fullmatch(record.text) for record in names.of(Name.NATIVE_SYMBOL))
+    texts = (_TEXT.fullmatch(record.text) for record in names.records.of(Name.NATIVE_SYMBOL))
     known = (
         Function(text[4], int(text[1], 16), int(text[2], 16), text[3]) for text in texts if text is not None
     )

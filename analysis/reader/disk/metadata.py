@@ -6,6 +6,7 @@ The events' layout that it declares is for other readers; ours is fixed by the f
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,8 @@ def read_metadata(path: Path, of: str = "gil") -> Metadata:
     """
     try:
         with open_file(path, LARGEST_METADATA) as file:
-            text = file.read(LARGEST_METADATA).decode()
+            size = os.fstat(file.fileno()).st_size  # read() sets aside what it is asked for
+            text = file.read(size).decode()
     except UnicodeDecodeError as error:
         raise TraceFormatError(path, f"bytes that are not UTF-8 at {error.start}", "TSDL text") from None
     except OSError as error:

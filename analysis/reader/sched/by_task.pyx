@@ -45,6 +45,7 @@ cdef uint16_t MOST = max(format.Sched)
 cdef uint16_t LOST = format.Sched.SCHED_LOST
 
 HIGHEST = HIGHEST_TID
+SPARE = 1024  # elements behind the events, and two a task: who makes something of them has room there
 
 
 cdef inline void _give_back(const uint8_t *data, Py_ssize_t packet) noexcept nogil:
@@ -147,6 +148,8 @@ cdef class Streams:
     def in_order(self):
         """Return all tids, ascending, where the events of each begin, and time, kind and CPU of events.
 
+        Behind them is room in their memory (`SPARE`): they are the begins of their bases.
+
         None: the streams are not any more what they were when they were looked at. Asked again, it reads again.
         """
         tids = np.array([self._tids.at[at] for at in range(self._tids.used)], np.int64)
@@ -157,7 +160,8 @@ cdef class Streams:
         for at, tid in enumerate(tids.tolist()):
             self._places[tid] = first[at]
         size = int(first[len(tids)])
-        time, kind, cpu = np.empty(size, np.int64), np.empty(size, np.uint8), np.empty(size, np.int16)
+        room = size + 2 * len(tids) + SPARE
+        time, kind, cpu = (np.empty(room, of)[:size] for of in (np.int64, np.uint8, np.int16))
         cdef Py_ssize_t streams = len(self._looked), number
         cdef Stream *of = <Stream *> calloc(streams + 1, sizeof(Stream))
         cdef Stream **heap = <Stream **> calloc(streams + 1, sizeof(Stream *))

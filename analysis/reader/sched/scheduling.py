@@ -25,6 +25,7 @@ from ..disk.packets import EVER
 from ..format import Name
 from ..names import Names, read_names
 from ..problems import Problems
+from ..records import NameTable
 from ..tasks import Task, find_tasks, without_gone
 from .by_task import HIGHEST
 from .streams import Events, Loss, SchedStreams, TaskEvents
@@ -144,12 +145,12 @@ def read_scheduling(
     for file in files:
         streams.read(file)
     path = directory / "names"
-    names = Names(path, (), 0)
+    names = Names(path, NameTable(), 0)
     if os.path.lexists(path) or streams.events:
         names = _real(
             read_names(path, pid=metadata.pid or None, problems=problems, again=within != EVER), problems
         )
-    failed = next(names.of(Name.RECORDING_FAILED), None)
+    failed = next(names.records.of(Name.RECORDING_FAILED), None)
     if failed is not None:  # some of what comes later may be there, but who knows what is not
         unseen += [Loss(failed.time, np.iinfo(np.int64).max, cpu, 0) for cpu in streams.cpus]
     try:
@@ -186,12 +187,13 @@ def keep_symbols(directory: Path) -> None:
 
 def _real(names: Names, problems: Problems) -> Names:
     """Return the names of what can be tasks."""
-    wrong = [record.ref for record in names.records if record.ref > HIGHEST]
-    if not wrong:
+    right = names.records.ref <= HIGHEST
+    if right.all():
         return names
     expected = f"one up to {HIGHEST}"
+    wrong = names.records.ref[~right]
     problems.report(TraceFormatError(names.path, f"tid {wrong[0]}", expected), f"{len(wrong)} names")
-    return replace(names, records=tuple(record for record in names.records if record.ref <= HIGHEST))
+    return replace(names, records=names.records.only(right))
 
 
 def _of_tasks(
@@ -200,7 +202,9 @@ def _of_tasks(
     """Tell the tasks apart that events are of."""
     stop = metadata.environment.get("recording_stop")
     end = stop if isinstance(stop, int) and stop >= metadata.recording_start else None
-    last = max([metadata.recording_start, int(events.time.max(initial=0)), *(r.time for r in names.records)])
+    last = max(
+        [metadata.recording_start, int(events.time.max(initial=0)), int(names.records.time.max(initial=0))]
+    )
     end = max(end, last) if end is not None else None
     until = last if end is None else end
     tasks, bounds = find_tasks(events.tids.tolist(), events.first, events.time, events.kind, names, until)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +36,17 @@ class Events:
     kind: Bytes
     cpu: Int16s
 
-    def keep(self, parts: Sequence[tuple[int, int]]) -> None:
-        """Keep only the events from where to where, ascending, in the memory that all had."""
-        if sum(end - begin for begin, end in parts) == len(self.time):
-            return
+    def kept(self, parts: Sequence[tuple[int, int]]) -> Events:
+        """Return only the events from where to where, ascending, in the memory that all had."""
+        count = sum(end - begin for begin, end in parts)
+        if count == len(self.time):
+            return self
         for column in (self.time, self.kind, self.cpu):
             to, size = 0, column.itemsize
             for begin, end in parts:
                 move(column.view(np.uint8), size * to, size * begin, size * end)
                 to += end - begin
-            column.resize(to, refcheck=False)
+        return replace(self, time=self.time[:count], kind=self.kind[:count], cpu=self.cpu[:count])
 
 
 class TaskEvents:
@@ -55,8 +56,7 @@ class TaskEvents:
     """
 
     def __init__(self, streams: SchedStreams, events: Events, parts: Sequence[tuple[int, int]]) -> None:
-        events.keep(parts)
-        self._streams, self._events, self._parts = streams, [events], parts
+        self._streams, self._events, self._parts = streams, [events.kept(parts)], parts
 
     def columns(self) -> Events:
         """Return them.
@@ -68,8 +68,7 @@ class TaskEvents:
         """
         if not self._events:
             events = self._streams.in_order()
-            events.keep(self._parts)
-            self._events.append(events)
+            self._events.append(events.kept(self._parts))
         return self._events[0]
 
     def taken(self) -> Events:

@@ -15,15 +15,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ...arrays import Bools, Bytes, Int16s, Int64s
 from ...reader.sched.scheduling import Scheduling
 from ...reader.sched.streams import Loss
 from ...states import Cpu
 from .switches import Between, all_running
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 UNSURE: Final = Cpu.UNSURE
 OFF: Final = Cpu.OFF
@@ -92,6 +95,30 @@ class Stretches:
         return since, max(since, until)
 
 
+class OnCpus:
+    """Stretches, as long as somebody wants them: given up, they are made anew for who asks."""
+
+    def __init__(self, scheduling: Scheduling) -> None:
+        self._scheduling = scheduling
+        self._made = [make_stretches(scheduling)]
+
+    def stretches(self) -> Stretches:
+        """Return them.
+
+        Raises
+        ------
+        TraceFormatError
+            The events were written over since.
+        """
+        if not self._made:
+            self._made.append(make_stretches(self._scheduling))
+        return self._made[0]
+
+    def give_up(self) -> None:
+        """Let go of their memory, of which millions take most that a trace has."""
+        self._made.clear()
+
+
 def make_stretches(scheduling: Scheduling) -> Stretches:
     """Return when each task had a CPU, in the memory of the events: they are taken over."""
     tasks = scheduling.tasks
@@ -100,8 +127,7 @@ def make_stretches(scheduling: Scheduling) -> Stretches:
     gaps = len(start) + len(tasks)  # a task has one more than events
     # There are few more stretches than gaps: where records were lost. What is not used is never touched.
     room = 3 * gaps if scheduling.losses else gaps
-    for column in (start, state, cpu):
-        column.resize(room, refcheck=False)
+    start, state, cpu = _with_room(start, room), _with_room(state, room), _with_room(cpu, room)
     preempted, first = np.empty(room, np.uint8), np.zeros(len(tasks) + 1, np.int64)
     end = np.array([task.end for task in tasks], np.int64)
     cpus = range(max((loss.cpu for loss in scheduling.losses), default=-1) + 1)
@@ -116,9 +142,17 @@ def make_stretches(scheduling: Scheduling) -> Stretches:
         np.cumsum([0, *(len(losses) for losses in of_cpus)], dtype=np.int64),
     )
     used = between.stretches(start, state, cpu, scheduling.first, preempted, first)
-    for column in (start, state, cpu, preempted):
-        column.resize(used, refcheck=False)
-    return Stretches(start, state, cpu, preempted.view(np.bool_), first, end)
+    return Stretches(start[:used], state[:used], cpu[:used], preempted[:used].view(np.bool_), first, end)
+
+
+def _with_room(column: npt.NDArray[_Number], room: int) -> npt.NDArray[_Number]:
+    """Return a column with room behind its values: in the memory that it is the begin of, if that has it."""
+    base = column.base
+    if isinstance(base, np.ndarray) and base.dtype == column.dtype and len(base) >= room:
+        return base[:room]
+    larger = np.empty(room, column.dtype)
+    larger[: len(column)] = column
+    return larger
 
 
 def _in_order(losses: Sequence[Loss]) -> tuple[Int64s, Int64s]:

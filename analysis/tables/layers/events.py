@@ -23,7 +23,7 @@ from ...reader.sched.scheduling import Scheduling
 from ...reader.streams.grammar import LOST
 from ...shown import Shown
 from ..columns import Columns, SideColumns, Source, make_side
-from ..cpu.onto_cpu import Stretches
+from ..cpu.onto_cpu import OnCpus, Stretches
 from ..gil.intervals import Intervals, interval_table, make_intervals
 from ..marks import NOTHING_SAID, Said
 
@@ -46,8 +46,8 @@ class TraceEvents(Shown):
         Where the events are that every table is made from; `columns` are they.
     scheduling : Scheduling or None
         What the OS scheduler did, where that was recorded.
-    stretches : Stretches or None
-        When each task of `scheduling` had a CPU, and when it had none.
+    on_cpus : OnCpus or None
+        When each task of `scheduling` had a CPU, and when it had none: `stretches` are they.
     tasks : tuple of int
         For each thread the index of its task in `scheduling`, -1: none.
     sampled : tuple of SAMPLE_RECORD tables
@@ -71,13 +71,18 @@ class TraceEvents(Shown):
     source: Source = field(repr=False)
     skipped: list[str] = field(default_factory=list)
     scheduling: Scheduling | None = field(default=None, repr=False)
-    stretches: Stretches | None = field(default=None, repr=False)
+    on_cpus: OnCpus | None = field(default=None, repr=False)
     tasks: tuple[int, ...] = field(default=(), repr=False)
     sampled: tuple[Table, ...] = field(default=(), repr=False)
     stacks: Frames = field(default_factory=lambda: join_frames(()), repr=False)
     side: SideColumns = field(default_factory=lambda: make_side(()), repr=False)
     lock_names: Locks = field(default_factory=lambda: join_locks(()), repr=False)
     said: Said = field(default=NOTHING_SAID, repr=False)
+
+    @property
+    def stretches(self) -> Stretches | None:
+        """When each task of `scheduling` had a CPU, and when it had none."""
+        return self.on_cpus.stretches() if self.on_cpus is not None else None
 
     @cached_property
     def columns(self) -> Columns:

@@ -24,7 +24,7 @@ from analysis.live.metrics import MOST_PATTERNS, OTHERS, Metrics, pattern, serve
 from analysis.live.recording import recording_of
 from analysis.live.screen import folded, ordered, plain, screen
 from analysis.live.second import Second, ThreadSecond, look
-from analysis.reader import names
+from analysis.reader import names, records
 from analysis.reader.code import frames, native
 from tests.synthetic import TraceWriter
 
@@ -206,14 +206,14 @@ def test_what_was_read_is_not_decoded_again(tmp_path: Path, monkeypatch: pytest.
         scheduler.task(100, 0, 100, "python").events(0, [(0, "in", 100)])
         scheduler.mapped(100, 0, 0x1000, 0x2000, "/lib/x.so").native(0, [(10 * MS, 100, 0x1000)])
     decoded: list[bytes] = []
-    really = names._records
+    really = records._records
 
-    def counted(content: bytes, position: int) -> Iterator[names.NameRecord]:
+    def counted(content: bytes, position: int) -> Iterator[tuple[int, int, int, int]]:
         decoded.append(content)
         return really(content, position)
 
     names._remembered.looks.clear()
-    monkeypatch.setattr(names, "_records", counted)
+    monkeypatch.setattr(records, "_records", counted)
     monkeypatch.setattr(native, "_codes", None)  # `top` does not say which it was
     looks = [look(tmp_path / "t", 5 * MS, 20 * MS) for _ in range(3)]
     assert len(decoded) == 4  # three packets of the process, one of the scheduler

@@ -311,6 +311,17 @@ def test_what_has_ended_is_kept(tmp_path: Path) -> None:
     assert process.pid == 100
 
 
+def test_looks_are_as_far_apart_as_the_limit_lets_them() -> None:
+    size = 200 * 10**6
+    policy = Policy(30, size, True)
+    assert [policy.pause(used, 10) for used in (0, size // 2, policy.most)] == [1, 0.5, 0.125]
+    assert policy.pause(size, 0) == policy.pause(2 * size, 0) == 0.1
+    assert policy.pause(size, 512) == pytest.approx(0.3)  # each look is at all of them
+    assert Policy(3, size, True).pause(0, 0) == pytest.approx(0.3)
+    assert Policy(0.2, size, True).pause(0, 0) == 0.1
+    assert Policy(None, size, True).pause(0, 0) == Policy(None, size, False).pause(size, 0) == 1
+
+
 def test_a_snapshot_takes_little_memory(tmp_path: Path) -> None:
     """Of who copies, which may be the launcher: streams are as large as --limit lets them be."""
     with TraceWriter(tmp_path / "t") as writer:

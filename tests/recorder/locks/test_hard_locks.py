@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 
 import analysis
@@ -34,6 +35,45 @@ def test_ten_thousand_locks(launcher: Launcher) -> None:
     mine = trace.lock_waits[trace.lock_waits["outcome"] == LockOutcome.TIMEOUT]
     assert len(mine) == 10_000
     assert len({int(lock) for lock in mine["lock"] if lock >= 0}) == 10_000
+
+
+AT_ONE_PLACE = """
+import threading
+busy, held = ([threading.Lock(), threading.Lock()] for _ in range(2))
+
+
+def wait(lock):
+    assert not lock.acquire(timeout=0.001)
+
+
+def has_one():
+    for n in range(12):
+        with held[n % 2]:
+            wait(busy[0])
+
+
+for lock in busy:
+    lock.acquire()
+for n in range(12):
+    wait(busy[n % 2])
+has_one()
+"""
+
+
+def test_waits_at_one_place_for_different_locks(launcher: Launcher, interpreter: str) -> None:
+    """What a thread remembers of a wait is of that lock, and of no wait in which it has something."""
+    trace = recorded(launcher, AT_ONE_PLACE, interpreter)
+    waits, holds = trace.lock_waits, trace.lock_holds
+    rows = np.flatnonzero(waits["outcome"] == LockOutcome.TIMEOUT)
+    first, second = waits["lock"][rows[:2]].tolist()
+    assert first != second
+    assert waits["lock"][rows].tolist() == [first, second] * 6 + [first] * 12
+    assert len(set(waits["frame"][rows[:12]].tolist())) == len(set(waits["frame"][rows[12:]].tolist())) == 1
+    assert waits["frame"][rows[0]] != waits["frame"][rows[12]]
+    assert holds["wait"].tolist() == rows[12:].tolist()
+    a, b = holds["lock"][:2].tolist()
+    assert len({first, second, a, b}) == 4
+    assert holds["lock"].tolist() == [a, b] * 6
 
 
 ONE_AFTER_ANOTHER = """

@@ -120,3 +120,11 @@ unsigned gs_held_find(const struct gs_place *places, unsigned count, struct gs_h
     }
     return found;
 }
+
+bool gs_held_never(const struct gs_place *places, unsigned count)
+{
+    for (unsigned i = 0; i < count && i < FRAMES; i++)
+        if (depth_in(&places[i]) != 0)
+            return false;
+    return true;
+}

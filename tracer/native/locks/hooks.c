@@ -12,6 +12,7 @@
 #include <sched.h>
 
 #include "gil/note.h"
+#include "locks/again.h"
 #include "locks/callers.h"
 #include "locks/held.h"
 #include "locks/identity.h"
@@ -81,31 +82,53 @@ static struct holds holds_of(const struct gs_place *places, unsigned count)
     return holds;
 }
 
-static void begin(struct gs_thread *self, struct wait *wait, const char *frame)
+static void note_begin(struct gs_thread *self, struct wait *wait, uint64_t asked, bool stands, uint32_t frame)
+{
+    struct gs_stream *stream = gs_ready(self);
+    if (stream == NULL)
+        return;
+    wait->epoch = self->epoch;
+    wait->entered = gs_waiters_enter(wait->semaphore, stands ? wait->lock | STANDS : wait->lock, stream->tid);
+    if (spin.began != 0)
+        note_spin(stream);
+    note(stream, asked, gs_lock_wait, wait->lock);
+    note_frame(stream, asked, frame);
+}
+
+/* A wait like none that the thread remembers. */
+LOOKS void begin_anew(struct gs_thread *self, struct wait *wait, const char *frame, uint64_t asked, uint64_t key,
+                      unsigned frames)
 {
     struct gs_place places[GS_STACK_DEPTH];
+    struct gs_wait_place place = {wait->semaphore, frame, places, gs_stack_places(self->last, places), false};
+    wait->lock = gs_identity_number(&place);
+    uint32_t number = gs_places_number(places, place.count, false);
+    struct holds holds = holds_of(places, place.count);
+    note_begin(self, wait, asked, place.stands, number);
+    struct gs_stream *stream = gs_ready(self);
+    for (unsigned i = 0; i < holds.count && stream != NULL; i++) {
+        note(stream, asked, gs_lock_held, holds.lock[i]);
+        note_frame(stream, asked, holds.frame[i]);
+    }
+    gs_wait_remember(&(struct gs_wait_again){key, wait->lock, number}, &place, frames);
+}
+
+static void begin(struct gs_thread *self, struct wait *wait, const char *frame)
+{
     uint64_t asked = gs_now();
     int saved = errno;
     if (unlikely(gs_ready(self) == NULL))
         gs_make_ready(self);
     gs_busy_begin();
     if (gs_ready(self) != NULL) {
-        struct gs_wait_place place = {wait->semaphore, frame, places, gs_stack_places(self->last, places), false};
-        wait->lock = gs_identity_number(&place);
-        uint32_t number = gs_places_number(places, place.count, false);
-        struct holds holds = holds_of(places, place.count);
-        struct gs_stream *stream = gs_ready(self);
-        if (stream != NULL) {
-            wait->epoch = self->epoch;
-            wait->entered = gs_waiters_enter(wait->semaphore, place.stands ? wait->lock | STANDS : wait->lock, stream->tid);
-            if (spin.began != 0)
-                note_spin(stream);
-            note(stream, asked, gs_lock_wait, wait->lock);
-            note_frame(stream, asked, number);
-            for (unsigned i = 0; i < holds.count; i++) {
-                note(stream, asked, gs_lock_held, holds.lock[i]);
-                note_frame(stream, asked, holds.frame[i]);
-            }
+        unsigned frames;
+        uint64_t key = gs_wait_key(self->last, wait->semaphore, frame, &frames);
+        const struct gs_wait_again *again = gs_wait_find(key);
+        if (likely(again != NULL)) {
+            wait->lock = again->lock;
+            note_begin(self, wait, asked, false, again->frame);
+        } else {
+            begin_anew(self, wait, frame, asked, key, frames);
         }
     }
     gs_busy_end();

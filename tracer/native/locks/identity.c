@@ -138,10 +138,15 @@ static void classify(struct identity *lock)
     is_object(lock, OBJECT, layout->head);
 }
 
+static bool is_on_stack(const char *semaphore, const char *frame)
+{
+    return (uintptr_t)semaphore - (uintptr_t)frame < STACK;
+}
+
 static struct identity identify(const struct gs_wait_place *wait)
 {
     bool names = atomic_load_explicit(&gs_identity_names, memory_order_relaxed);
-    bool on_stack = (uintptr_t)wait->semaphore - (uintptr_t)wait->frame < STACK;
+    bool on_stack = is_on_stack(wait->semaphore, wait->frame);
     if (on_stack && gs_lock_places.distance == 0)
         return (struct identity){.kind = RAW};
     struct identity lock = {.kind = on_stack ? UNKNOWN : SEMAPHORE, .address = (uintptr_t)wait->semaphore};
@@ -237,6 +242,12 @@ static uint32_t number_of(const struct identity *lock, const struct gs_wait_plac
     uint64_t key = key_of(lock);
     uint32_t number = gs_known_find(key);
     return likely(number != 0) ? number : write_unknown(key, lock, wait);
+}
+
+uint64_t gs_identity_key(const void *semaphore, const char *frame)
+{
+    struct identity lock = {.kind = SEMAPHORE, .address = (uintptr_t)semaphore};
+    return is_on_stack(semaphore, frame) ? 0 : key_of(&lock);
 }
 
 uint32_t gs_identity_number(struct gs_wait_place *wait)

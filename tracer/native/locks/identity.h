@@ -25,6 +25,10 @@ extern uintptr_t gs_identity_runtime; /* _PyRuntime's address; 0: not known */
  * a lock writes what it is. */
 uint32_t gs_identity_number(struct gs_wait_place *wait);
 
+/* The lock that a wait for this semaphore is for, unless the thread is in a Condition's wait: no other has this key. 0: that
+ * is not said by the semaphore. frame: the hook's. */
+uint64_t gs_identity_key(const void *semaphore, const char *frame);
+
 /* The same of a lock object that a frame has: places are that frame and its callers. */
 uint32_t gs_identity_of_object(const char *object, uintptr_t type, const struct gs_place *places, unsigned count);
 

@@ -150,10 +150,15 @@ const char *gs_self_of(const struct gs_place *place)
     return gs_type_of(object) != 0 ? object : NULL;
 }
 
+bool gs_is_condition_wait(const struct gs_place *innermost)
+{
+    return is_text(gs_load(const char *, innermost->code, gs_stacks.layout.name), "Condition.wait");
+}
+
 const char *gs_waiting_condition(const struct gs_place *innermost, uintptr_t address, bool semaphore)
 {
     const struct gs_layout *layout = &gs_stacks.layout;
-    if (!is_text(gs_load(const char *, innermost->code, layout->name), "Condition.wait"))
+    if (!gs_is_condition_wait(innermost))
         return NULL;
     unsigned count = locals_of(innermost);
     for (unsigned i = 1; i < count && i < MOST_LOCALS; i++) {

@@ -17,6 +17,9 @@ uintptr_t gs_type_of_around(const char *object, const char *member);
 
 void gs_type_append(uintptr_t type, char **at, const char *end); /* its name */
 
+/* Whether a wait in this frame may be one for a Condition. */
+bool gs_is_condition_wait(const struct gs_place *innermost);
+
 /* The Condition that waits here for its waiter's lock, which is the word at `address` or, of a semaphore, has that; NULL:
  * this is no such wait. */
 const char *gs_waiting_condition(const struct gs_place *innermost, uintptr_t address, bool semaphore);

@@ -13,6 +13,9 @@ struct gs_sketch {
 
 struct gs_sketch gs_sketch_of(const struct gs_stacks *stacks, const char *thread_state);
 
+/* Of the calling thread: only where gs_stack_places may be called. */
+struct gs_sketch gs_stack_sketch(const struct gs_gil *gil);
+
 #define GS_REMEMBERED 8u /* the puts and gets of a queue let go of locks at six places */
 
 struct gs_remembered {

@@ -160,6 +160,12 @@ GS_INLINE uint32_t number_of(const struct gs_gil *gil, bool holds)
     return gs_likely(number != 0) ? number : number_anew(thread_state, &sketch);
 }
 
+struct gs_sketch gs_stack_sketch(const struct gs_gil *gil)
+{
+    const char *thread_state = thread_state_now(gil, false);
+    return thread_state != NULL ? gs_sketch_of(&gs_stacks, thread_state) : (struct gs_sketch){.count = 0};
+}
+
 uint32_t gs_stack_number(const struct gs_gil *gil)
 {
     return number_of(gil, true);

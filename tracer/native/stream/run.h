@@ -25,8 +25,9 @@ enum gs_state {
  * any kind of fork, seen by our handlers or not, never writes into its parent's packets. */
 struct gs_control {
     _Atomic uint32_t word; /* the recording's number while there is one, else the state: a hook looks once */
-    _Atomic uint32_t busy;  /* threads between gs_busy_begin and gs_busy_end; a child begins with none */
     _Atomic uint32_t here; /* 1: what is mapped is mapped here; in a child it is not */
+    /* Threads between gs_busy_begin and gs_busy_end; a child begins with none. Not on the line that all hooks read. */
+    _Alignas(64) _Atomic uint32_t busy;
 };
 
 #define GS_FIRST_RECORDING 16u /* numbers below are states */

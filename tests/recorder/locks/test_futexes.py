@@ -15,7 +15,7 @@ from analysis.measures.lock_names import lock_name
 from analysis.model import LockKind
 from tests.launcher.support import Launcher
 
-STRACE = ["strace", "-f", "-qq", "-e", "trace=futex", "-e", "signal=none", "-ttt", "-T"]
+STRACE = ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=futex", "-e", "signal=none", "-ttt", "-T"]
 
 CHILD = """
 import subprocess, sys

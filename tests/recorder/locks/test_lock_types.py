@@ -1,4 +1,4 @@
-"""What a word that threads wait for belongs to: only what reaches `type` is an object, and only text is a name."""
+"""What a word that threads wait for belongs to: what reaches `type` is an object, and text is a name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.launcher.support import Launcher
 LOOKS_LIKE_ONE = """
 import ctypes, struct, threading, time
 
-# Nodes of a list that link each other where objects have their types, with the bit set that types of types have.
+# Nodes of a list that link each other where objects have their types, with the bit that metatypes have.
 node = (ctypes.c_char * 1024)()
 place = ctypes.addressof(node)
 for at in range(0, 1024, 8):

@@ -8,7 +8,9 @@ from typing import Final
 
 from ..errors import GilscopeError
 
-_STREAM: Final = re.compile(r"(/.*)/[1-9][0-9]*(?:_[0-9]+)?/(?:gil_[0-9]+|names)(?: \(deleted\))?$")
+_STREAM: Final = re.compile(
+    r"[0-9a-f-]+ rw-s [^/]*(/.*)/[1-9][0-9]*(?:_[0-9]+)?/(?:gil_[0-9]+|names)(?: \(deleted\))?$"
+)
 
 
 def recording_of(target: str) -> Path:
@@ -31,7 +33,7 @@ def recording_of(target: str) -> Path:
     except OSError:
         raise GilscopeError(f"there is no process {target}") from None
     for line in maps.splitlines():
-        found = _STREAM.search(line)
+        found = _STREAM.match(line)  # whoever reads a trace has it mapped too, but not to write
         if found is not None and (Path(found[1])).is_dir():
             return Path(found[1])
     raise GilscopeError(f"process {target} is not recorded: start it with python -m tracer, or attach to it")

@@ -73,7 +73,9 @@ def test_start_and_stop_again_and_again(launcher: Launcher) -> None:
     )
     for n in range(5):
         trace = done.load(f"{n}.trace")
-        assert [thread.name for thread in trace.threads] == ["MainThread", f"thread {n}"]
+        # The thread before may end in the OS a moment after join(): then the scheduler knows it.
+        took = [trace.threads[index].name for index in sorted(set(trace.events["thread"].tolist()))]
+        assert took == ["MainThread", f"thread {n}"]
 
 
 def test_decorator(launcher: Launcher) -> None:

@@ -109,6 +109,24 @@ def _status(path: Path, expected: str) -> os.stat_result:
 
 _HEAD: Final = struct.Struct("<II4Q16xQ")
 _MAGIC: Final = 0xC1FC1FC1
+_PACKET: Final = 32768
+_EMPTY: Final = 128 * 8
+_UNUSED: Final = 1 << 61  # format.UNUSED_TIMESTAMP
+
+
+def used_size(descriptor: int) -> int:
+    """Return how many bytes of a stream lie before the packets at its end that were never used.
+
+    A process cuts those off when it ends its recording. Whoever has them mapped then is killed by a look at
+    them (SIGBUS), so whatever maps a stream maps this much of it.
+    """
+    size = os.fstat(descriptor).st_size
+    while size and size % _PACKET == 0:
+        magic, _, begin, _, content, *_ = _head(descriptor, size - _PACKET)
+        if (magic, begin, content) != (_MAGIC, _UNUSED, _EMPTY):
+            break
+        size -= _PACKET
+    return size
 
 
 def gone_at_the_front(path: Path) -> int:

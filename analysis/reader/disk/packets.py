@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,7 @@ from ...arrays import Bools, Bytes, Int64s, Table
 from ...errors import TraceFormatError
 from ..format import CTF_MAGIC, HEADER_SIZE, PACKET_HEADER, PACKET_SIZE, UNUSED_TIMESTAMP
 from ..problems import Problems
-from .files import open_file
+from .files import open_file, used_size
 
 _MAX_TIME = UNUSED_TIMESTAMP
 _CONTENT_MAX = 8 * PACKET_SIZE
@@ -111,7 +110,7 @@ def given_up(data: Bytes) -> int:
 def _whole_packets(path: Path, problems: Problems) -> Bytes:
     try:
         with open_file(path) as file:
-            size = os.fstat(file.fileno()).st_size
+            size = used_size(file.fileno())
             mapped = np.memmap(file, np.uint8, "r", shape=(size,)) if size else np.empty(0, np.uint8)
     except TraceFormatError as wrong:
         problems.report(wrong, "the file")

@@ -6,7 +6,6 @@ A stream that is right is not copied. What is not, or has a gap, is for `streams
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ import numpy as np
 from ...arrays import Bytes
 from ...errors import TraceFormatError
 from ...parallel import together
-from ..disk.files import open_file
+from ..disk.files import open_file, used_size
 from ..format import EVENT_SIZE
 from .scan import Scanned, decode, scan
 from .side import NO_SIDE, Side
@@ -102,9 +101,10 @@ def decoded(streams: Sequence[Mapped]) -> Store:
 def _mapped(path: Path) -> Bytes:
     try:
         with open_file(path) as file:
-            if not os.fstat(file.fileno()).st_size:
+            size = used_size(file.fileno())
+            if not size:
                 return np.zeros(0, np.uint8)
-            return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+            return np.frombuffer(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ), np.uint8)
     except (TraceFormatError, OSError, ValueError):
         raise Elsewhere from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import shutil
 import subprocess
@@ -143,8 +144,17 @@ def test_bad_targets_say_what_would_do(tmp_path: Path) -> None:
         recording_of(str(tmp_path / "no"))
     with pytest.raises(GilscopeError, match="there is no process"):
         recording_of("4194305")
-    with pytest.raises(GilscopeError, match="is not recorded: start it with"):
+    (tmp_path / "t" / "100").mkdir(parents=True)
+    stream = tmp_path / "t" / "100" / "gil_0"
+    stream.write_bytes(bytes(4096))
+    with (
+        stream.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ),  # as who reads it
+        pytest.raises(GilscopeError, match="is not recorded: start it with"),
+    ):
         recording_of(str(os.getpid()))
+    with stream.open("r+b") as written, mmap.mmap(written.fileno(), 0):
+        assert recording_of(str(os.getpid())) == tmp_path / "t"
     with pytest.raises(GilscopeError, match="HOST"):
         serve(Metrics(), "nine")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from ..destinations import say
 from ..errors import GilscopeError
 from ..fleet.tags import tags_of_options
 
@@ -88,6 +90,9 @@ class Beside:
             process.kill()
             process.wait()
         process.stdout.close()
+        if process.returncode < 0:  # else it said itself what was wrong
+            how = signal.strsignal(-process.returncode)
+            say(f"{self.module} was ended ({how}): what it had not told of by then is missing")
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from rich.console import Console
 import analysis
 from analysis import State
 from analysis.errors import GilscopeError
+from analysis.live.beside import Beside
 from analysis.live.follow import Pace
 from analysis.live.metrics import MOST_PATTERNS, OTHERS, Metrics, pattern, serve
 from analysis.live.recording import recording_of
@@ -279,3 +280,10 @@ def test_looks_that_cost_much_are_further_apart(monkeypatch: pytest.MonkeyPatch)
     assert pauses[6] == 1000 * MS
     assert pauses[12] == 2000 * MS  # 4.5 % of a CPU
     assert pauses[18] == 5000 * MS
+
+
+def test_that_a_process_beside_was_killed_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    with Beside("tests.analysis.live.killed", ["any"]) as beside:
+        assert beside.said == "ready"
+    line = "tests.analysis.live.killed was ended (Bus error): what it had not told of by then is missing\n"
+    assert capfd.readouterr().err.endswith(line)

@@ -18,6 +18,9 @@ UInt16s = npt.NDArray[np.uint16]
 Float64s = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
+CpuNumbers = npt.NDArray[np.int8 | np.int16]
+"""Of CPUs, -1: none; int8 where none of a recording has a greater number than 127."""
+
 Table = npt.NDArray[np.void]
 """A structured array: one of the dtypes in analysis.model."""
 

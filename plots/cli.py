@@ -13,6 +13,7 @@ import analysis
 from analysis.arguments import Parser
 from analysis.destinations import say
 from analysis.errors import GilscopeError
+from analysis.memory import give_back
 
 from .timeaxis import parse_time
 from .timeline.cpus import cpus
@@ -66,6 +67,7 @@ def _draw(options: argparse.Namespace) -> None:
     start, end = _time("--start", options.start), _time("--end", options.end)
     figure = _figure(options)
     trace = analysis.load(options.trace, salvage=options.salvage)
+    give_back()  # what only reading needed: most memory is taken from here on
     for skipped in trace.skipped:
         say(f"skipped: {skipped}")
     if page:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ..amounts import Amounts, merged
-from ..arrays import Bools, Bytes, Int32s, Int64s, Table
+from ..arrays import Bytes, Int32s, Int64s, Table
 from ..model import DEFAULT_INTERVAL, Gil, Process, Thread
 from ..parallel import shares
 from ..reader.format import Event
@@ -52,7 +52,7 @@ class Cpus(Protocol):
     def state(self) -> Bytes: ...
 
     @property
-    def preempted(self) -> Bools: ...
+    def preempted_bits(self) -> Bytes: ...
 
     def touching(self, task: int, begin: int, end: int) -> tuple[int, int]: ...
 
@@ -145,7 +145,7 @@ def feed(trace: Recorded, native_states: Bytes, waited_by: Int64s) -> tuple[Fold
         fold.cpus(
             stretches.start,
             stretches.state,
-            stretches.preempted.view(np.uint8),
+            stretches.preempted_bits,
             bool(len(native_states)),
         )
     native_time = np.ascontiguousarray(trace.native_sampled["time"])

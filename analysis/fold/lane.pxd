@@ -26,7 +26,7 @@ from analysis.fold.state cimport (
 from analysis.growing cimport Numbers, push
 
 cdef enum:
-    IN_MEMORY = 64  # packets that were read, and are kept
+    IN_MEMORY = 8  # packets that were read, and are kept
     FOUND = 128  # of an interval's kind: its release found a drop request
     OFF = 4  # numbers of each piece without a CPU
     COUNTS = 5  # of a thread: intervals, holds, and state, begin and end of the first one

@@ -133,7 +133,7 @@ cdef class Fold:
 
     def cpus(self, const int64_t[::1] start, const uint8_t[::1] state, const uint8_t[::1] preempted,
              bint native):
-        """Say when tasks had a CPU, and whether there are samples of native code."""
+        """Say when tasks had a CPU, and whether there are samples of native code; `preempted` are bits."""
         self.world.keeps_late = native
         if start.shape[0]:
             self.world.cpu_start = &start[0]

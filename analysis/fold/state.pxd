@@ -234,4 +234,4 @@ cdef struct World:
     # when tasks had a CPU: tables.cpu.onto_cpu.Stretches
     const int64_t *cpu_start
     const uint8_t *cpu_state
-    const uint8_t *cpu_preempted
+    const uint8_t *cpu_preempted  # bits

@@ -175,7 +175,7 @@ def _of_task(stretches: Stretches, task: int, lives: Sequence[Thread]) -> tuple[
         stretches.start,
         stretches.state,
         stretches.cpu,
-        stretches.preempted.view(np.uint8),
+        stretches.preempted_bits,
         low,
         high,
         int(stretches.end[task]),

@@ -138,10 +138,13 @@ cdef inline void tell_retries(OfThread *thread, int64_t time) noexcept nogil:
 cdef inline int64_t end_of_stretch(World *world, OfThread *thread, int64_t at) noexcept nogil:
     return world.cpu_start[at + 1] if at + 1 < thread.cpu_stop else thread.cpu_end
 
+cdef inline bint is_preempted(World *world, int64_t at) noexcept nogil:
+    return world.cpu_preempted[at >> 3] >> (at & 7) & 1
+
 cdef inline void may_be_retry(World *world, OfThread *thread, int64_t at, int64_t time) noexcept nogil:
     """A stretch begins in a wait: one on a CPU that ends in it too, asleep, was for nothing."""
     tell_retries(thread, time)
-    if world.cpu_state[at] == ON_CPU and not world.cpu_preempted[at] and world.cpu_start[at] > thread.wait_start:
+    if world.cpu_state[at] == ON_CPU and not is_preempted(world, at) and world.cpu_start[at] > thread.wait_start:
         thread.retry_end_before = thread.retry_end
         thread.retry_end = end_of_stretch(world, thread, at)
 

@@ -1,6 +1,6 @@
 from typing import Final
 
-from ...arrays import Bytes, Int16s, Int64s
+from ...arrays import Bytes, CpuNumbers, Int64s
 
 HIGHEST: Final[int]
 
@@ -8,6 +8,6 @@ class Streams:
     def look(
         self, data: Bytes, counts: Int64s, begins: Int64s, ends: Int64s, cpu: int, begin: int
     ) -> tuple[int, int, int, Int64s]: ...
-    def in_order(self) -> tuple[Int64s, Int64s, Int64s, Bytes, Int16s] | None: ...
+    def in_order(self) -> tuple[Int64s, Int64s, Int64s, Bytes, CpuNumbers] | None: ...
 
 def move(column: Bytes, to: int, begin: int, end: int) -> None: ...

@@ -7,7 +7,7 @@ one belongs, which is known once all are counted. Nothing is sorted, and nothing
 
 import numpy as np
 
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memmove
 
@@ -20,8 +20,12 @@ cdef extern from "sys/mman.h" nogil:
     int MADV_DONTNEED
 
 cdef enum:
-    AT_ONCE = 32  # packets that are kept in memory when they were read
+    AT_ONCE = 8  # packets that are kept in memory when they were read
     HIGHEST_TID = 4194304  # the kernel's own limit
+
+ctypedef fused Cpus:
+    int8_t
+    int16_t
 
 cdef struct Record:
     int64_t time
@@ -148,7 +152,8 @@ cdef class Streams:
     def in_order(self):
         """Return all tids, ascending, where the events of each begin, and time, kind and CPU of events.
 
-        Behind them is room in their memory (`SPARE`): they are the begins of their bases.
+        CPUs are int8 where their numbers allow it, else int16. Behind the columns is room in their memory
+        (`SPARE`): they are the begins of their bases.
 
         None: the streams are not any more what they were when they were looked at. Asked again, it reads again.
         """
@@ -161,7 +166,7 @@ cdef class Streams:
             self._places[tid] = first[at]
         size = int(first[len(tids)])
         room = size + 2 * len(tids) + SPARE
-        time, kind, cpu = (np.empty(room, of)[:size] for of in (np.int64, np.uint8, np.int16))
+        time, kind, cpu = (np.empty(room, of)[:size] for of in (np.int64, np.uint8, self._of_cpus()))
         cdef Py_ssize_t streams = len(self._looked), number
         cdef Stream *of = <Stream *> calloc(streams + 1, sizeof(Stream))
         cdef Stream **heap = <Stream **> calloc(streams + 1, sizeof(Stream *))
@@ -169,7 +174,8 @@ cdef class Streams:
         cdef const int64_t[::1] counts
         cdef int64_t[::1] to_time = time
         cdef uint8_t[::1] to_kind = kind
-        cdef int16_t[::1] to_cpu = cpu
+        cdef int8_t[::1] to_few
+        cdef int16_t[::1] to_many
         cdef bint same
         try:
             if of == NULL or heap == NULL:
@@ -179,8 +185,14 @@ cdef class Streams:
                 of[number].left, of[number].cpu, of[number].packet = right, on, -1
                 if right:
                     of[number].data, of[number].counts = &data[0, 0], &counts[0]
-            with nogil:
-                same = self._merge(of, streams, heap, to_time, to_kind, to_cpu)
+            if cpu.dtype == np.int8:
+                to_few = cpu
+                with nogil:
+                    same = self._merge(of, streams, heap, to_time, to_kind, to_few)
+            else:
+                to_many = cpu
+                with nogil:
+                    same = self._merge(of, streams, heap, to_time, to_kind, to_many)
         finally:
             free(of)
             free(heap)
@@ -189,8 +201,13 @@ cdef class Streams:
             self._places[tid] = first[at + 1] - first[at]
         return (tids, first, time, kind, cpu) if same and there == first[1:].tolist() else None
 
+    def _of_cpus(self):
+        """Return the smallest type that the numbers of CPUs have room in."""
+        highest = max((cpu for *_, cpu in self._looked), default=0)
+        return np.int8 if highest <= np.iinfo(np.int8).max else np.int16
+
     cdef bint _merge(self, Stream *of, Py_ssize_t streams, Stream **heap, int64_t[::1] time, uint8_t[::1] kind,
-                     int16_t[::1] cpu) noexcept nogil:
+                     Cpus[::1] cpu) noexcept nogil:
         """Whether each event has found its place."""
         cdef Py_ssize_t number, there = 0
         cdef int64_t place, size = time.shape[0]
@@ -214,7 +231,7 @@ cdef class Streams:
                 if place >= size:
                     return False
                 self._places[first.record.tid] += 1
-                time[place], kind[place], cpu[place] = first.record.time, <uint8_t> first.record.id, first.cpu
+                time[place], kind[place], cpu[place] = first.record.time, <uint8_t> first.record.id, <Cpus> first.cpu
                 first.record += 1
                 if not _go_on(first):
                     there -= 1

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from ...arrays import Bytes, Int16s, Int64s
+from ...arrays import Bytes, CpuNumbers, Int64s
 from ...errors import TraceFormatError
 from ..code import callers
 from ..code.native import NO_SAMPLES, NativeSamples, read_native
@@ -45,8 +45,8 @@ class Scheduling:
     end : int or None
         When it was stopped; None if it was not: something may be missing behind any thread's last event.
     events : TaskEvents
-        `time`, `kind` and `cpu` (int64, uint8, int16) of events (`format.Sched`, without SCHED_LOST), sorted
-        by task, in time order within one.
+        `time`, `kind` and `cpu` (int64, uint8, int8 or int16) of events (`format.Sched`, without SCHED_LOST),
+        sorted by task, in time order within one.
     first : ndarray of int64, shape (tasks + 1,)
         Task i has the events first[i] to first[i + 1].
     tasks : tuple of Task
@@ -82,7 +82,7 @@ class Scheduling:
         return self.events.columns().kind
 
     @property
-    def cpu(self) -> Int16s:
+    def cpu(self) -> CpuNumbers:
         """Where they were."""
         return self.events.columns().cpu
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...arrays import Bytes, Int16s, Int64s
+from ...arrays import Bytes, CpuNumbers, Int64s
 from ...errors import TraceFormatError
 from ..disk.packets import Packets, read_packets
 from ..format import EVENT_SIZE, HEADER_SIZE, SCHED_RECORD, STREAM_SCHED, Sched
@@ -34,7 +34,7 @@ class Events:
     first: Int64s
     time: Int64s
     kind: Bytes
-    cpu: Int16s
+    cpu: CpuNumbers
 
     def kept(self, parts: Sequence[tuple[int, int]]) -> Events:
         """Return only the events from where to where, ascending, in the memory that all had."""

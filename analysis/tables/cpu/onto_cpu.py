@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ...arrays import Bools, Bytes, Int16s, Int64s
+from ...arrays import Bools, Bytes, CpuNumbers, Int64s
 from ...reader.sched.scheduling import Scheduling
 from ...reader.sched.streams import Loss
 from ...states import Cpu
@@ -43,10 +43,10 @@ class Stretches:
         ns; none is empty, and each ends where the task's next one starts.
     state : ndarray of uint8
         `states.Cpu`.
-    cpu : ndarray of int16
+    cpu : ndarray of int8 or int16
         Where, when ON; -1: not there, or not known.
-    preempted : ndarray of bool
-        ON, and ended though the task could have gone on.
+    preempted_bits : ndarray of uint8, shape (stretches / 8, rounded up)
+        A bit for each, the lowest of a byte first: ON, and ended though the task could have gone on.
     first : ndarray of int64, shape (tasks + 1,)
         Task i has the stretches first[i] to first[i + 1].
     end : ndarray of int64, shape (tasks,)
@@ -55,10 +55,16 @@ class Stretches:
 
     start: Int64s
     state: Bytes
-    cpu: Int16s
-    preempted: Bools
+    cpu: CpuNumbers
+    preempted_bits: Bytes
     first: Int64s
     end: Int64s
+
+    @property
+    def preempted(self) -> Bools:
+        """Whether each was ON, and ended though the task could have gone on: shape (stretches,)."""
+        bits = np.unpackbits(self.preempted_bits, count=len(self.start), bitorder="little")
+        return bits.view(np.bool_)
 
     @cached_property
     def duration(self) -> Int64s:
@@ -128,7 +134,7 @@ def make_stretches(scheduling: Scheduling) -> Stretches:
     # There are few more stretches than gaps: where records were lost. What is not used is never touched.
     room = 3 * gaps if scheduling.losses else gaps
     start, state, cpu = _with_room(start, room), _with_room(state, room), _with_room(cpu, room)
-    preempted, first = np.empty(room, np.uint8), np.zeros(len(tasks) + 1, np.int64)
+    preempted, first = np.zeros(_bytes_of(room), np.uint8), np.zeros(len(tasks) + 1, np.int64)
     end = np.array([task.end for task in tasks], np.int64)
     cpus = range(max((loss.cpu for loss in scheduling.losses), default=-1) + 1)
     of_cpus = [[loss for loss in scheduling.losses if loss.cpu == each] for each in cpus]
@@ -142,7 +148,11 @@ def make_stretches(scheduling: Scheduling) -> Stretches:
         np.cumsum([0, *(len(losses) for losses in of_cpus)], dtype=np.int64),
     )
     used = between.stretches(start, state, cpu, scheduling.first, preempted, first)
-    return Stretches(start[:used], state[:used], cpu[:used], preempted[:used].view(np.bool_), first, end)
+    return Stretches(start[:used], state[:used], cpu[:used], preempted[: _bytes_of(used)], first, end)
+
+
+def _bytes_of(bits: int) -> int:
+    return (bits + 7) // 8
 
 
 def _with_room(column: npt.NDArray[_Number], room: int) -> npt.NDArray[_Number]:

@@ -1,4 +1,4 @@
-from ...arrays import Bytes, Int16s, Int64s
+from ...arrays import Bytes, CpuNumbers, Int64s
 
 class Between:
     def __init__(
@@ -15,7 +15,7 @@ class Between:
         self,
         time: Int64s,
         kind: Bytes,
-        cpu: Int16s,
+        cpu: CpuNumbers,
         first: Int64s,
         preempted: Bytes,
         first_of: Int64s,
@@ -24,7 +24,7 @@ class Between:
 def of_lives(
     start: Int64s,
     state: Bytes,
-    cpu: Int16s,
+    cpu: CpuNumbers,
     preempted: Bytes,
     low: int,
     high: int,

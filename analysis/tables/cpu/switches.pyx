@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from libc.stdint cimport int16_t, int64_t, uint8_t
+from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memmove
 
@@ -22,6 +22,10 @@ cdef uint8_t ASLEEP = Cpu.ASLEEP
 cdef enum:
     EXIT = 255
     NOTHING = 0
+
+ctypedef fused Cpus:
+    int8_t
+    int16_t
 
 cdef struct Losses:
     # Sorted by their begins; each end is the latest so far.
@@ -138,12 +142,13 @@ cdef class Between:
         losses.end = &self.of_cpu_end[first] if last > first else NULL
         return losses
 
-    def stretches(self, int64_t[::1] time, uint8_t[::1] kind, int16_t[::1] cpu, const int64_t[::1] first,
+    def stretches(self, int64_t[::1] time, uint8_t[::1] kind, Cpus[::1] cpu, const int64_t[::1] first,
                   uint8_t[::1] preempted, int64_t[::1] first_of):
         """Write start, state and CPU of all tasks' stretches over their events; return how many there are.
 
         The columns have as many elements more than events as there may be more stretches. Events are moved to
-        the end first: of each gap at most so much is written that those of later ones stay.
+        the end first: of each gap at most so much is written that those of later ones stay. `preempted` are
+        bits, the lowest of a byte first; none of them is set.
         """
         cdef int64_t task, at, used = 0, end, events = first[first.shape[0] - 1]
         cdef int64_t ahead = time.shape[0] - events
@@ -160,7 +165,7 @@ cdef class Between:
             if events:
                 memmove(&time[ahead], &time[0], events * sizeof(int64_t))
                 memmove(&kind[ahead], &kind[0], events)
-                memmove(&cpu[ahead], &cpu[0], events * sizeof(int16_t))
+                memmove(&cpu[ahead], &cpu[0], events * sizeof(Cpus))
             for task in range(self.begin.shape[0]):
                 first_of[task] = used
                 gap.end, gap.after, gap.cpu_after = self.begin[task], NOTHING, -1
@@ -182,21 +187,22 @@ cdef class Between:
                         if end <= parts[number].start:
                             continue
                         time[used], kind[used] = parts[number].start, parts[number].state
-                        cpu[used] = parts[number].cpu if parts[number].state == ON else -1
-                        preempted[used] = parts[number].preempted and parts[number].state == ON
+                        cpu[used] = <Cpus> parts[number].cpu if parts[number].state == ON else -1
+                        if parts[number].preempted and parts[number].state == ON:
+                            preempted[used >> 3] |= 1 << (used & 7)
                         used += 1
             first_of[self.begin.shape[0]] = used
         return used
 
 
-def of_lives(const int64_t[::1] start, const uint8_t[::1] state, const int16_t[::1] cpu,
+def of_lives(const int64_t[::1] start, const uint8_t[::1] state, const Cpus[::1] cpu,
              const uint8_t[::1] preempted, int64_t low, int64_t high, int64_t task_end,
              const int64_t[::1] begins, const int64_t[::1] ends, int64_t[::1] times_preempted,
              int64_t[::1] migrations):
     """Count what a task did in its stretches low to high, by the last of its lives that each one touches.
 
-    Returns how long it was on a CPU, in a life or not. It has migrated where it goes on with another CPU than
-    it had when it was on one before, in the same life.
+    `preempted` are bits, as in `stretches`. Returns how long it was on a CPU, in a life or not. It has migrated
+    where it goes on with another CPU than it had when it was on one before, in the same life.
     """
     cdef int64_t seen = 0, at, until, life, before = -1
     cdef int16_t cpu_before = -1
@@ -210,7 +216,7 @@ def of_lives(const int64_t[::1] start, const uint8_t[::1] state, const int16_t[:
             while life >= 0 and not (start[at] < ends[life] and until > begins[life]):
                 life -= 1
             if life >= 0:
-                times_preempted[life] += preempted[at]
+                times_preempted[life] += preempted[at >> 3] >> (at & 7) & 1
                 migrations[life] += life == before and cpu[at] != cpu_before
             before, cpu_before = life, cpu[at]
     return seen

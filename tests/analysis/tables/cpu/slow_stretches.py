@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from analysis.arrays import Bools, Bytes, Int16s, Int64s
+from analysis.arrays import Bools, Bytes, CpuNumbers, Int16s, Int64s
 from analysis.reader.format import Sched
 from analysis.reader.sched.scheduling import Scheduling
 from analysis.states import Cpu
@@ -30,8 +30,8 @@ class _Gaps:
     end: Int64s
     before: Bytes  # kinds of the events around it: _NOTHING at a begin, or at an end that was not seen
     after: Bytes
-    cpu_before: Int16s
-    cpu_after: Int16s
+    cpu_before: CpuNumbers
+    cpu_after: CpuNumbers
 
 
 def make_stretches(scheduling: Scheduling) -> tuple[Int64s, Int64s, Bytes, Int16s, Bools, Int64s]:

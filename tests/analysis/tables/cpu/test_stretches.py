@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import analysis
 from tests.analysis.fold.recordings import record
+from tests.analysis.scenes import one_thread
 from tests.analysis.tables.cpu import slow_stretches as slow
+from tests.synthetic import TraceWriter
 
 
 def test_stretches_are_those_of_all_gaps_by_column(tmp_path: Path) -> None:
@@ -32,3 +35,24 @@ def test_stretches_are_those_of_all_gaps_by_column(tmp_path: Path) -> None:
         count += len(start)
     assert losses > 5
     assert count > 1_000
+
+
+@pytest.mark.parametrize(("cpu", "each"), [(127, 1), (128, 2), (8191, 2)])
+def test_columns_are_as_narrow_as_cpus_allow(tmp_path: Path, cpu: int, each: int) -> None:
+    """Millions of stretches are what a picture takes most memory for: eight bytes and some bits for each."""
+    one_thread(tmp_path / "t", 1000)
+    with TraceWriter(tmp_path / "t") as writer:
+        sched = writer.scheduler(0)
+        for turn in range(16):
+            sched.events(cpu, [(40 * turn, "in", 7), (40 * turn + 10, "preempted", 7)])
+            sched.events(0, [(40 * turn + 20, "in", 7), (40 * turn + 30, "out", 7)])
+        sched.task(7, 0, 7, "a").stop(1000)
+    trace = analysis.load(tmp_path / "t")
+    told = trace.stretches
+    assert told is not None and trace.scheduling is not None
+    assert trace.scheduling.cpu.itemsize == told.cpu.itemsize == each
+    assert told.preempted_bits.nbytes == (len(told.start) + 7) // 8
+    rows = trace.on_cpu[["start", "duration", "cpu", "preempted"]].tolist()
+    assert rows[:2] == [(0, 10, cpu, True), (20, 10, 0, False)]
+    assert rows[2:] == [(start + 40, *rest) for start, *rest in rows[:-2]]
+    assert len(rows) == 32

@@ -22,7 +22,7 @@ CpuNumbers = npt.NDArray[np.int8 | np.int16]
 """Of CPUs, -1: none; int8 where none of a recording has a greater number than 127."""
 
 Table = npt.NDArray[np.void]
-"""A structured array: one of the dtypes in analysis.model."""
+"""A structured array: one of the dtypes in analysis.dtypes."""
 
 _Number = TypeVar("_Number", bound=np.generic)
 

@@ -19,12 +19,12 @@
 static struct gs_room room;
 static const char *path;
 static atomic_bool over;
-static unsigned had;
+static _Atomic unsigned had;
 
 static void *make_ahead(void *unused)
 {
     while (!atomic_load(&over)) {
-        gs_room_make_ahead(&room, path, GS_STREAM_GIL);
+        gs_room_make_ahead(&room, path, GS_STREAM_GIL, had / 50 % 2 == 0);
         sched_yield();
     }
     return unused;
@@ -92,7 +92,7 @@ static void late(void)
     bool second = next();
     printf("%d %d %ld", first == EAGAIN, second, ms_since(&begin));
     atomic_store(&room.stage, GS_AHEAD_WANTED);
-    gs_room_make_ahead(&room, path, GS_STREAM_GIL);
+    gs_room_make_ahead(&room, path, GS_STREAM_GIL, true);
     while (had < PACKETS && next())
         continue;
 }

@@ -157,11 +157,23 @@ static void unmap(struct gs_window *window)
     window->memory = NULL;
 }
 
-/* Packets before the one in use, which is the last given out or the one before it, are the disk's. Once a window: each
- * time all CPUs that run threads of the program are told. */
+/* Packets before the one in use, which is the last given out, are the disk's. */
 static void let_go(struct gs_room *room)
 {
+    struct gs_window *now = &room->now;
+    if (now->taken >= 1)
+        unmap(&room->before);
+    if (now->taken >= 2)
+        madvise(now->memory + (size_t)(now->taken - 2) * GS_PACKET_SIZE, GS_PACKET_SIZE, MADV_DONTNEED);
+}
+
+/* The same of a window that was populated at once, in whichever thread: as rarely, as each time all CPUs that run threads
+ * of the program are told. In use is the last given out or the one before it. */
+static void let_go_at_once(struct gs_room *room)
+{
     uint32_t taken = __atomic_load_n(&room->now.taken, __ATOMIC_RELAXED);
+    if (!room->now.populated)
+        return;
     if (taken >= 2)
         unmap(&room->before);
     if (taken > 2)
@@ -177,15 +189,15 @@ bool gs_room_ask_ahead(struct gs_room *room)
 }
 
 /* Where that fails whoever needs the window makes it, and learns why it can't be had. */
-void gs_room_make_ahead(struct gs_room *room, const char *path, uint32_t stream_class)
+void gs_room_make_ahead(struct gs_room *room, const char *path, uint32_t stream_class, bool populate)
 {
     uint32_t wanted = GS_AHEAD_WANTED, making = GS_AHEAD_MAKING;
     if (!atomic_compare_exchange_strong(&room->stage, &wanted, GS_AHEAD_MAKING))
         return;
-    let_go(room);
+    let_go_at_once(room);
     struct gs_window made = {.memory = NULL};
     bool done = window_after(&room->now, path, stream_class, &made);
-    if (done)
+    if (done && populate)
         made.populated = gs_room_populate(made.memory, (size_t)made.packets * GS_PACKET_SIZE);
     room->ahead = made;
     if (!atomic_compare_exchange_strong(&room->stage, &making, done ? GS_AHEAD_MADE : GS_AHEAD_NONE))
@@ -219,7 +231,7 @@ static bool next_window(struct gs_room *room, const char *path, uint32_t stream_
         room->ahead.memory = NULL;
         atomic_store(&room->stage, GS_AHEAD_NONE);
     } else {
-        let_go(room);
+        let_go_at_once(room);
         if (!window_after(&room->now, path, stream_class, &next))
             return false;
     }
@@ -231,6 +243,8 @@ static bool next_window(struct gs_room *room, const char *path, uint32_t stream_
 
 struct gs_packet_header *gs_room_next(struct gs_room *room, const char *path, uint32_t stream_class)
 {
+    if (!room->now.populated)
+        let_go(room);
     if (room->now.taken == room->now.packets && !next_window(room, path, stream_class))
         return NULL;
     struct gs_window *now = &room->now;

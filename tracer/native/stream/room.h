@@ -39,8 +39,15 @@ struct gs_packet_header *gs_room_next(struct gs_room *room, const char *path, ui
 /* Ask for a window ahead if it is time for that. Only a room that gs_room_make_ahead is called for. */
 bool gs_room_ask_ahead(struct gs_room *room);
 
-/* Make it, if it was asked for. In the helper. */
-void gs_room_make_ahead(struct gs_room *room, const char *path, uint32_t stream_class);
+/* Whether it waits for gs_room_make_ahead. */
+static inline bool gs_room_wants(const struct gs_room *room)
+{
+    return atomic_load_explicit(&room->stage, memory_order_relaxed) == GS_AHEAD_WANTED;
+}
+
+/* Make it, if it was asked for. In the helper. populate: all its pages too, so that the thread has none of that to do; two
+ * windows are resident then. */
+void gs_room_make_ahead(struct gs_room *room, const char *path, uint32_t stream_class, bool populate);
 
 /* How many packets were given out. */
 uint64_t gs_room_packets(const struct gs_room *room);

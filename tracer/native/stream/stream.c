@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "stream/lock.h"
 #include "stream/names.h"
+#include "stream/plenty.h"
 #include "stream/run.h"
 
 static struct gs_stream *streams;
@@ -67,7 +68,7 @@ static void prepare(struct gs_stream *stream, uint32_t tid)
     }
 }
 
-/* In the helper: the rooms that threads will need soon. */
+/* In the helper: what threads will need soon. */
 static uint64_t make_rooms(bool *wakes)
 {
     char path[PATH_MAX];
@@ -76,9 +77,12 @@ static uint64_t make_rooms(bool *wakes)
         return UINT64_MAX;
     int cancel = gs_slow_begin();
     uint32_t epoch = gs_epoch();
-    for (uint32_t i = 0; i < atomic_load(&high_water) && epoch != 0; i++)
-        if (gs_peek(streams[i].recording) == epoch && stream_path(&streams[i], path, sizeof path))
-            gs_room_make_ahead(&streams[i].room, path, GS_STREAM_GIL);
+    for (uint32_t i = 0; i < atomic_load(&high_water) && epoch != 0; i++) {
+        struct gs_room *room = &streams[i].room;
+        if (gs_peek(streams[i].recording) == epoch && gs_room_wants(room) &&
+            stream_path(&streams[i], path, sizeof path))
+            gs_room_make_ahead(room, path, GS_STREAM_GIL, gs_plenty(room));
+    }
     gs_slow_end(cancel);
     return UINT64_MAX;
 }

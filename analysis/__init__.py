@@ -1,7 +1,7 @@
 """Read traces of the GIL and say what they mean, in tables, figures and words.
 
 trace = analysis.load("threads.trace")
-trace.intervals, trace.handoffs, trace.waits      # numpy structured arrays; dtypes in analysis.model
+trace.intervals, trace.handoffs, trace.waits      # numpy structured arrays; dtypes in analysis.dtypes
 analysis.statistics(trace)
 """
 
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from .errors import GilscopeError, TraceFormatError
 
 if TYPE_CHECKING:
+    from .dtypes import Outcome
     from .measures.statistics import Statistics, statistics
-    from .model import Code, Gil, Outcome, Process, State, Thread
+    from .model import Code, Gil, Process, State, Thread
     from .report.difference import Change, diff
     from .report.limits.gate import check
     from .tables.invariants import Violation, validate
@@ -72,7 +73,7 @@ _HOME = {
     "CodeBlame": "why.code.charges",
     "Flame": "why.code.flames",
     "Gil": "model",
-    "Outcome": "model",
+    "Outcome": "dtypes",
     "Pattern": "why.detectors.finding",
     "Process": "model",
     "Scenario": "whatif.replay",

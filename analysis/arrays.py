@@ -19,7 +19,7 @@ Float64s = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 Table = npt.NDArray[np.void]
-"""A structured array: one of the dtypes in analysis.model."""
+"""A structured array: one of the dtypes in analysis.dtypes."""
 
 _Number = TypeVar("_Number", bound=np.generic)
 

@@ -15,7 +15,7 @@ from analysis.destinations import say
 from tracer import directory
 from tracer import sched as scheduler
 from tracer.attach.armed import default_directory
-from tracer.bootstrap import gilscope_recording
+from tracer.bootstrap import gilscope_recording, gilscope_threads
 from tracer.errors import RecordingError
 from tracer.launcher import BOOTSTRAP, CORE
 
@@ -100,7 +100,7 @@ def start(
     _undo.append(gilscope_recording.stop_before_exit(_end))
     if sched:
         scheduler.start_here(trace, native=native)
-    _undo.append(gilscope_recording.follow_thread_names(_recorder.name_thread))
+    _undo.append(gilscope_threads.follow_thread_names(_recorder.name_thread))
     return trace
 
 

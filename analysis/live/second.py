@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..dtypes import Outcome
 from ..measures.statistics import statistics
-from ..model import HELD, Outcome, State, Thread, total
+from ..model import HELD, State, Thread, total
 from ..tables.columns import Source
 from ..tables.load import load
 from ..tables.trace import Trace

@@ -15,6 +15,7 @@ _SYNCHRONISING: Final = (
     "threading.py",
     "queue.py",
     "gilscope_recording.py",
+    "gilscope_threads.py",
     "gilscope_begin.py",
     "gilscope_core.py",
 )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..arrays import Int32s, Int64s, Table, distinct
-from ..model import Lock, LockOutcome, Process
+from ..dtypes import LockOutcome
+from ..model import Lock, Process
 from ..tables.trace import Trace
 from .distribution import NONE, Distribution, distribution, distributions
 from .lock_names import lock_name, place_of

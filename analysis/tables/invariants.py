@@ -26,7 +26,8 @@ from typing import SupportsInt
 import numpy as np
 
 from ..arrays import Int64s
-from ..model import Gil, Outcome
+from ..dtypes import Outcome
+from ..model import Gil
 from ..reader.format import Event
 from ..reader.streams.grammar import LOST
 from .gil import requests

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..arrays import Bools, Int64s, Table, distinct
-from ..model import LockKind, LockOutcome
+from ..dtypes import LockOutcome
+from ..model import LockKind
 from .locks.events import SKEW
 from .trace import Trace
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..arrays import Int32s, Int64s, Table, UInt32s, distinct
-from ..model import MARK, SPAN
+from ..dtypes import MARK, SPAN
 from ..reader.format import Event
 from ..reader.records import Texts
 from .columns import SideColumns

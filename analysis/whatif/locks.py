@@ -27,9 +27,9 @@ from typing import Final
 import numpy as np
 
 from ..arrays import Table
+from ..dtypes import LockOutcome
 from ..errors import GilscopeError, there
 from ..measures.lock_names import lock_name
-from ..model import LockOutcome
 from ..tables.trace import Trace
 
 TAKE, LET_GO, AWAIT, POST, START, END = range(6)

@@ -12,7 +12,9 @@ from ..measures.switch_interval import DEFAULT_INTERVAL
 from ..model import State
 from ..units import duration
 from .kinds import EXCESS, FORCED, RETURN, VOLUNTARY
-from .recording import LockOrder, Recording, narrow
+from .recorded.compact import narrow
+from .recorded.order import LockOrder
+from .recording import Recording
 
 _NONE: Final = np.zeros(0, np.int64)
 

@@ -20,12 +20,15 @@ import numpy as np
 
 from ..arrays import Bools, Int8s, Int16s, Int32s, Int64s
 from ..model import State
+from ..tables.gil.requests import NEVER
 from ..tables.trace import Trace
 from ..units import share
 from .kinds import AWAIT
 from .parts import Stretches, firsts, without_gil_in
 from .pools import Pools, make_pools
-from .recording import CALL, NEVER, Recording, in_parts
+from .recorded.answers import CALL
+from .recorded.compact import in_parts
+from .recording import Recording
 from .released import Portions
 from .steps import Chain, Steps, find_chain
 from .wakes import Wakes, find_wakes

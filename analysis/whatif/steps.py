@@ -9,8 +9,11 @@ import numpy as np
 
 from ..arrays import Bools, Int8s, Int16s, Int64s, distinct
 from ..model import State
+from ..tables.gil.requests import NEVER
 from .kinds import BLOCKED, NATIVE, PYTHON
-from .recording import AT_ONCE, CALL, NEVER, Recording, in_parts
+from .recorded.answers import CALL
+from .recorded.compact import AT_ONCE, in_parts
+from .recording import Recording
 from .wakes import Wakes
 
 RETURN_LIMIT: Final = 1_000_000

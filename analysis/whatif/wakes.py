@@ -28,7 +28,8 @@ import numpy as np
 
 from ..arrays import Bools, Float64s, Int8s, Int64s
 from ..model import State
-from .recording import LockOrder, Recording
+from .recorded.order import LockOrder
+from .recording import Recording
 
 LATENCY: Final = 100_000
 EXIT_EARLY: Final = 1_000_000

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tracer.bootstrap import gilscope_recording as recording
+from tracer.bootstrap import gilscope_threads as threads
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def named() -> dict[int, str]:
 
 
 def following(named: dict[int, str]) -> Callable[[], None]:
-    return recording.follow_thread_names(named.__setitem__)
+    return threads.follow_thread_names(named.__setitem__)
 
 
 def test_names_are_followed_until_undone(named: dict[int, str]) -> None:
@@ -86,7 +87,7 @@ def test_a_name_never_raises() -> None:
     def fails(tid: int, name: str) -> None:
         raise RuntimeError
 
-    undo = recording.follow_thread_names(fails)
+    undo = threads.follow_thread_names(fails)
     try:
         thread = threading.Thread(target=int)
         thread.start()

@@ -125,6 +125,7 @@ def _prepare(core_path, wanted, what):
         return "PyPy's lock is not CPython's GIL, only when its threads have a CPU can be seen"
     import gilscope_ctypes as ctypes
     import gilscope_recording as recording
+    import gilscope_threads as threads
 
     core = ctypes.PyDLL(core_path)  # PyDLL: the core is called with the GIL held
     gs_name_thread = core.gs_name_thread
@@ -141,7 +142,7 @@ def _prepare(core_path, wanted, what):
     core.gs_thread_id.argtypes = []
     core.gs_thread_id.restype = ctypes.c_uint32
     if not core.gs_may_begin() or core.gs_is_armed():
-        recording.follow_thread_names(name_thread)
+        threads.follow_thread_names(name_thread)
         return ""
 
     message = ctypes.create_string_buffer(8192)
@@ -159,7 +160,7 @@ def _prepare(core_path, wanted, what):
     if without_gil and wanted["LOCKS"]:
         install = core.gs_install_without_gil
     if install(message, len(message)) != 0:
-        name_threads_in_os(recording)
+        name_threads_in_os(threads)
         return said(message)
 
     def find_locks():
@@ -179,13 +180,13 @@ def _prepare(core_path, wanted, what):
     end.argtypes = []
     end.restype = None
     undo.append(recording.stop_before_exit(end))
-    undo.append(recording.follow_thread_names(name_thread, core.gs_thread_id))
+    undo.append(threads.follow_thread_names(name_thread, core.gs_thread_id))
     core.gs_gil_enabled_by.argtypes = [ctypes.c_char_p]
     undo.append(recording.follow_gil(lambda text: core.gs_gil_enabled_by(text.encode("utf-8", "replace"))))
     return ""
 
 
-def name_threads_in_os(recording):
+def name_threads_in_os(threads):
     # type: (Any) -> None
     """Tell the kernel what threads are called, as Python does from 3.14 on: nobody else sees them here."""
     import threading
@@ -202,7 +203,7 @@ def name_threads_in_os(recording):
         if tid == threading.get_native_id() != os.getpid():  # the main thread keeps the program's name
             prctl(15, name.encode("utf-8", "replace"))  # PR_SET_NAME, which takes the first 15 bytes
 
-    recording.follow_thread_names(name_thread)
+    threads.follow_thread_names(name_thread)
 
 
 def said(message):

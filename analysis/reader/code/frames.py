@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from ...arrays import Int32s, Int64s, Table, UInt32s
+from ...dtypes import FRAME
 from ...errors import TraceFormatError
-from ...model import FRAME, Code
+from ...model import Code
 from ..format import Name
 from ..names import Names
 from ..problems import Problems

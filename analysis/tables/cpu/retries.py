@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import Int64s, Table
-from ...model import RETRY, State
+from ...dtypes import RETRY
+from ...model import State
 from ..gil.intervals import Intervals
 from .onto_cpu import ON, Stretches
 from .states import Merged

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...arrays import Bools, Bytes, Int16s, Int32s, Int64s, Table
-from ...model import CPU_INTERVAL, State
+from ...dtypes import CPU_INTERVAL
+from ...model import State
 from ...states import ON_A_CPU, STATES, Cpu
 from ..columns import Columns
 from ..gil.intervals import Intervals

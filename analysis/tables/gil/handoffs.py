@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...arrays import Bools, Int32s, Int64s, Table, without
-from ...model import HANDOFF, State
+from ...dtypes import HANDOFF
+from ...model import State
 from ...reader.format import Event
 from ..columns import Columns
 from .intervals import Intervals

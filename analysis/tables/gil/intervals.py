@@ -12,7 +12,8 @@ from functools import cached_property
 import numpy as np
 
 from ...arrays import Bools, Bytes, Int32s, Int64s, Table, without
-from ...model import INTERVAL, State
+from ...dtypes import INTERVAL
+from ...model import State
 from ...reader.format import Event
 from ...reader.streams.grammar import LOST
 from ..columns import Columns, first_gil_events

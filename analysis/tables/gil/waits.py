@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import Bytes, Int32s, Int64s, Table, distinct
-from ...model import WAIT, Outcome
+from ...dtypes import WAIT, Outcome
 from ...reader.format import Event
 from ..columns import Columns
 from .intervals import Intervals

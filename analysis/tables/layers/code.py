@@ -8,11 +8,8 @@ from typing import Final
 import numpy as np
 
 from ...arrays import Bools, Int32s, Int64s, Table
-from ...model import (
-    SAMPLE,
-    Gil,
-    State,
-)
+from ...dtypes import SAMPLE
+from ...model import Gil, State
 from ...reader.format import Event
 from ..gil.handoffs import frames_of_holds, holds_at
 from ..gil.waits import waiters_at

@@ -7,13 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from ...arrays import Int32s, Int64s, Table
-from ...model import (
-    CPU_INTERVAL,
-    NATIVE_SAMPLE,
-    ON_CPU,
-    RETRY,
-    Thread,
-)
+from ...dtypes import CPU_INTERVAL, NATIVE_SAMPLE, ON_CPU, RETRY
+from ...model import Thread
 from ...reader.code.native import NO_SAMPLES, NativeCode
 from ..cpu.onto_cpu import ON
 from ..cpu.retries import retry_table

@@ -9,13 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ...arrays import Int32s, Int64s, Table
-from ...model import (
-    EVENT,
-    Code,
-    Gil,
-    Process,
-    Thread,
-)
+from ...dtypes import EVENT
+from ...model import Code, Gil, Process, Thread
 from ...reader.code.frames import Frames, join_frames
 from ...reader.format import NO_GIL
 from ...reader.locks import Locks, join_locks

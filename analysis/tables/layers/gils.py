@@ -9,13 +9,9 @@ import numpy as np
 
 from ...amounts import Amounts
 from ...arrays import Bools, Int64s, Table
+from ...dtypes import HANDOFF, Outcome
 from ...fold.feed import timed_lengths
-from ...model import (
-    HANDOFF,
-    Gil,
-    Outcome,
-    State,
-)
+from ...model import Gil, State
 from ..gil import requests
 from ..gil.anatomy import ANATOMY, WITHOUT_CPU, parts_of_waits
 from ..gil.anatomy_clock import GilClock, StallClock

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...arrays import Bools, Bytes, Int32s, Int64s, UInt32s
-from ...model import LockOutcome
+from ...dtypes import LockOutcome
 from ...reader.format import LONG, Event
 from ..columns import SideColumns
 

@@ -8,17 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...arrays import Int32s, Int64s, Table, distinct
-from ...model import (
-    LOCK_HOLD,
-    LOCK_SPIN,
-    LOCK_WAIT,
-    LOCK_WAKE,
-    PAUSE,
-    LockKind,
-    LockOutcome,
-    Process,
-    Thread,
-)
+from ...dtypes import LOCK_HOLD, LOCK_SPIN, LOCK_WAIT, LOCK_WAKE, PAUSE, LockOutcome
+from ...model import LockKind, Process, Thread
 from ...reader.code.frames import Frames
 from ...reader.locks import Locks
 from ..columns import SideColumns

@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 
 from ...arrays import Int64s, Table
+from ...dtypes import Outcome
 from ...measures.lock_names import place_of
-from ...model import Gil, Outcome, State
+from ...model import Gil, State
 from ...tables.trace import Trace
 from ..code.charges import overlap
 from .wait_for import Sort, name_of

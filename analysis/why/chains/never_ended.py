@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...dtypes import LockOutcome
 from ...measures.lock_names import lock_name, place_of
-from ...model import LockOutcome
 from ...tables.trace import Trace
 
 

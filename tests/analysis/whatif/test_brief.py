@@ -12,7 +12,8 @@ from analysis.whatif.code import holds_of_threads, waits_for_threads
 from analysis.whatif.pools import Pools
 from analysis.whatif.predict import what_if
 from analysis.whatif.program import Program, make_program
-from analysis.whatif.recording import Recording, _of_tables
+from analysis.whatif.recorded.from_tables import brief_of_tables
+from analysis.whatif.recording import Recording
 from tests.analysis.fold.both import from_tables
 from tests.analysis.fold.recordings import record
 from tests.analysis.whatif.of_tables import program as of_tables
@@ -47,7 +48,7 @@ def test_programs_are_those_of_tables(tmp_path: Path) -> None:
 def test_intervals_in_brief_are_those_of_tables(tmp_path: Path) -> None:
     for seed in range(100, 130):
         trace = analysis.load(record(tmp_path / str(seed), seed, seed % 2 == 1))
-        recording, tables = Recording(trace), _of_tables(trace)
+        recording, tables = Recording(trace), brief_of_tables(trace)
         assert recording.from_streams
         for name in {each.name for each in fields(tables)} - _OF_ANOTHER_ORDER:
             assert np.array_equal(getattr(recording.brief, name), getattr(tables, name)), (seed, name)

@@ -81,7 +81,7 @@ def test_streams_are_used_again(programs: tuple[str, Path], tmp_path: Path) -> N
     trace = analysis.load(tmp_path / "trace")
     assert len(trace.threads) == 2001
     files = len(list((tmp_path / "trace").glob("*/gil_*")))
-    own = programs[0] == "thread"  # this sanitizer has a thread, which lived before: it could have come for the GIL
+    own = programs[0] == "thread"  # this sanitizer's thread lived before, and might have come for the GIL
     assert files == 2 + own  # main, and one at a time
 
 

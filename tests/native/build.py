@@ -52,13 +52,14 @@ def build(directory: Path, *sanitize: str) -> Path:
         ["-O1", "-shared", "-fvisibility=hidden", *extra, *system],
     )
     programs = {path.stem: [path] for path in (*PROGRAMS.glob("*.c"), *BENCHMARKS.glob("*_cost.c"))}
-    inside = programs.pop("boundary")
+    inside = {name: programs.pop(name) for name in ("boundary", "rooms")}
     programs["scenarios"] = sorted((PROGRAMS / "scenarios").glob("*.c"))
     programs["known"].append(CORE / "base/known.c")
     for name, sources in programs.items():
         _compile(directory, name, sources, ["-O1", *extra, *libraries, *system])
-    sources = [*inside, *sorted(CORE.rglob("*.c"))]
-    _compile(directory, "boundary", sources, ["-O1", "-ftls-model=initial-exec", *extra, *system])
+    for name, sources in inside.items():
+        with_core = [*sources, *sorted(CORE.rglob("*.c"))]
+        _compile(directory, name, with_core, ["-O1", "-ftls-model=initial-exec", *extra, *system])
     return directory
 
 

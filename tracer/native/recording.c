@@ -188,7 +188,7 @@ static int start(const struct beginning *how, char *message, size_t size)
     begin_samples(samples, how->outside);
     if (!gs_metadata_prepare(how->environment, samples) || !gs_session_begin_directory())
         return start_failed(message, size, how->directory);
-    if (gs_keeper_is_there() && !how->outside && !gs_helper_begin())
+    if (!how->outside && !gs_helper_begin() && gs_keeper_is_there())
         return start_failed(message, size, how->directory); /* it would grow without an end */
     /* A thread that waits for the GIL now needs a stream when it gets it, under its mutex. */
     long caller = syscall(SYS_gettid);

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_JOBS 4
+#define MOST_JOBS 5
 #define STACK_SIZE (256u << 10) /* of which it touches two pages, and thread-local storage has the rest */
 #define SECOND UINT64_C(1000000000)
 #define LOOK_AROUND (SECOND / 20) /* how often it looks whether it is the last */

@@ -173,10 +173,10 @@ static uint64_t tick(bool *wakes)
 
 static uint64_t run(bool *wakes)
 {
-    uint64_t pause = SECOND; /* of an armed process: nothing is recorded */
+    uint64_t pause = SECOND; /* nothing is recorded, or no samples are */
     int cancel = gs_slow_begin();
     uint32_t epoch = gs_epoch();
-    if (epoch != 0) {
+    if (epoch != 0 && gs_sampler_is_ready()) {
         if (epoch != sampler.epoch) {
             sampler.epoch = epoch;
             memset(sampler.stamps, 0, sizeof sampler.stamps);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -21,6 +22,7 @@
 #endif
 
 #define PAGE 4096u
+#define PATIENCE_NS 100000000 /* for the helper */
 
 static const char zeros[GS_PACKET_SIZE - GS_HEADER_SIZE];
 
@@ -133,9 +135,8 @@ static int fill(void *argument)
     return written == (ssize_t)GS_PACKET_SIZE ? 0 : -1;
 }
 
-static bool next_window(struct gs_room *room, const char *path, uint32_t stream_class)
+static bool window_after(const struct gs_window *last, const char *path, uint32_t stream_class, struct gs_window *made)
 {
-    const struct gs_window *last = &room->now;
     uint32_t wanted = last->packets == 0 ? GS_WINDOW_FIRST : 2 * last->packets;
     struct job job = {
         .path = path,
@@ -145,8 +146,7 @@ static bool next_window(struct gs_room *room, const char *path, uint32_t stream_
     };
     if (gs_aside(open_window, &job) != 0)
         return false;
-    room->before = room->now;
-    room->now = job.window;
+    *made = job.window;
     return true;
 }
 
@@ -167,14 +167,89 @@ static void let_go(struct gs_room *room)
         madvise(now->memory + (size_t)(now->taken - 2) * GS_PACKET_SIZE, GS_PACKET_SIZE, MADV_DONTNEED);
 }
 
+/* The same of a window that was populated at once, in whichever thread: as rarely, as each time all CPUs that run threads
+ * of the program are told. In use is the last given out or the one before it. */
+static void let_go_at_once(struct gs_room *room)
+{
+    uint32_t taken = __atomic_load_n(&room->now.taken, __ATOMIC_RELAXED);
+    if (!room->now.populated)
+        return;
+    if (taken >= 2)
+        unmap(&room->before);
+    if (taken > 2)
+        madvise(room->now.memory, (size_t)(taken - 2) * GS_PACKET_SIZE, MADV_DONTNEED);
+}
+
+/* A first window is all that most threads need. */
+bool gs_room_ask_ahead(struct gs_room *room)
+{
+    uint32_t none = GS_AHEAD_NONE;
+    return room->now.packets > GS_WINDOW_FIRST && room->now.taken == room->now.packets / 2 &&
+           atomic_compare_exchange_strong(&room->stage, &none, GS_AHEAD_WANTED);
+}
+
+/* Where that fails whoever needs the window makes it, and learns why it can't be had. */
+void gs_room_make_ahead(struct gs_room *room, const char *path, uint32_t stream_class, bool populate)
+{
+    uint32_t wanted = GS_AHEAD_WANTED, making = GS_AHEAD_MAKING;
+    if (!atomic_compare_exchange_strong(&room->stage, &wanted, GS_AHEAD_MAKING))
+        return;
+    let_go_at_once(room);
+    struct gs_window made = {.memory = NULL};
+    bool done = window_after(&room->now, path, stream_class, &made);
+    if (done && populate)
+        made.populated = gs_room_populate(made.memory, (size_t)made.packets * GS_PACKET_SIZE);
+    room->ahead = made;
+    if (!atomic_compare_exchange_strong(&room->stage, &making, done ? GS_AHEAD_MADE : GS_AHEAD_NONE))
+        unmap(&room->ahead); /* closed meanwhile */
+    syscall(SYS_futex, &room->stage, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* Whether the helper is done with the window, if it is at it. It is waited for once and not for ever: it may be kept from
+ * every CPU by the very threads that wait. */
+static bool settle_ahead(struct gs_room *room)
+{
+    struct timespec patience = {0, PATIENCE_NS};
+    uint32_t wanted = GS_AHEAD_WANTED;
+    atomic_compare_exchange_strong(&room->stage, &wanted, GS_AHEAD_NONE); /* it did not come to it */
+    while (atomic_load(&room->stage) == GS_AHEAD_MAKING && !room->late)
+        room->late = syscall(SYS_futex, &room->stage, FUTEX_WAIT_PRIVATE, GS_AHEAD_MAKING, &patience, NULL, 0) != 0 &&
+                     errno == ETIMEDOUT;
+    room->late = atomic_load(&room->stage) == GS_AHEAD_MAKING;
+    return !room->late;
+}
+
+static bool next_window(struct gs_room *room, const char *path, uint32_t stream_class)
+{
+    struct gs_window next;
+    if (!settle_ahead(room)) {
+        errno = EAGAIN;
+        return false;
+    }
+    if (atomic_load(&room->stage) == GS_AHEAD_MADE) {
+        next = room->ahead;
+        room->ahead.memory = NULL;
+        atomic_store(&room->stage, GS_AHEAD_NONE);
+    } else {
+        let_go_at_once(room);
+        if (!window_after(&room->now, path, stream_class, &next))
+            return false;
+    }
+    unmap(&room->before);
+    room->before = room->now;
+    room->now = next;
+    return true;
+}
+
 struct gs_packet_header *gs_room_next(struct gs_room *room, const char *path, uint32_t stream_class)
 {
-    let_go(room);
+    if (!room->now.populated)
+        let_go(room);
     if (room->now.taken == room->now.packets && !next_window(room, path, stream_class))
         return NULL;
     struct gs_window *now = &room->now;
     char *packet = now->memory + (size_t)now->taken * GS_PACKET_SIZE;
-    if (!gs_room_populate(packet, GS_PACKET_SIZE)) {
+    if (!now->populated && !gs_room_populate(packet, GS_PACKET_SIZE)) {
         struct job job = {.path = path,
                           .stream_class = stream_class,
                           .window = {.offset = now->offset + (uint64_t)now->taken * GS_PACKET_SIZE}};
@@ -185,7 +260,7 @@ struct gs_packet_header *gs_room_next(struct gs_room *room, const char *path, ui
             return NULL;
         }
     }
-    now->taken++;
+    __atomic_store_n(&now->taken, now->taken + 1, __ATOMIC_RELAXED);
     return (struct gs_packet_header *)packet;
 }
 
@@ -197,7 +272,8 @@ uint64_t gs_room_packets(const struct gs_room *room)
 /* A path, no descriptor; cutting raises no signal. */
 void gs_room_trim(const struct gs_room *room, const char *path)
 {
-    if (room->now.memory != NULL && room->now.taken < room->now.packets &&
+    bool ahead = atomic_load(&room->stage) == GS_AHEAD_MADE;
+    if (room->now.memory != NULL && (ahead || room->now.taken < room->now.packets) &&
         truncate(path, (off_t)(gs_room_packets(room) * GS_PACKET_SIZE)) != 0) {
         /* it is longer than it need be */
     }
@@ -207,5 +283,6 @@ void gs_room_close(struct gs_room *room)
 {
     unmap(&room->now);
     unmap(&room->before);
+    unmap(&room->ahead);
     *room = (struct gs_room){.now = {.memory = NULL}};
 }

@@ -15,11 +15,13 @@
 #include "base/text.h"
 #include "stream/lock.h"
 #include "stream/names.h"
+#include "stream/plenty.h"
 #include "stream/run.h"
 
 static struct gs_stream *streams;
 static _Atomic uint32_t high_water; /* slots ever used */
 static pthread_key_t exit_key;
+static atomic_bool rooms_wanted; /* by some stream, of the helper */
 
 static bool stream_path(const struct gs_stream *stream, char *path, size_t size)
 {
@@ -53,11 +55,36 @@ static void prepare(struct gs_stream *stream, uint32_t tid)
     char path[PATH_MAX];
     struct gs_packet_header *next = NULL;
     errno = ENAMETOOLONG;
-    if (!stream_path(stream, path, sizeof path) || (next = gs_room_next(&stream->room, path, GS_STREAM_GIL)) == NULL)
-        fail(stream, tid, errno, path);
-    else
+    if (stream_path(stream, path, sizeof path))
+        next = gs_room_next(&stream->room, path, GS_STREAM_GIL);
+    if (next != NULL)
         gs_lock_tell((uint32_t)(stream - streams), gs_room_packets(&stream->room));
+    else if (errno != EAGAIN)
+        fail(stream, tid, errno, path);
     gs_publish(stream->next, next);
+    if (next != NULL && gs_helper_is_here() && gs_room_ask_ahead(&stream->room)) {
+        atomic_store(&rooms_wanted, true);
+        gs_helper_wake();
+    }
+}
+
+/* In the helper: what threads will need soon. */
+static uint64_t make_rooms(bool *wakes)
+{
+    char path[PATH_MAX];
+    (void)wakes;
+    if (!atomic_exchange(&rooms_wanted, false))
+        return UINT64_MAX;
+    int cancel = gs_slow_begin();
+    uint32_t epoch = gs_epoch();
+    for (uint32_t i = 0; i < atomic_load(&high_water) && epoch != 0; i++) {
+        struct gs_room *room = &streams[i].room;
+        if (gs_peek(streams[i].recording) == epoch && gs_room_wants(room) &&
+            stream_path(&streams[i], path, sizeof path))
+            gs_room_make_ahead(room, path, GS_STREAM_GIL, gs_plenty(room));
+    }
+    gs_slow_end(cancel);
+    return UINT64_MAX;
 }
 
 static void attend(struct gs_stream *stream)
@@ -246,6 +273,7 @@ bool gs_streams_initialise(void)
         return false;
     }
     streams = memory;
+    gs_helper_add(make_rooms);
     return true;
 }
 

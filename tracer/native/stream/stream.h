@@ -35,6 +35,21 @@ static inline bool gs_stream_has_room(const struct gs_stream *stream)
     return __builtin_expect(stream->used != GS_PACKET_SIZE, 1);
 }
 
+#define GS_FETCH_AHEAD 256u
+
+/* The lines that the next events will be in, which another CPU has as it wrote zeros there: that takes longer than all
+ * else of an event, and may be under way meanwhile. Past the packet it does nothing. x86: what gcc makes of its own
+ * __builtin_prefetch fetches for reading. */
+static inline void gs_stream_fetch(const struct gs_event *event)
+{
+    const char *ahead = (const char *)event + GS_FETCH_AHEAD;
+#ifdef __x86_64__
+    __asm__ volatile("prefetchw %0" : : "m"(*ahead));
+#else
+    __builtin_prefetch(ahead, 1);
+#endif
+}
+
 /* What an event is and of which GIL, as it stands in the packet. */
 struct gs_event_head {
     uint16_t id, gil;
@@ -47,6 +62,7 @@ static inline void gs_stream_put(struct gs_stream *stream, uint64_t timestamp, c
     struct gs_packet_header *packet = stream->packet;
     uint64_t used = stream->used;
     struct gs_event *event = (struct gs_event *)((char *)packet + used);
+    gs_stream_fetch(event);
     uint64_t last = packet->timestamp_end;
     timestamp = timestamp > last ? timestamp : last;
     event->timestamp = timestamp;

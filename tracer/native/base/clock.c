@@ -59,6 +59,7 @@ void gs_clock_initialise(void)
 
 #else
 
+#include <cpuid.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
 #include <x86intrin.h>
@@ -95,6 +96,17 @@ static bool kernel_trusts_counter(void)
     close(fd);
     return length >= 3 && memcmp(name, "tsc\n", 4) == 0 &&
            (prctl(PR_GET_TSC, &mode, 0, 0, 0) != 0 || mode == PR_TSC_ENABLE);
+}
+
+/* prefetchw, which is an illegal instruction for Intel's first processors of 64 bits (family 15); those of family 6 that
+ * don't have it take it for none. One without is as well served by the kernel's clock. */
+static bool takes_prefetchw(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (__get_cpuid(0x80000001u, &a, &b, &c, &d) != 0 && (c & bit_PRFCHW) != 0)
+        return true;
+    bool intel = __get_cpuid(0, &a, &b, &c, &d) != 0 && b == signature_INTEL_ebx;
+    return intel && __get_cpuid(1, &a, &b, &c, &d) != 0 && (a >> 8 & 15) == 6;
 }
 
 /* Both clocks at one moment: of a few tries the one that an interrupt disturbed least. */
@@ -172,7 +184,7 @@ uint64_t gs_now_slowly(void)
 void gs_clock_initialise(void)
 {
     find_clock();
-    trusted = kernel_trusts_counter();
+    trusted = takes_prefetchw() && kernel_trusts_counter();
     gs_clock_line.span = 0;
     shared.span = 0;
     shared.rate = 0;

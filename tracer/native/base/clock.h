@@ -49,6 +49,12 @@ static inline uint64_t gs_on_line(const struct gs_clock_line *line, uint64_t tic
     return line->ns + (ticks * line->rate >> 32); /* span is short enough for 64 bits */
 }
 
+/* Whether this thread's time comes from the counter; then the processor has what gs_stream_fetch does, too. */
+static inline bool gs_clock_fetches(void)
+{
+    return gs_clock_line.span != 0;
+}
+
 /* False: gs_now may tell, this takes longer. */
 static inline bool gs_now_quickly(uint64_t *now)
 {
@@ -65,6 +71,11 @@ static inline uint64_t gs_now(void)
 }
 
 #else
+
+static inline bool gs_clock_fetches(void)
+{
+    return true;
+}
 
 static inline uint64_t gs_now(void)
 {

@@ -107,10 +107,10 @@ static int hook_pthread_cond_signal(pthread_cond_t *cond)
     uint64_t now;
     if (likely(word == self->epoch) && gil != NULL && gs_stream_has_room(stream) && gs_now_quickly(&now)) {
         if (is(&gil->switch_cond, cond)) {
-            gs_stream_put(stream, gs_gil_stamp(gil, now), &gil->acquired, 0);
+            gs_stream_put(stream, gs_gil_stamp(gil, now), &gil->acquired, 0, true);
             gs_hold(self, gil);
         } else {
-            gs_stream_put(stream, gs_gil_stamp(gil, now), &gil->released, self->frame);
+            gs_stream_put(stream, gs_gil_stamp(gil, now), &gil->released, self->frame, true);
             gs_let_go(self, gil);
         }
         return real_pthread_cond_signal(cond);

@@ -2,6 +2,7 @@
 #ifndef GILSCOPE_STREAM_H
 #define GILSCOPE_STREAM_H
 
+#include "base/clock.h"
 #include "stream/packet.h"
 #include "stream/room.h"
 #include "base/thread.h"
@@ -37,9 +38,9 @@ static inline bool gs_stream_has_room(const struct gs_stream *stream)
 
 #define GS_FETCH_AHEAD 256u
 
-/* The lines that the next events will be in, which another CPU has as it wrote zeros there: that takes longer than all
- * else of an event, and may be under way meanwhile. Past the packet it does nothing. x86: what gcc makes of its own
- * __builtin_prefetch fetches for reading. */
+/* The line that the next events will be in, which another CPU has as it wrote zeros there: that takes longer than all else
+ * of an event, and may be under way meanwhile. Past the packet it does nothing. x86: of __builtin_prefetch gcc makes one
+ * for reading. */
 static inline void gs_stream_fetch(const struct gs_event *event)
 {
     const char *ahead = (const char *)event + GS_FETCH_AHEAD;
@@ -55,14 +56,15 @@ struct gs_event_head {
     uint16_t id, gil;
 };
 
-/* Where there is room. */
+/* Where there is room. fetch: gs_clock_fetches, or gs_now_quickly told the time. */
 static inline void gs_stream_put(struct gs_stream *stream, uint64_t timestamp, const struct gs_event_head *head,
-                                 uint32_t arg)
+                                 uint32_t arg, bool fetch)
 {
     struct gs_packet_header *packet = stream->packet;
     uint64_t used = stream->used;
     struct gs_event *event = (struct gs_event *)((char *)packet + used);
-    gs_stream_fetch(event);
+    if (fetch)
+        gs_stream_fetch(event);
     uint64_t last = packet->timestamp_end;
     timestamp = timestamp > last ? timestamp : last;
     event->timestamp = timestamp;
@@ -80,7 +82,7 @@ static inline bool gs_stream_write(struct gs_stream *stream, uint64_t timestamp,
     struct gs_event_head head = {id, gil};
     bool room = gs_stream_has_room(stream) || gs_stream_advance(stream, timestamp);
     if (room)
-        gs_stream_put(stream, timestamp, &head, arg);
+        gs_stream_put(stream, timestamp, &head, arg, gs_clock_fetches());
     else
         stream->packet->events_discarded++;
     return room;

@@ -49,6 +49,10 @@ def work():
 timed(work)
 """
 )
+# In a process of two threads, whoever's, the C library locks by atomic instructions.
+STAT_OF_TWO = STAT.replace(
+    "\ntimed(work)", "\nthreading.Thread(target=time.sleep, args=[60], daemon=True).start()\ntimed(work)"
+)
 FAST_SWITCHES = (
     TIMED
     + """
@@ -78,6 +82,7 @@ class Case:
 CASES = (
     Case("countdown, two threads, recorded", 1.01, COUNTDOWN, COUNTDOWN, RECORDED),
     Case("300,000 × os.stat, recorded", 1.05, STAT, STAT, RECORDED),
+    Case("300,000 × os.stat beside a thread that sleeps, recorded", 1.05, STAT_OF_TWO, STAT_OF_TWO, RECORDED),
     Case("two threads at a switch interval of 10 µs, recorded", 1.05, FAST_SWITCHES, FAST_SWITCHES, RECORDED),
     Case("300,000 × os.stat, hooks in, not recording", 1.01, STAT, INSTALLED + STAT),
     Case("countdown, hooks in, not recording", 1.01, COUNTDOWN, INSTALLED + COUNTDOWN),

@@ -57,9 +57,10 @@ def build(directory: Path, *sanitize: str) -> Path:
     programs["known"].append(CORE / "base/known.c")
     for name, sources in programs.items():
         _compile(directory, name, sources, ["-O1", *extra, *libraries, *system])
+    flags = ["-O1", "-ftls-model=initial-exec", *extra]
+    _compile(directory, "core.o", sorted(CORE.rglob("*.c")), ["-r", *flags])
     for name, sources in inside.items():
-        with_core = [*sources, *sorted(CORE.rglob("*.c"))]
-        _compile(directory, name, with_core, ["-O1", "-ftls-model=initial-exec", *extra, *system])
+        _compile(directory, name, [*sources, directory / "core.o"], [*flags, *system])
     return directory
 
 

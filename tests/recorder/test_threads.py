@@ -240,7 +240,7 @@ def test_the_helper_makes_the_packets_of_a_busy_thread(launcher: Launcher) -> No
         os.stat("/")
     print(resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before)
     """
-    sleeps = []
+    sleeps: list[int] = []
     while len(sleeps) < 5 and min(sleeps, default=99) > 15:  # on a busy machine the helper may come too late
         run = launcher.record(source, options=("--no-samples",))
         sleeps.append(int(run.stdout))

@@ -1,6 +1,6 @@
 """What recording all locks costs over the GIL alone: pairs of one program, with and without --no-locks.
 
-python -m benchmarks.locks [--short]
+python -m benchmarks.locks [--short] [--pairs N] [--only NAME]
 
 Of time, and of the program's CPU time, which other work on the machine moves less. How often its threads
 went to sleep says whether recording changed what they do: two threads at a queue may hand a lock over every
@@ -9,6 +9,7 @@ few turns or every few milliseconds; how quickly the machine wakes a thread up d
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -68,14 +69,31 @@ def _measure(program: Path, trace: Path, *options: str) -> tuple[float, float, f
     return wall, cpu, sleeps
 
 
+def _pair(
+    program: Path, trace: Path, turn: int
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Measure without and with locks; which comes first alternates."""
+    if turn % 2:
+        recorded = _measure(program, trace)
+        return _measure(program, trace, "--no-locks"), recorded
+    return _measure(program, trace, "--no-locks"), _measure(program, trace)
+
+
 def main() -> None:
     """Print ratios for each program: medians of the pairs, and the quartiles; and medians of sleeps."""
-    pairs = 5 if "--short" in sys.argv else 15
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="few pairs: shows that it runs, proves nothing")
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--only", default="", help="programs whose name holds this")
+    arguments = parser.parse_args()
+    pairs = 5 if arguments.short else arguments.pairs
     with tempfile.TemporaryDirectory() as place:
         for name, source in _PROGRAMS.items():
+            if arguments.only not in name:
+                continue
             program, trace = Path(place, "program.py"), Path(place, "t")
             program.write_text("import threading, time\n" + source + _RUN)
-            both = [(_measure(program, trace, "--no-locks"), _measure(program, trace)) for _ in range(pairs)]
+            both = [_pair(program, trace, turn) for turn in range(pairs)]
             parts = []
             for what, at in ("time", 0), ("CPU", 1):
                 low, middle, high = statistics.quantiles([b[at] / max(a[at], 1e-9) for a, b in both], n=4)

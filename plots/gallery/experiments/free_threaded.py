@@ -41,6 +41,8 @@ WAYS: Final = {
 }
 SHARED: Final = ("one-list", "one-dict", "attribute")
 _WORTH_A_NAME: Final = 0.02
+_STARVED: Final = 0.5
+_NO_LOCK: Final = "waits for no lock"
 
 
 def needs(lab: Lab) -> list[str]:
@@ -75,8 +77,12 @@ def run(lab: Lab) -> Values:
 
 
 def _locks(trace: Trace) -> Values:
-    """Return what the workers' lives went into that is no work: shares, and the lock of most of it."""
+    """Return what the workers' lives went into that is no work: shares, and the lock of most of it.
+
+    And in what share of its life the thread beside them wanted a CPU and had none.
+    """
     workers = [thread.index for thread in trace.threads if thread.name == "worker"]
+    beside = [thread.index for thread in trace.threads if thread.name == "beside"]
     lives = sum(trace.threads[thread].end - trace.threads[thread].begin for thread in workers)
     time = shares(trace, workers)
     worst = next((of for of in lock_figures(trace).locks if of.contended and of.threads > 1), None)
@@ -88,6 +94,7 @@ def _locks(trace: Trace) -> Values:
         / max(lives, 1),
         "lock": worst.name if worst else "",
         "waits": worst.wait.count if worst else 0,
+        "beside": shares(trace, beside)[State.READY.name.lower()],
     }
 
 
@@ -98,7 +105,10 @@ def speed_up(values: Values, way: str, build: str) -> float:
 
 
 def why(entry: Values) -> str:
-    """Return the locks that explain a speed-up: "the dict itself: 61 %, spinning 12 %"."""
+    """Return what explains a speed-up: "the dict itself: 61 %, spinning 12 %".
+
+    Where two workers leave the thread beside them no CPU it disturbs them less than one worker alone.
+    """
     parts = []
     if entry["locked"] >= _WORTH_A_NAME:
         parts.append(f"{entry['lock'] or 'locks'}: {percent(entry['locked'])}")
@@ -106,7 +116,10 @@ def why(entry: Values) -> str:
         parts.append(f"the world is stopped: {percent(entry['stopped'])}")
     if entry["spins"] >= _WORTH_A_NAME:
         parts.append(f"tries again and again: {percent(entry['spins'])}")
-    return ", ".join(parts) or "waits for no lock"
+    parts = parts or [_NO_LOCK]
+    if entry.get("beside", 0.0) >= _STARVED:
+        parts.append(f"the thread beside had no CPU: {percent(entry['beside'])}")
+    return ", ".join(parts)
 
 
 def title(values: Values) -> str:
@@ -169,7 +182,7 @@ def draw(slide: Slide, values: Values, lab: Lab) -> None:
             textcoords="offset points",
             va="center",
             size=14,
-            color=MUTED if text.startswith("waits for no") else INK,
+            color=MUTED if text == _NO_LOCK else INK,
             annotation_clip=False,
         )
     axes.set_yticks(range(len(WAYS)), list(WAYS.values()), size=15)

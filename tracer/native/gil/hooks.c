@@ -1,4 +1,4 @@
-/* The hooks: what the interpreter calls in place of five libc functions. They run in every thread of a stranger's
+/* The hooks: what the interpreter calls in place of some libc functions. They run in every thread of a stranger's
  * program, some with the GIL's mutex held: no allocation, no lock, no Python object, no errno change. Each
  * does what it replaces and notes what that means.
  *
@@ -10,8 +10,10 @@
 #include "gil/hooks.h"
 
 #include <errno.h>
+#include <sched.h>
 
 #include "base/clock.h"
+#include "base/helper.h"
 #include "gil/gil.h"
 #include "gil/note.h"
 #include "stream/names.h"
@@ -266,6 +268,25 @@ static int hook_pthread_mutex_destroy(pthread_mutex_t *mutex)
 {
     gs_gil_destroyed(mutex);
     return real_pthread_mutex_destroy(mutex);
+}
+
+/* A namespace of users can be had by a process of one thread alone: ours goes meanwhile. No lock is held here. */
+static int hook_unshare(int flags)
+{
+    if ((flags & (CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) == 0)
+        return real_unshare(flags);
+    gs_helper_step_aside();
+    int result = real_unshare(flags);
+    gs_helper_return();
+    return result;
+}
+
+static int hook_setns(int fd, int type)
+{
+    gs_helper_step_aside();
+    int result = real_setns(fd, type);
+    gs_helper_return();
+    return result;
 }
 
 const struct gs_hook gs_hooks[] = {GS_HOOKED(GS_ENTRY) {.name = NULL}};

@@ -1,4 +1,4 @@
-/* The functions whose calls show the GIL. */
+/* The functions whose calls show the GIL, and two for which a process has to have one thread. */
 #ifndef GILSCOPE_HOOKS_H
 #define GILSCOPE_HOOKS_H
 
@@ -14,7 +14,9 @@
     X(pthread_cond_signal, 1, int, (pthread_cond_t * cond), (cond))                                  \
     X(pthread_cond_timedwait, 1, int,                                                                \
       (pthread_cond_t * cond, pthread_mutex_t * mutex, const struct timespec *until), (cond, mutex, until)) \
-    X(pthread_mutex_destroy, 0, int, (pthread_mutex_t * mutex), (mutex))
+    X(pthread_mutex_destroy, 0, int, (pthread_mutex_t * mutex), (mutex))                             \
+    X(unshare, 0, int, (int flags), (flags))                                                         \
+    X(setns, 0, int, (int fd, int type), (fd, type))
 
 /* The GIL of CPython before 3.2 is one semaphore, as all its locks are. */
 #define GS_HOOKED_OLD(X)                                                                             \

@@ -397,30 +397,3 @@ def test_a_path_that_no_list_of_paths_can_hold(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(launching, "BOOTSTRAP", Path("/some:where/tracer/bootstrap"))
     with pytest.raises(UsageError, match=r"/some:where/tracer has a ':' in its name.*elsewhere"):
         launching.check_place()
-
-
-@pytest.mark.parametrize("options", [(), ("--no-samples",)], ids=["samples", "no samples"])
-def test_a_namespace_that_wants_one_thread(
-    launcher: Launcher, interpreter: str, options: tuple[str, ...]
-) -> None:
-    """A namespace of users is for a process of one thread; the recorder's own goes, and comes back."""
-    alone = [interpreter, "-c", "import os; os.unshare(os.CLONE_NEWUSER)"]
-    if subprocess.run(alone, capture_output=True).returncode != 0:
-        pytest.skip("no os.unshare (before 3.12), or not allowed here")
-    source = """
-    import glob, os, time
-    os.unshare(os.CLONE_NEWUSER)
-    def helpers():
-        found = []
-        for path in glob.glob("/proc/self/task/*/comm"):
-            with open(path) as comm:
-                found.append(comm.read())
-        return found.count("gilscope helper\\n")
-    until = time.monotonic() + 60
-    while not helpers() and time.monotonic() < until:
-        pass
-    print(helpers())
-    """
-    run = launcher.record(source, options=("--python", interpreter, *options))
-    assert run.stdout == "1\n"
-    assert len(run.load().threads) == 1

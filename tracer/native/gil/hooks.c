@@ -20,6 +20,10 @@
 #include "stream/session.h"
 #include "stream/stream.h"
 
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
 GS_HOOKED(GS_DECLARE)
 
 /* Each hook is two functions: one that passes straight on while nothing is recorded, which must cost next to
@@ -270,7 +274,8 @@ static int hook_pthread_mutex_destroy(pthread_mutex_t *mutex)
     return real_pthread_mutex_destroy(mutex);
 }
 
-/* A namespace of users can be had by a process of one thread alone: ours goes meanwhile. No lock is held here. */
+/* A process of one thread alone can have a namespace of users or enter one of those that threads share: ours goes
+ * meanwhile. No lock is held here. */
 static int hook_unshare(int flags)
 {
     if ((flags & (CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) == 0)
@@ -283,6 +288,8 @@ static int hook_unshare(int flags)
 
 static int hook_setns(int fd, int type)
 {
+    if (type != 0 && (type & (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWTIME)) == 0)
+        return real_setns(fd, type);
     gs_helper_step_aside();
     int result = real_setns(fd, type);
     gs_helper_return();

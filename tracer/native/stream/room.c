@@ -223,7 +223,7 @@ static bool next_window(struct gs_room *room, const char *path, uint32_t stream_
 {
     struct gs_window next;
     if (!settle_ahead(room)) {
-        errno = EAGAIN;
+        errno = EINPROGRESS;
         return false;
     }
     if (atomic_load(&room->stage) == GS_AHEAD_MADE) {

@@ -32,7 +32,7 @@ struct gs_room {
     bool late;              /* the helper was waited for in vain */
 };
 
-/* The next packet of the file at path, with space, or NULL, with errno; EAGAIN: the helper does not get along with its
+/* The next packet of the file at path, with space, or NULL, with errno; EINPROGRESS: the helper does not get along with its
  * window. Slow: never under the GIL's mutex. */
 struct gs_packet_header *gs_room_next(struct gs_room *room, const char *path, uint32_t stream_class);
 

@@ -59,7 +59,7 @@ static void prepare(struct gs_stream *stream, uint32_t tid)
         next = gs_room_next(&stream->room, path, GS_STREAM_GIL);
     if (next != NULL)
         gs_lock_tell((uint32_t)(stream - streams), gs_room_packets(&stream->room));
-    else if (errno != EAGAIN)
+    else if (errno != EINPROGRESS)
         fail(stream, tid, errno, path);
     gs_publish(stream->next, next);
     if (next != NULL && gs_helper_is_here() && gs_room_ask_ahead(&stream->room)) {
